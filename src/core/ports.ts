@@ -1,0 +1,135 @@
+/**
+ * The doors to the world outside the process. Everything below `app/` gets these handed in; `core/system/` has the real
+ * ones, `core/testing/` has deterministic ones in memory that can be told to fail.
+ */
+
+/** What {@link FileSystem.stat} tells. */
+export interface FileStat {
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+  readonly isDirectory: boolean;
+}
+
+/** An open file. Every failure rejects with a TocsinError whose `cause` is Node's error (with its `code`). */
+export interface FileHandle {
+  /** Reads up to `length` bytes at `position` into `into` at `offset`; resolves to how many were read, 0 at the end. */
+  read(into: Uint8Array, offset: number, length: number, position: number): Promise<number>;
+  /** Appends all of `bytes` at the end; resolves when the system has taken them (not when they are on disk). */
+  append(bytes: Uint8Array): Promise<void>;
+  /** Resolves when everything appended before the call is on disk (fdatasync). */
+  sync(): Promise<void>;
+  truncate(sizeBytes: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Files. Paths are the machine's; `replace` and `sync` carry the durability contract. */
+export interface FileSystem {
+  readFile(path: string): Promise<Uint8Array>;
+  /** Writes a temporary file beside `path`, syncs it, renames it over `path` and syncs the folder. */
+  replaceFile(path: string, bytes: Uint8Array): Promise<void>;
+  /** `append` creates the file when it is missing and the folder exists. */
+  open(path: string, mode: 'read' | 'append'): Promise<FileHandle>;
+  /** Names in a folder, sorted. */
+  list(path: string): Promise<string[]>;
+  /** undefined when there is nothing at `path`. */
+  stat(path: string): Promise<FileStat | undefined>;
+  makeFolder(path: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Makes creations, renames and removals in a folder durable. */
+  syncFolder(path: string): Promise<void>;
+  /**
+   * Calls `onChange` some time after something in the folder changed; may call too often, and where watching is not
+   * possible never, so users also poll.
+   */
+  watch(path: string, onChange: () => void): { close(): void };
+}
+
+/** How to connect: from the `tls_config`, `proxy_*` and `enable_http2` parts of Prometheus' HTTP client block. */
+export interface HttpConnection {
+  readonly tls?: {
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+    readonly serverName?: string;
+    readonly insecureSkipVerify?: boolean;
+    readonly minVersion?: string;
+    readonly maxVersion?: string;
+  };
+  readonly proxyUrl?: string;
+  readonly proxyHeaders?: Readonly<Record<string, string>>;
+  readonly http2?: boolean;
+}
+
+/** A request through {@link HttpClient}. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+  /** Ends the request wherever it is, the reading of its body included. */
+  readonly signal: AbortSignal;
+  /** Follow up to ten redirects as Go's client does (no credentials to other hosts). */
+  readonly followRedirects: boolean;
+  readonly connection?: HttpConnection;
+}
+
+/** An answer; header names are in lower case. The body must be read to its end or `discard`ed. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** URL that answered, after redirects. */
+  readonly url: string;
+  /** Raw bytes as they arrive (not decompressed). */
+  readonly body: AsyncIterable<Uint8Array>;
+  discard(): void;
+}
+
+/** HTTP going out. Connections are kept and shared by equal {@link HttpConnection} values. */
+export interface HttpClient {
+  request(request: HttpRequest): Promise<HttpResponse>;
+  close(): Promise<void>;
+}
+
+/** A value that SQL stores. */
+export type SqlValue = string | number | bigint | null | Uint8Array;
+/** A row by column name. */
+export type SqlRow = Readonly<Record<string, SqlValue>>;
+
+/** Statements inside a transaction or outside one; parameters are positional `?`. */
+export interface SqlExecutor {
+  all(sql: string, ...parameters: SqlValue[]): Promise<SqlRow[]>;
+  /** Resolves to the number of rows changed. */
+  run(sql: string, ...parameters: SqlValue[]): Promise<number>;
+}
+
+/** A SQL database. A resolved `transaction` is durable; a rejected one has left nothing. */
+export interface SqlDatabase extends SqlExecutor {
+  readonly dialect: 'sqlite' | 'postgres';
+  transaction<T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Randomness. */
+export interface Random {
+  /** Uniform in [0, 1). */
+  next(): number;
+  /** A version-4 UUID. */
+  uuid(): string;
+  /** `length` random bytes. */
+  bytes(length: number): Uint8Array;
+}
+
+/** Outside programs (desktop notifications): argument lists, never a shell. */
+export interface ProcessRunner {
+  run(
+    file: string,
+    args: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
+}
+
+/** Where people read: the console receiver and the commands write here. */
+export interface TextOutput {
+  write(text: string): void;
+}

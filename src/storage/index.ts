@@ -1,0 +1,2 @@
+export * from './seam.ts';
+export { isStale, normalNaN, staleMarker } from './stale.ts';

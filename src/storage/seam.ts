@@ -1,0 +1,159 @@
+import type { Labels } from '../core/labels.ts';
+import type { Matcher } from '../core/matcher.ts';
+
+/**
+ * The seam between whoever writes samples (scrape, rules), whoever keeps them (the embedded engine, later a remote
+ * one), and whoever reads them (PromQL, the API). Only interfaces and plain values; implementations are in `tsdb/` and
+ * `remote/`.
+ */
+
+/** Small integer that names a series inside one storage for as long as the process lives; 0 names none. */
+export type SeriesRef = number;
+
+/** What became of one appended sample. Everything but `stored` and `same` is counted and left out. */
+export const AppendOutcome = {
+  /** Taken. */
+  stored: 0,
+  /** Same time and same bits as the series' last sample: fine, nothing to store. */
+  same: 1,
+  /** Same time as the series' last sample but another value. */
+  duplicate: 2,
+  /** Older than the series' last sample, and outside the out-of-order window. */
+  outOfOrder: 3,
+  /** Older than what the head still takes. */
+  outOfBounds: 4,
+  /** Further in the future than allowed. */
+  tooFarAhead: 5,
+} as const;
+export type AppendOutcome = (typeof AppendOutcome)[keyof typeof AppendOutcome];
+
+/**
+ * One transaction of samples. Nothing is visible to readers before `commit`; `rollback` leaves no sample (series made
+ * meanwhile may stay). An appender is used once and by one task; several may be open at a time.
+ */
+export interface Appender {
+  /**
+   * The ref of a series, which is made when it is new. Callers cache it; it stays valid until the series is
+   * reclaimed, after which `append` answers by calling {@link series} again is needed: see {@link isLive}.
+   */
+  series(labels: Labels): SeriesRef;
+  /** Whether a cached ref still names its series. */
+  isLive(ref: SeriesRef): boolean;
+  /** Adds one sample. `value` may be {@link staleMarker}. */
+  append(ref: SeriesRef, tMs: number, value: number): AppendOutcome;
+  /**
+   * Adds one sample for each of `count` series, all at `tMs`: a whole scrape in one call. `outcomes[i]` receives what
+   * became of sample i; returns how many were not taken.
+   */
+  appendColumn(
+    refs: Uint32Array,
+    values: Float64Array,
+    count: number,
+    tMs: number,
+    outcomes: Uint8Array,
+  ): number;
+  /** Makes the samples visible to readers and hands them to the log. Resolves when the log has taken them. */
+  commit(): Promise<void>;
+  rollback(): void;
+}
+
+/** Growable columns of samples that the caller owns and readers fill. `values` keeps NaN payloads as raw bits. */
+export class SampleBuffer {
+  timestamps: Float64Array;
+  values: Float64Array;
+  length = 0;
+
+  constructor(capacity = 512) {
+    this.timestamps = new Float64Array(capacity);
+    this.values = new Float64Array(capacity);
+  }
+
+  /** Makes room for at least `capacity` samples, keeping what is there. */
+  reserve(capacity: number): void {
+    if (capacity <= this.timestamps.length) return;
+    let size = this.timestamps.length * 2;
+    while (size < capacity) size *= 2;
+    const timestamps = new Float64Array(size);
+    const values = new Float64Array(size);
+    timestamps.set(this.timestamps.subarray(0, this.length));
+    values.set(this.values.subarray(0, this.length));
+    this.timestamps = timestamps;
+    this.values = values;
+  }
+}
+
+/**
+ * Walks the series of a selection in order of labels. Synchronous: whatever had to be fetched was fetched by `select`.
+ * After `next()` returned true the accessors speak of that series until the next call.
+ */
+export interface SeriesCursor {
+  next(): boolean;
+  /** Labels of the present series; made on demand. */
+  labels(): Labels;
+  /** Ref of the present series within its storage; equal refs are the same series. */
+  ref(): SeriesRef;
+  /**
+   * Replaces `into`'s contents by the samples with minMs <= t <= maxMs in order of time, stale markers included.
+   * Returns how many there are.
+   */
+  read(minMs: number, maxMs: number, into: SampleBuffer): number;
+  /** How many series the selection has in all. */
+  readonly count: number;
+}
+
+/** Notes that travel beside an answer. */
+export interface StorageNotes {
+  readonly warnings: readonly string[];
+}
+
+/** What a selection is for; engines may use it to fetch less. */
+export interface SelectHints {
+  readonly minMs: number;
+  readonly maxMs: number;
+  /** No more series than this are needed; 0 is no limit. */
+  readonly limit: number;
+}
+
+/** Reads within a span of time; close it when done (it may pin memory). Failures reject with TOCSIN_ERR_STORAGE. */
+export interface Querier {
+  select(matchers: readonly Matcher[], hints: SelectHints): Promise<SeriesCursor>;
+  /** Sorted names of labels on series that match; no matchers means all series. */
+  labelNames(matchers: readonly Matcher[], limit: number): Promise<string[]>;
+  /** Sorted values of a label on series that match. */
+  labelValues(name: string, matchers: readonly Matcher[], limit: number): Promise<string[]>;
+  close(): void;
+}
+
+/** Figures of a storage, for `/api/v1/status/tsdb` and metrics. */
+export interface StorageStats {
+  readonly seriesCount: number;
+  readonly chunkCount: number;
+  readonly sampleCount: number;
+  readonly labelPairCount: number;
+  readonly minTimeMs: number | undefined;
+  readonly maxTimeMs: number | undefined;
+  readonly bytes: number;
+}
+
+/** One row of `/api/v1/status/tsdb`. */
+export interface CardinalityRow {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** The tables of `/api/v1/status/tsdb`, each sorted by value descending. */
+export interface Cardinality {
+  readonly seriesCountByMetricName: readonly CardinalityRow[];
+  readonly labelValueCountByLabelName: readonly CardinalityRow[];
+  readonly memoryInBytesByLabelName: readonly CardinalityRow[];
+  readonly seriesCountByLabelValuePair: readonly CardinalityRow[];
+}
+
+/** Everything the program asks of the place where samples are. */
+export interface SampleStorage {
+  /** `nowMs` bounds how far in the future a sample may lie. */
+  appender(nowMs: number): Appender;
+  querier(minMs: number, maxMs: number): Querier;
+  stats(): StorageStats;
+  cardinality(limit: number): Cardinality;
+}
