@@ -6,7 +6,8 @@ export interface ExecutorTask<Input, Result> {
   readonly name: string;
   /** URL of a module with `export function run(input): result | Promise<result>`. */
   readonly moduleUrl: string;
-  readonly brand?: (input: Input) => Result;
+  /** Never set; ties the types of input and result to the task. */
+  readonly signature?: (input: Input) => Result;
 }
 
 /**
@@ -18,4 +19,17 @@ export interface Executor {
   run<Input, Result>(task: ExecutorTask<Input, Result>, input: Input, signal?: AbortSignal): Promise<Result>;
   /** Ends threads; running work is rejected with TOCSIN_ERR_CANCELLED. */
   close(): Promise<void>;
+}
+
+/**
+ * Declares a task whose module lies beside the caller: `executorTask('query', import.meta.url, './query-task')`. The
+ * extension is the caller's own, so that it works from sources and from the built package.
+ */
+export function executorTask<Input, Result>(
+  name: string,
+  callerUrl: string,
+  module: string,
+): ExecutorTask<Input, Result> {
+  const extension = callerUrl.slice(callerUrl.lastIndexOf('.'));
+  return { name, moduleUrl: new URL(module + extension, callerUrl).href };
 }

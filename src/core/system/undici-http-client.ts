@@ -1,0 +1,187 @@
+import { Agent, ProxyAgent, request as undiciRequest, type Dispatcher } from 'undici';
+import { TocsinError, errorText } from '../errors.ts';
+import type { HttpClient, HttpConnection, HttpRequest, HttpResponse } from '../ports.ts';
+
+const MAX_REDIRECTS = 10;
+/** How long an unused connection is kept, as Go's default transport does for scrapes every minute. */
+const KEEP_ALIVE_MS = 5 * 60 * 1000;
+const SENSITIVE_HEADERS = new Set(['authorization', 'cookie', 'proxy-authorization', 'www-authenticate']);
+
+/** Texts of Go's net package for Node's error codes: what people of Prometheus search for. */
+const NETWORK_REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset by peer',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network is unreachable',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'temporary failure in name resolution',
+  EPIPE: 'broken pipe',
+  ETIMEDOUT: 'connection timed out',
+  UND_ERR_SOCKET: 'connection closed before the response was complete',
+  UND_ERR_CONNECT_TIMEOUT: 'connection timed out',
+  UND_ERR_HEADERS_OVERFLOW: 'response headers are too large',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the body is not as long as Content-Length says',
+  HPE_INVALID_CONSTANT: 'malformed HTTP response',
+};
+
+function networkError(error: unknown, url: string): TocsinError {
+  const { host } = new URL(url);
+  const causes: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  const last = (causes.at(-1) ?? error) as NodeJS.ErrnoException;
+  const reason = NETWORK_REASONS[last.code ?? ''] ?? errorText(last);
+  // Only the host: paths and queries of webhook URLs are secrets.
+  return new TocsinError('TOCSIN_ERR_HTTP', `${host}: ${reason}`, { cause: error });
+}
+
+function plainHeaders(headers: Dispatcher.ResponseData['headers']): Record<string, string> {
+  const plain: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) plain[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return plain;
+}
+
+/** The next request of a redirect, as Go's net/http makes it; undefined when the answer is final. */
+function redirectOf(
+  request: HttpRequest,
+  status: number,
+  location: string | undefined,
+): HttpRequest | undefined {
+  if (!request.followRedirects || location === undefined) return undefined;
+  if (![301, 302, 303, 307, 308].includes(status)) return undefined;
+  const url = new URL(location, request.url);
+  const keepBody = status === 307 || status === 308;
+  const method = keepBody || request.method === 'HEAD' ? request.method : 'GET';
+  const sameHost = url.host === new URL(request.url).host;
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    const lower = name.toLowerCase();
+    if (!sameHost && SENSITIVE_HEADERS.has(lower)) continue;
+    if (!keepBody && (lower === 'content-type' || lower === 'content-length')) continue;
+    headers[name] = value;
+  }
+  const { body, ...rest } = request;
+  return keepBody && body !== undefined
+    ? { ...rest, url: url.href, method, headers, body }
+    : { ...rest, url: url.href, method, headers };
+}
+
+async function* guardBody(
+  body: AsyncIterable<Uint8Array>,
+  url: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of body) yield chunk;
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw networkError(error, url);
+  }
+}
+
+/**
+ * HTTP over undici: one pool of kept connections per set of connection options. All of undici's own time limits are
+ * off; the request's signal, which comes from the Clock, is what ends it.
+ */
+export class UndiciHttpClient implements HttpClient {
+  readonly #dispatchers = new Map<string, Dispatcher>();
+
+  async request(request: HttpRequest): Promise<HttpResponse> {
+    let current = request;
+    for (let hops = 0; ; hops++) {
+      const response = await this.#once(current);
+      const next = redirectOf(current, response.status, response.headers['location']);
+      if (next === undefined) return response;
+      response.discard();
+      if (hops === MAX_REDIRECTS) {
+        throw new TocsinError('TOCSIN_ERR_HTTP', `${new URL(request.url).host}: stopped after 10 redirects`);
+      }
+      current = next;
+    }
+  }
+
+  async close(): Promise<void> {
+    const dispatchers = [...this.#dispatchers.values()];
+    this.#dispatchers.clear();
+    await Promise.all(dispatchers.map((dispatcher) => dispatcher.destroy()));
+  }
+
+  async #once(request: HttpRequest): Promise<HttpResponse> {
+    request.signal.throwIfAborted();
+    let answer: Dispatcher.ResponseData;
+    try {
+      answer = await undiciRequest(request.url, {
+        dispatcher: this.#dispatcherFor(request.connection),
+        method: request.method as Dispatcher.HttpMethod,
+        headers: request.headers,
+        body: request.body ?? null,
+        signal: request.signal,
+      });
+    } catch (error) {
+      if (request.signal.aborted) throw request.signal.reason;
+      throw networkError(error, request.url);
+    }
+    const { body } = answer;
+    return {
+      status: answer.statusCode,
+      headers: plainHeaders(answer.headers),
+      url: request.url,
+      body: guardBody(body, request.url, request.signal),
+      discard() {
+        // A small rest is read so that the connection can be kept; undici gives up on a large one.
+        body.dump().catch(() => undefined);
+      },
+    };
+  }
+
+  #dispatcherFor(connection: HttpConnection | undefined): Dispatcher {
+    const key = JSON.stringify(connection ?? {});
+    let dispatcher = this.#dispatchers.get(key);
+    if (dispatcher === undefined) {
+      dispatcher = makeDispatcher(connection ?? {});
+      this.#dispatchers.set(key, dispatcher);
+    }
+    return dispatcher;
+  }
+}
+
+const TLS_VERSIONS: Readonly<Record<string, 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'>> = {
+  TLS10: 'TLSv1',
+  TLS11: 'TLSv1.1',
+  TLS12: 'TLSv1.2',
+  TLS13: 'TLSv1.3',
+};
+
+function tlsOptions(tls: NonNullable<HttpConnection['tls']>): Record<string, unknown> {
+  const minVersion = TLS_VERSIONS[tls.minVersion ?? 'TLS12'];
+  const maxVersion = tls.maxVersion === undefined ? undefined : TLS_VERSIONS[tls.maxVersion];
+  return {
+    ...(tls.ca !== undefined && { ca: tls.ca }),
+    ...(tls.cert !== undefined && { cert: tls.cert }),
+    ...(tls.key !== undefined && { key: tls.key }),
+    ...(tls.serverName !== undefined && { servername: tls.serverName }),
+    ...(minVersion !== undefined && { minVersion }),
+    ...(maxVersion !== undefined && { maxVersion }),
+    rejectUnauthorized: tls.insecureSkipVerify !== true,
+  };
+}
+
+function makeDispatcher(connection: HttpConnection): Dispatcher {
+  const tls = connection.tls === undefined ? {} : tlsOptions(connection.tls);
+  const common = {
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
+    allowH2: connection.http2 === true,
+  };
+  if (connection.proxyUrl !== undefined) {
+    return new ProxyAgent({
+      ...common,
+      uri: connection.proxyUrl,
+      requestTls: { ...tls, timeout: 0 },
+      ...(connection.proxyHeaders !== undefined && { headers: connection.proxyHeaders }),
+    });
+  }
+  return new Agent({ ...common, connect: { ...tls, timeout: 0 } });
+}
