@@ -1,0 +1,133 @@
+import { compareText, type Labels } from '../core/labels.ts';
+import { GoTime } from './go-time.ts';
+import { GoMap, GoSlice, GoStruct, fn, type TemplateValue } from './value.ts';
+
+/** An alert as notification templates see it. */
+export interface AlertView {
+  readonly status: 'firing' | 'resolved';
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly startsAtMs: number;
+  /** Absent while the alert fires: templates then see Go's zero time. */
+  readonly endsAtMs?: number;
+  readonly generatorUrl: string;
+  readonly fingerprint: string;
+}
+
+/** What a notification is about: everything that Alertmanager's template data has. */
+export interface NotificationView {
+  /** The receiver's name, as configured; templates see it with regular-expression characters quoted. */
+  readonly receiver: string;
+  readonly status: 'firing' | 'resolved';
+  readonly alerts: readonly AlertView[];
+  readonly groupLabels: Labels;
+  readonly commonLabels: Labels;
+  readonly commonAnnotations: Labels;
+  /** Already rendered. */
+  readonly routeLabels: Labels;
+  readonly externalUrl: string;
+  readonly notificationReason: string;
+}
+
+/** A template.Strings: a []string that can be joined (`.Names.Join ", "`). */
+export function kvStrings(items: readonly string[]): GoSlice {
+  return new GoSlice('template.Strings', 'string', items, {
+    Join: () => fn(['string'], (separator) => items.join(separator)),
+  });
+}
+
+/**
+ * A template.KV: labels with the methods SortedPairs (alertname first), Remove, Names and Values.
+ *
+ * @see prometheus/alertmanager template/template.go
+ */
+export function kv(labels: Iterable<readonly [string, string]>): GoMap {
+  const entries = new Map<string, string>(labels);
+  return new GoMap('template.KV', 'string', entries, {
+    SortedPairs: () => fn([], () => pairs(sortedPairs(entries))),
+    Remove: () => fn(['strings'], (keys) => kv([...entries].filter(([name]) => !keys.includes(name)))),
+    Names: () => fn([], () => kvStrings(sortedPairs(entries).map(([name]) => name))),
+    Values: () => fn([], () => kvStrings(sortedPairs(entries).map(([, value]) => value))),
+    String: () => fn([], () => pairsText(sortedPairs(entries))),
+  });
+}
+
+type Pair = readonly [name: string, value: string];
+
+function sortedPairs(entries: ReadonlyMap<string, string>): Pair[] {
+  const rank = (name: string): number => (name === 'alertname' ? 0 : 1);
+  return [...entries].sort(([a], [b]) => rank(a) - rank(b) || compareText(a, b));
+}
+
+function pairsText(sorted: readonly Pair[]): string {
+  return sorted.map(([name, value]) => `${name}=${value}`).join(', ');
+}
+
+function pairs(sorted: readonly Pair[]): GoSlice {
+  const items = sorted.map(
+    ([name, value]) =>
+      new GoStruct('template.Pair', [
+        { name: 'Name', value: name },
+        { name: 'Value', value },
+      ]),
+  );
+  return new GoSlice('template.Pairs', 'struct', items, {
+    Names: () => fn([], () => kvStrings(sorted.map(([name]) => name))),
+    Values: () => fn([], () => kvStrings(sorted.map(([, value]) => value))),
+    String: () => fn([], () => pairsText(sorted)),
+  });
+}
+
+/** A template.Alert. */
+export function alertValue(alert: AlertView): GoStruct {
+  const endsAt = alert.endsAtMs === undefined ? GoTime.ZERO : GoTime.fromMs(alert.endsAtMs);
+  return new GoStruct('template.Alert', [
+    { name: 'Status', value: alert.status, json: 'status' },
+    { name: 'Labels', value: kv(alert.labels), json: 'labels' },
+    { name: 'Annotations', value: kv(alert.annotations), json: 'annotations' },
+    { name: 'StartsAt', value: GoTime.fromMs(alert.startsAtMs), json: 'startsAt' },
+    { name: 'EndsAt', value: endsAt, json: 'endsAt' },
+    { name: 'GeneratorURL', value: alert.generatorUrl, json: 'generatorURL' },
+    { name: 'Fingerprint', value: alert.fingerprint, json: 'fingerprint' },
+  ]);
+}
+
+/** A template.Alerts: with the methods Firing and Resolved. */
+export function alertsValue(alerts: readonly AlertView[]): GoSlice {
+  const items = alerts.map(alertValue);
+  const withStatus = (status: string): TemplateValue =>
+    new GoSlice(
+      '[]template.Alert',
+      'struct',
+      items.filter((_, i) => alerts[i]!.status === status),
+    );
+  return new GoSlice('template.Alerts', 'struct', items, {
+    Firing: () => fn([], () => withStatus('firing')),
+    Resolved: () => fn([], () => withStatus('resolved')),
+  });
+}
+
+/** The data (`.`) of notification templates: Alertmanager's template.Data. */
+export function notificationData(view: NotificationView): GoStruct {
+  return new GoStruct(
+    'template.Data',
+    [
+      { name: 'Receiver', value: quoteMeta(view.receiver), json: 'receiver' },
+      { name: 'Status', value: view.status, json: 'status' },
+      { name: 'Alerts', value: alertsValue(view.alerts), json: 'alerts' },
+      { name: 'NotificationReason', value: view.notificationReason, json: 'notification_reason' },
+      { name: 'GroupLabels', value: kv(view.groupLabels), json: 'groupLabels' },
+      { name: 'CommonLabels', value: kv(view.commonLabels), json: 'commonLabels' },
+      { name: 'CommonAnnotations', value: kv(view.commonAnnotations), json: 'commonAnnotations' },
+      { name: 'RouteLabels', value: kv(view.routeLabels), json: 'routeLabels' },
+      { name: 'ExternalURL', value: view.externalUrl, json: 'externalURL' },
+    ],
+    {},
+    true,
+  );
+}
+
+/** Go's regexp.QuoteMeta. */
+export function quoteMeta(text: string): string {
+  return text.replaceAll(/[\\.+*?()|[\]{}^$]/g, String.raw`\$&`);
+}
