@@ -137,8 +137,8 @@ export class MemoryFileSystem implements FileSystem {
       this.#files.delete(path);
       this.#files.set(to + path.slice(from.length), file);
     }
-    for (const folder of [...this.#folders]) {
-      if (folder !== from && !folder.startsWith(`${from}/`)) continue;
+    const folders = [...this.#folders].filter((folder) => folder === from || folder.startsWith(`${from}/`));
+    for (const folder of folders) {
       this.#folders.delete(folder);
       this.#folders.add(to + folder.slice(from.length));
     }

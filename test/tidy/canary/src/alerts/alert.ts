@@ -1,0 +1,1 @@
+export type { Z as X } from '../notify/index.ts';

@@ -1,0 +1,1 @@
+export type { X } from './alert.ts';

@@ -1,0 +1,3 @@
+import type { X } from '../alerts/index.ts';
+
+export type Y = X;

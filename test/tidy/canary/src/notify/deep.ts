@@ -1,0 +1,3 @@
+import type { X } from '../alerts/alert.ts';
+
+export type Z = X;

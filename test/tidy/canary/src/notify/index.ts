@@ -1,0 +1,1 @@
+export type { Z } from './deep.ts';
