@@ -36,11 +36,11 @@ export function formatFloatExponent(value: number): string {
   return padExponent(value.toExponential());
 }
 
-/** Go's `strconv.FormatFloat(v, 'g', -1, 64)` and `%v`: an exponent below 1e-4 and from 1e21 on. */
+/** Go's `strconv.FormatFloat(v, 'g', -1, 64)` and `%v`: an exponent below 1e-4 and from 1e6 on (tried with Go). */
 export function formatFloatGeneral(value: number): string {
   if (!Number.isFinite(value)) return formatSpecial(value);
   const magnitude = Math.abs(value);
-  if (value !== 0 && (magnitude < 1e-4 || magnitude >= 1e21)) return padExponent(value.toExponential());
+  if (value !== 0 && (magnitude < 1e-4 || magnitude >= 1e6)) return padExponent(value.toExponential());
   return formatFloatPlain(value);
 }
 
