@@ -64,7 +64,10 @@ export const regexpSchema: z.ZodType<AnchoredRegexp, string> = z.string().transf
 /** A secret text. */
 export const secretSchema: z.ZodType<Secret, string> = z.string().transform((value) => new Secret(value));
 
-/** A YAML value that people write as number or text and mean as text (label values such as `1` or `true`). */
+/**
+ * A YAML value that people write as number or text and mean as text (label values such as `1` or `true`).
+ * `validateYaml` hands over the source text (`1.0`, `yes`), so nothing is lost on the way.
+ */
 export const textSchema: z.ZodType<string, string | number | boolean> = z
   .union([z.string(), z.number(), z.boolean()])
   .transform(String);
