@@ -1,0 +1,1 @@
+export { AlertsService, type AlertsServiceOptions, type AlertMessage } from './alerts-service.ts';
