@@ -16,7 +16,7 @@ export interface Alert {
   readonly labels: Labels;
   readonly annotations: Labels;
   readonly startsAtMs: number;
-  /** Resolved once this lies in the past. */
+  /** Resolved once this lies in the past; `Infinity` ("no end") only in the copies that a flush is given. */
   readonly endsAtMs: number;
   readonly updatedAtMs: number;
   readonly generatorUrl: string;

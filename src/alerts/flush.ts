@@ -9,6 +9,8 @@ export interface RouteOptions {
   readonly repeatIntervalMs: number;
   readonly muteTimeIntervals: readonly string[];
   readonly activeTimeIntervals: readonly string[];
+  /** Labels of the route, its parents' included; values are templates, not rendered here. */
+  readonly labels: Labels;
 }
 
 /** What every stage of the pipeline is told of the flush it works in; `nowMs` is the tick, read once. */

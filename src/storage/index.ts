@@ -1,2 +1,3 @@
 export * from './seam.ts';
 export { isStale, normalNaN, staleMarker } from './stale.ts';
+export * from './state/index.ts';
