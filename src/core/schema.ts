@@ -74,3 +74,9 @@ export const textSchema: z.ZodType<string, string | number | boolean> = z
 
 /** The text of a duration for messages: {@link formatDuration}. */
 export const durationText: (durationMs: number) => string = formatDuration;
+
+/**
+ * Path of a file (or a pattern for files). `validateYaml` makes relative ones absolute against the folder it is given,
+ * so schemas must use this very value (wrapped as they like), not a copy of it.
+ */
+export const filePathSchema: z.ZodType<string, string> = z.string();

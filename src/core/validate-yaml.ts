@@ -1,5 +1,7 @@
 import type { z } from 'zod';
+import { isAbsolute, join } from 'node:path';
 import { didYouMean } from './nearest.ts';
+import { filePathSchema } from './schema.ts';
 import { ConfigError } from './yaml.ts';
 import type { ConfigIssue, ExpectedShape, YamlDocument, YamlPath } from './yaml.ts';
 
@@ -29,12 +31,17 @@ export function notInVersion<T extends z.ZodObject>(schema: T, keys: readonly st
  * Checks a document against a schema and gives the typed value, or every issue with its place in the file.
  *
  * What the schema wants decides how scalars are read (`yes` is text where text is wanted, as in Go), and a key without
- * a value is an absent key wherever the schema has an object.
+ * a value is an absent key wherever the schema has an object. Paths (`filePathSchema`) that are relative become absolute
+ * against `baseFolder` when one is given.
  */
-export function validateYaml<T>(document: YamlDocument, schema: z.ZodType<T>): YamlValidation<T> {
+export function validateYaml<T>(
+  document: YamlDocument,
+  schema: z.ZodType<T>,
+  baseFolder?: string,
+): YamlValidation<T> {
   let raw: unknown;
   try {
-    raw = document.decode(SchemaShape.of([schema]));
+    raw = document.decode(SchemaShape.of([schema], baseFolder));
   } catch (error) {
     if (error instanceof ConfigError) return { ok: false, issues: error.issues };
     throw error;
@@ -48,8 +55,8 @@ export function validateYaml<T>(document: YamlDocument, schema: z.ZodType<T>): Y
 }
 
 /** {@link validateYaml} that throws {@link ConfigError}. */
-export function requireYaml<T>(document: YamlDocument, schema: z.ZodType<T>): T {
-  const result = validateYaml(document, schema);
+export function requireYaml<T>(document: YamlDocument, schema: z.ZodType<T>, baseFolder?: string): T {
+  const result = validateYaml(document, schema, baseFolder);
   if (!result.ok) throw new ConfigError(result.issues);
   return result.value;
 }
@@ -110,23 +117,31 @@ function children(schemas: readonly Schema[], key: PropertyKey): Schema[] {
 class SchemaShape implements ExpectedShape {
   readonly text: boolean;
   readonly dropsNulls: boolean;
+  readonly mapText: ((text: string) => string) | undefined;
   readonly #schemas: readonly Schema[];
+  readonly #baseFolder: string | undefined;
   readonly #known = new Map<PropertyKey, SchemaShape | undefined>();
 
-  private constructor(schemas: readonly Schema[]) {
+  private constructor(schemas: readonly Schema[], baseFolder: string | undefined) {
     this.#schemas = schemas;
+    this.#baseFolder = baseFolder;
     this.text = schemas.some(wantsText);
     this.dropsNulls = schemas.some((schema) => typeOf(schema) === 'object');
+    if (baseFolder !== undefined && schemas.includes(filePathSchema)) {
+      this.mapText = (path) => (path === '' || isAbsolute(path) ? path : join(baseFolder, path));
+    }
   }
 
-  static of(schemas: readonly Schema[]): SchemaShape | undefined {
+  static of(schemas: readonly Schema[], baseFolder: string | undefined): SchemaShape | undefined {
     const plain = schemas.flatMap((schema) => unwrap(schema));
-    return plain.length === 0 ? undefined : new SchemaShape(plain);
+    return plain.length === 0 ? undefined : new SchemaShape(plain, baseFolder);
   }
 
   child(key: string | number): SchemaShape | undefined {
     const slot = typeof key === 'number' && !this.#schemas.some((s) => typeOf(s) === 'tuple') ? 0 : key;
-    if (!this.#known.has(slot)) this.#known.set(slot, SchemaShape.of(children(this.#schemas, slot)));
+    if (!this.#known.has(slot)) {
+      this.#known.set(slot, SchemaShape.of(children(this.#schemas, slot), this.#baseFolder));
+    }
     return this.#known.get(slot);
   }
 }

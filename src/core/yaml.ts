@@ -44,6 +44,8 @@ export interface ExpectedShape {
   readonly text: boolean;
   /** Keys without a value count as absent (Go leaves the field as it is). */
   readonly dropsNulls: boolean;
+  /** What is done to text before it is used (paths are made absolute). */
+  readonly mapText: ((text: string) => string) | undefined;
   child(key: string | number): ExpectedShape | undefined;
 }
 
@@ -163,7 +165,10 @@ class Decoder {
       if (this.#values === MAX_VALUES + 1) this.#fail(given, path, 'document contains excessive aliasing');
       return null;
     }
-    if (isScalar(node)) return decodeScalar(node, shape);
+    if (isScalar(node)) {
+      const scalar = decodeScalar(node, shape);
+      return typeof scalar === 'string' && shape?.mapText !== undefined ? shape.mapText(scalar) : scalar;
+    }
     if (this.#open.has(node)) return this.#fail(given, path, 'anchor contains itself');
     this.#open.add(node);
     let value: unknown = null;

@@ -1,0 +1,419 @@
+import { z } from 'zod';
+import { filePathSchema, secretSchema, textSchema } from './schema.ts';
+import type { Secret } from './secret.ts';
+import { notInVersion } from './validate-yaml.ts';
+
+/** TLS material of a client, inline or in files that are read again for every request. */
+export interface TlsConfig {
+  readonly ca: string | undefined;
+  readonly caFile: string | undefined;
+  readonly cert: string | undefined;
+  readonly certFile: string | undefined;
+  readonly key: Secret | undefined;
+  readonly keyFile: string | undefined;
+  readonly serverName: string | undefined;
+  readonly insecureSkipVerify: boolean;
+  /** `TLS10` … `TLS13`. */
+  readonly minVersion: string | undefined;
+  readonly maxVersion: string | undefined;
+}
+
+/** A request header that may have several values, some of them secret or in files. */
+export interface HttpHeaderConfig {
+  readonly name: string;
+  readonly values: readonly string[];
+  readonly secrets: readonly Secret[];
+  readonly files: readonly string[];
+}
+
+/** Which proxy to use. */
+export interface ProxyConfig {
+  readonly url: string | undefined;
+  /** Comma-separated hosts that are reached directly. */
+  readonly noProxy: string;
+  readonly fromEnvironment: boolean;
+  readonly connectHeaders: readonly { readonly name: string; readonly values: readonly Secret[] }[];
+}
+
+/** OAuth 2.0 client credentials. */
+export interface OAuth2Config {
+  readonly clientId: string;
+  readonly clientSecret: Secret | undefined;
+  readonly clientSecretFile: string | undefined;
+  readonly scopes: readonly string[];
+  readonly tokenUrl: string;
+  readonly endpointParams: Readonly<Record<string, string>>;
+  readonly tls: TlsConfig;
+  readonly proxy: ProxyConfig;
+}
+
+/** Prometheus' HTTP client block, checked. At most one of `basicAuth`, `authorization` and `oauth2` is given. */
+export interface HttpClientConfig {
+  readonly basicAuth:
+    | {
+        readonly username: string;
+        readonly usernameFile: string | undefined;
+        readonly password: Secret | undefined;
+        readonly passwordFile: string | undefined;
+      }
+    | undefined;
+  readonly authorization:
+    | {
+        readonly type: string;
+        readonly credentials: Secret | undefined;
+        readonly credentialsFile: string | undefined;
+      }
+    | undefined;
+  readonly oauth2: OAuth2Config | undefined;
+  readonly tls: TlsConfig;
+  readonly proxy: ProxyConfig;
+  readonly followRedirects: boolean;
+  readonly enableHttp2: boolean;
+  readonly headers: readonly HttpHeaderConfig[];
+}
+
+const TLS_VERSIONS = ['TLS10', 'TLS11', 'TLS12', 'TLS13'] as const;
+
+/** `tls_config`. */
+export const tlsConfigSchema = notInVersion(
+  z.strictObject({
+    ca: z.string().optional(),
+    ca_file: filePathSchema.optional(),
+    cert: z.string().optional(),
+    cert_file: filePathSchema.optional(),
+    key: secretSchema.optional(),
+    key_file: filePathSchema.optional(),
+    server_name: z.string().optional(),
+    insecure_skip_verify: z.boolean().default(false),
+    min_version: z.enum(TLS_VERSIONS).optional(),
+    max_version: z.enum(TLS_VERSIONS).optional(),
+  }),
+  ['ca_ref', 'cert_ref', 'key_ref'],
+);
+
+const urlTextSchema = z.string().refine(isUrlText, {
+  error: (issue) => `${JSON.stringify(issue.input)} is not a valid URL`,
+});
+
+const proxyShape = {
+  proxy_url: urlTextSchema.optional(),
+  no_proxy: z.string().optional(),
+  proxy_from_environment: z.boolean().default(false),
+  proxy_connect_header: z.record(z.string(), z.array(secretSchema)).optional(),
+};
+
+const CLIENT_CREDENTIALS = 'client_credentials';
+
+const oauth2Schema = notInVersion(
+  z.strictObject({
+    client_id: z.string().default(''),
+    client_secret: secretSchema.optional(),
+    client_secret_file: filePathSchema.optional(),
+    scopes: z.array(z.string()).default([]),
+    token_url: urlTextSchema.default(''),
+    endpoint_params: z.record(z.string(), textSchema).default({}),
+    grant_type: z
+      .string()
+      .refine((type) => type === '' || type === CLIENT_CREDENTIALS, 'this grant type is not in this version')
+      .default(CLIENT_CREDENTIALS),
+    tls_config: tlsConfigSchema.optional(),
+    ...proxyShape,
+  }),
+  [
+    'client_secret_ref',
+    'client_certificate_key_id',
+    'client_certificate_key',
+    'client_certificate_key_file',
+    'client_certificate_key_ref',
+    'signature_algorithm',
+    'iss',
+    'audience',
+    'claims',
+  ],
+);
+
+const headerSchema = z.strictObject({
+  values: z.array(textSchema).default([]),
+  secrets: z.array(secretSchema).default([]),
+  files: z.array(filePathSchema).default([]),
+});
+
+/**
+ * The keys of the HTTP client block, for schemas that have them inline (scrape configs, HTTP discovery):
+ * `z.strictObject({ ...httpClientShape, … }).superRefine(checkHttpClient).transform((f) => … httpClientConfigOf(f) …)`.
+ */
+export const httpClientShape = {
+  basic_auth: notInVersion(
+    z.strictObject({
+      username: textSchema.default(''),
+      username_file: filePathSchema.optional(),
+      password: secretSchema.optional(),
+      password_file: filePathSchema.optional(),
+    }),
+    ['username_ref', 'password_ref'],
+  ).optional(),
+  authorization: notInVersion(
+    z.strictObject({
+      type: z.string().default('Bearer'),
+      credentials: secretSchema.optional(),
+      credentials_file: filePathSchema.optional(),
+    }),
+    ['credentials_ref'],
+  ).optional(),
+  oauth2: oauth2Schema.optional(),
+  bearer_token: secretSchema.optional(),
+  bearer_token_file: filePathSchema.optional(),
+  tls_config: tlsConfigSchema.optional(),
+  ...proxyShape,
+  follow_redirects: z.boolean().default(true),
+  enable_http2: z.boolean().default(true),
+  http_headers: z.record(z.string(), headerSchema).default({}),
+};
+
+const fieldsSchema = z.strictObject(httpClientShape);
+
+/** What {@link httpClientShape} reads. */
+export type HttpClientFields = z.output<typeof fieldsSchema>;
+type ProxyFields = Pick<
+  HttpClientFields,
+  'proxy_url' | 'no_proxy' | 'proxy_from_environment' | 'proxy_connect_header'
+>;
+type TlsFields = z.output<typeof tlsConfigSchema>;
+
+/** The checks of the block as a whole, for `superRefine`; messages are Prometheus' own. */
+export function checkHttpClient(fields: HttpClientFields, context: z.RefinementCtx): void {
+  for (const { path, message } of problemsOf(fields)) context.addIssue({ code: 'custom', path, message });
+}
+
+/** The typed value of the block; hold {@link checkHttpClient} against the fields first. */
+export function httpClientConfigOf(fields: HttpClientFields): HttpClientConfig {
+  const { basic_auth: basic, authorization, oauth2 } = fields;
+  const hasBearer = isGiven(fields.bearer_token) || isGiven(fields.bearer_token_file);
+  const bearer = {
+    type: 'Bearer',
+    credentials: fields.bearer_token,
+    credentialsFile: fields.bearer_token_file,
+  };
+  return {
+    basicAuth: basic && {
+      username: basic.username,
+      usernameFile: basic.username_file,
+      password: basic.password,
+      passwordFile: basic.password_file,
+    },
+    authorization: hasBearer
+      ? bearer
+      : authorization && {
+          type: authorization.type.trim() === '' ? 'Bearer' : authorization.type.trim(),
+          credentials: authorization.credentials,
+          credentialsFile: authorization.credentials_file,
+        },
+    oauth2: oauth2 && {
+      clientId: oauth2.client_id,
+      clientSecret: oauth2.client_secret,
+      clientSecretFile: oauth2.client_secret_file,
+      scopes: oauth2.scopes,
+      tokenUrl: oauth2.token_url,
+      endpointParams: oauth2.endpoint_params,
+      tls: tlsConfigOf(oauth2.tls_config),
+      proxy: proxyConfigOf(oauth2),
+    },
+    tls: tlsConfigOf(fields.tls_config),
+    proxy: proxyConfigOf(fields),
+    followRedirects: fields.follow_redirects,
+    enableHttp2: fields.enable_http2,
+    headers: Object.entries(fields.http_headers).map(([name, header]) => ({ name, ...header })),
+  };
+}
+
+/** The block as a value of its own, as Alertmanager's `http_config`. */
+export const httpConfigSchema: z.ZodType<HttpClientConfig> = fieldsSchema
+  .superRefine(checkHttpClient)
+  .transform(httpClientConfigOf);
+
+/** The block with nothing in it. */
+export const DEFAULT_HTTP_CLIENT_CONFIG: HttpClientConfig = httpConfigSchema.parse({});
+
+/** The typed value of a `tls_config`; hold {@link tlsProblems} against it first. */
+export function tlsConfigOf(fields: TlsFields | undefined): TlsConfig {
+  return {
+    ca: fields?.ca,
+    caFile: fields?.ca_file,
+    cert: fields?.cert,
+    certFile: fields?.cert_file,
+    key: fields?.key,
+    keyFile: fields?.key_file,
+    serverName: fields?.server_name,
+    insecureSkipVerify: fields?.insecure_skip_verify ?? false,
+    minVersion: fields?.min_version,
+    maxVersion: fields?.max_version,
+  };
+}
+
+function proxyConfigOf(fields: ProxyFields): ProxyConfig {
+  return {
+    url: fields.proxy_url === '' ? undefined : fields.proxy_url,
+    noProxy: fields.no_proxy ?? '',
+    fromEnvironment: fields.proxy_from_environment,
+    connectHeaders: Object.entries(fields.proxy_connect_header ?? {}).map(([name, values]) => ({
+      name,
+      values,
+    })),
+  };
+}
+
+interface Problem {
+  readonly path: string[];
+  readonly message: string;
+}
+
+function isGiven(value: Secret | string | undefined): boolean {
+  return value !== undefined && (typeof value === 'string' ? value : value.reveal()) !== '';
+}
+
+function isUrlText(text: string): boolean {
+  // As lenient as Go: nearly everything is a relative reference.
+  return !/[\0-\x20\x7f]/.test(text) && !text.startsWith(':') && !/%(?![0-9a-fA-F]{2})/.test(text);
+}
+
+/** Headers that other keys set, or that belong to the transport (prometheus/common config/headers.go). */
+const RESERVED_HEADERS: ReadonlySet<string> = new Set([
+  'authorization',
+  'host',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'user-agent',
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'www-authenticate',
+  'accept-encoding',
+  'x-prometheus-remote-write-version',
+  'x-prometheus-remote-read-version',
+  'x-prometheus-scrape-timeout-seconds',
+  'x-amz-date',
+  'x-amz-security-token',
+  'x-amz-content-sha256',
+]);
+
+function* problemsOf(fields: HttpClientFields): Generator<Problem> {
+  const { basic_auth: basic, authorization, oauth2 } = fields;
+  const hasToken = isGiven(fields.bearer_token);
+  const hasTokenFile = isGiven(fields.bearer_token_file);
+  if (hasToken && hasTokenFile) {
+    const message = 'at most one of bearer_token & bearer_token_file must be configured';
+    yield { path: ['bearer_token_file'], message };
+  }
+  const hasBearer = hasToken || hasTokenFile;
+  if (hasBearer && (basic !== undefined || oauth2 !== undefined)) {
+    const message = 'at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured';
+    yield { path: [hasToken ? 'bearer_token' : 'bearer_token_file'], message };
+  }
+  if (basic !== undefined) {
+    yield* oneOf(['basic_auth'], 'basic_auth username & username_file', basic.username, basic.username_file);
+    yield* oneOf(['basic_auth'], 'basic_auth password & password_file', basic.password, basic.password_file);
+  }
+  if (authorization !== undefined) {
+    if (hasBearer) {
+      const message = 'authorization is not compatible with bearer_token & bearer_token_file';
+      yield { path: ['authorization'], message };
+    }
+    const { credentials, credentials_file: file } = authorization;
+    yield* oneOf(['authorization'], 'authorization credentials & credentials_file', credentials, file);
+    if (authorization.type.trim().toLowerCase() === 'basic') {
+      const message = 'authorization type cannot be set to "basic", use "basic_auth" instead';
+      yield { path: ['authorization', 'type'], message };
+    }
+    if (basic !== undefined || oauth2 !== undefined) {
+      const message = 'at most one of basic_auth, oauth2 & authorization must be configured';
+      yield { path: ['authorization'], message };
+    }
+  }
+  if (oauth2 !== undefined) {
+    if (basic !== undefined) {
+      yield {
+        path: ['oauth2'],
+        message: 'at most one of basic_auth, oauth2 & authorization must be configured',
+      };
+    }
+    yield* oauth2Problems(oauth2);
+  }
+  yield* tlsProblems(fields.tls_config, ['tls_config']);
+  yield* proxyProblems(fields, []);
+  for (const name of Object.keys(fields.http_headers)) {
+    if (RESERVED_HEADERS.has(name.toLowerCase())) {
+      yield {
+        path: ['http_headers', name],
+        message: `setting header ${JSON.stringify(name)} is not allowed`,
+      };
+    }
+  }
+}
+
+function* oneOf(
+  path: string[],
+  names: string,
+  a: Secret | string | undefined,
+  b: Secret | string | undefined,
+): Generator<Problem> {
+  if (isGiven(a) && isGiven(b)) yield { path, message: `at most one of ${names} must be configured` };
+}
+
+function* oauth2Problems(oauth2: NonNullable<HttpClientFields['oauth2']>): Generator<Problem> {
+  const path = ['oauth2'];
+  if (oauth2.client_id === '') yield { path, message: 'oauth2 client_id must be configured' };
+  if (oauth2.token_url === '') yield { path, message: 'oauth2 token_url must be configured' };
+  const { client_secret: secret, client_secret_file: file } = oauth2;
+  yield* oneOf(path, 'oauth2 client_secret & client_secret_file', secret, file);
+  yield* tlsProblems(oauth2.tls_config, ['oauth2', 'tls_config']);
+  yield* proxyProblems(oauth2, path);
+}
+
+/** What is wrong with a `tls_config` as a whole. */
+export function* tlsProblems(tls: TlsFields | undefined, path: string[]): Generator<Problem> {
+  if (tls === undefined) return;
+  yield* oneOf(path, 'ca and ca_file', tls.ca, tls.ca_file);
+  yield* oneOf(path, 'cert and cert_file', tls.cert, tls.cert_file);
+  yield* oneOf(path, 'key and key_file', tls.key, tls.key_file);
+  const hasCert = isGiven(tls.cert) || isGiven(tls.cert_file);
+  const hasKey = isGiven(tls.key) || isGiven(tls.key_file);
+  if (hasCert && !hasKey) {
+    const message =
+      'exactly one of key or key_file must be configured when a client certificate is configured';
+    yield { path, message };
+  }
+  if (hasKey && !hasCert) {
+    const message = 'exactly one of cert or cert_file must be configured when a client key is configured';
+    yield { path, message };
+  }
+  const { min_version: min, max_version: max } = tls;
+  if (min !== undefined && max !== undefined && min > max) {
+    const message =
+      'tls_config.max_version must be greater than or equal to tls_config.min_version if both are specified';
+    yield { path: [...path, 'max_version'], message };
+  }
+}
+
+function* proxyProblems(fields: ProxyFields, path: string[]): Generator<Problem> {
+  const hasUrl = isGiven(fields.proxy_url);
+  const hasHeaders = Object.keys(fields.proxy_connect_header ?? {}).length > 0;
+  if (hasHeaders && !fields.proxy_from_environment && !hasUrl) {
+    const message =
+      'if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured';
+    yield { path: [...path, 'proxy_connect_header'], message };
+  }
+  if (fields.proxy_from_environment && hasUrl) {
+    const message = 'if proxy_from_environment is configured, proxy_url must not be configured';
+    yield { path: [...path, 'proxy_url'], message };
+  }
+  if (fields.proxy_from_environment && isGiven(fields.no_proxy)) {
+    const message = 'if proxy_from_environment is configured, no_proxy must not be configured';
+    yield { path: [...path, 'no_proxy'], message };
+  }
+  if (!hasUrl && !fields.proxy_from_environment && isGiven(fields.no_proxy)) {
+    const message = 'if no_proxy is configured, proxy_url must also be configured';
+    yield { path: [...path, 'no_proxy'], message };
+  }
+}
