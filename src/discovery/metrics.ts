@@ -1,0 +1,84 @@
+import type { Registry } from 'prom-client';
+import { Counter, Gauge, Summary } from '../core/metrics.ts';
+
+/** Own metrics about discovery, under Prometheus' names; `name` says whose discovery it is (`scrape`, `notify`). */
+export class DiscoveryMetrics {
+  readonly failedConfigs: Gauge<'name'>;
+  readonly discoveredTargets: Gauge<'name' | 'config'>;
+  readonly lastUpdate: Gauge<'name' | 'config'>;
+  readonly receivedUpdates: Counter<'name'>;
+  readonly delayedUpdates: Counter<'name'>;
+  readonly sentUpdates: Counter<'name'>;
+  readonly fileReadErrors: Counter;
+  readonly fileScanDuration: Summary;
+  readonly fileModified: Gauge<'filename'>;
+
+  /** Registers in `registry`, or finds there what another discovery manager registered. */
+  static in(registry: Registry): DiscoveryMetrics {
+    let metrics = known.get(registry);
+    if (metrics === undefined) {
+      metrics = new DiscoveryMetrics(registry);
+      known.set(registry, metrics);
+    }
+    return metrics;
+  }
+
+  private constructor(registry: Registry) {
+    const registers = [registry];
+    this.failedConfigs = new Gauge({
+      name: 'prometheus_sd_failed_configs',
+      help: 'Current number of service discovery configurations that failed to load.',
+      labelNames: ['name'],
+      registers,
+    });
+    this.discoveredTargets = new Gauge({
+      name: 'prometheus_sd_discovered_targets',
+      help: 'Current number of discovered targets.',
+      labelNames: ['name', 'config'],
+      registers,
+    });
+    this.lastUpdate = new Gauge({
+      name: 'prometheus_sd_last_update_timestamp_seconds',
+      help: 'Timestamp of the last update sent to the SD consumers.',
+      labelNames: ['name', 'config'],
+      registers,
+    });
+    this.receivedUpdates = new Counter({
+      name: 'prometheus_sd_received_updates_total',
+      help: 'Total number of update events received from the SD providers.',
+      labelNames: ['name'],
+      registers,
+    });
+    this.delayedUpdates = new Counter({
+      name: 'prometheus_sd_updates_delayed_total',
+      help: "Total number of update events that couldn't be sent immediately.",
+      labelNames: ['name'],
+      registers,
+    });
+    this.sentUpdates = new Counter({
+      name: 'prometheus_sd_updates_total',
+      help: 'Total number of update events sent to the SD consumers.',
+      labelNames: ['name'],
+      registers,
+    });
+    this.fileReadErrors = new Counter({
+      name: 'prometheus_sd_file_read_errors_total',
+      help: 'The number of File-SD read errors.',
+      registers,
+    });
+    this.fileScanDuration = new Summary({
+      name: 'prometheus_sd_file_scan_duration_seconds',
+      help: 'The duration of the File-SD scan in seconds.',
+      percentiles: [0.5, 0.9, 0.99],
+      registers,
+    });
+    this.fileModified = new Gauge({
+      name: 'prometheus_sd_file_mtime_seconds',
+      help: 'Timestamp (mtime) of files read by FileSD. Timestamp is set at read time.',
+      labelNames: ['filename'],
+      registers,
+    });
+  }
+}
+
+const known = new WeakMap<Registry, DiscoveryMetrics>();

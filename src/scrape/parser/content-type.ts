@@ -1,0 +1,76 @@
+import { quoteText } from './bytes.ts';
+import { ExpositionError } from './entry.ts';
+import { OpenMetricsParser } from './openmetrics-parser.ts';
+import { TextParser } from './text-parser.ts';
+import type { ExpositionParser } from './exposition-parser.ts';
+
+/** Media types that have a parser here. */
+export const OPENMETRICS_MEDIA_TYPE = 'application/openmetrics-text';
+export const TEXT_MEDIA_TYPE = 'text/plain';
+const PROTOBUF_MEDIA_TYPE = 'application/vnd.google.protobuf';
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const PARAMETER =
+  /^;\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)=(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]+)|"((?:[^"\\]|\\.)*)")\s*/;
+
+/** The media type of a Content-Type header in lower case; undefined when the header is malformed. */
+export function parseMediaType(header: string): string | undefined {
+  const semicolon = header.indexOf(';');
+  const type = (semicolon < 0 ? header : header.slice(0, semicolon)).trim().toLowerCase();
+  const [main = '', sub, more] = type.split('/');
+  if (!TOKEN.test(main) || (sub !== undefined && !TOKEN.test(sub)) || more !== undefined) return undefined;
+  let rest = semicolon < 0 ? '' : header.slice(semicolon).trim();
+  const seen = new Set<string>();
+  while (rest !== '' && rest !== ';') {
+    const match = PARAMETER.exec(rest);
+    const name = match?.[1]?.toLowerCase();
+    if (match === null || name === undefined || seen.has(name)) return undefined;
+    seen.add(name);
+    rest = rest.slice(match[0].length);
+  }
+  return type;
+}
+
+/**
+ * The parser for a body, by the media type alone (versions are not looked at). `fallback` is the media type to use when
+ * the target names none or an unknown one; '' is none. Throws an ExpositionError when there is no parser.
+ *
+ * @see prometheus model/textparse/interface.go extractMediaType
+ */
+export function makeParser(
+  body: Uint8Array,
+  length: number,
+  contentType: string,
+  fallback: string,
+): ExpositionParser {
+  const mediaType = chooseMediaType(contentType, fallback);
+  if (mediaType === OPENMETRICS_MEDIA_TYPE) return new OpenMetricsParser(body, length);
+  if (mediaType === TEXT_MEDIA_TYPE) return new TextParser(body, length);
+  throw new ExpositionError(
+    `the target answered in the protobuf format (Content-Type ${quoteText(contentType)}), which is not in this version`,
+  );
+}
+
+function chooseMediaType(contentType: string, fallback: string): string {
+  if (contentType === '') {
+    if (fallback !== '') return fallback;
+    throw new ExpositionError(
+      'non-compliant scrape target sending blank Content-Type and no fallback_scrape_protocol specified for target',
+    );
+  }
+  const mediaType = parseMediaType(contentType);
+  switch (mediaType) {
+    case OPENMETRICS_MEDIA_TYPE:
+    case TEXT_MEDIA_TYPE:
+    case PROTOBUF_MEDIA_TYPE:
+      return mediaType;
+    default:
+  }
+  if (fallback !== '') return fallback;
+  const shown = quoteText(contentType);
+  throw new ExpositionError(
+    mediaType === undefined
+      ? `cannot parse Content-Type ${shown} and no fallback_scrape_protocol for target`
+      : `received unsupported Content-Type ${shown} and no fallback_scrape_protocol specified for target`,
+  );
+}

@@ -1,0 +1,47 @@
+import { TocsinError } from '../../core/errors.ts';
+
+/** What {@link ExpositionParser.next} found. */
+export const Entry = {
+  /** Nothing is left. */
+  end: 0,
+  /** A sample: `seriesStart`, `seriesEnd`, `value`, `timestampMs` are set. */
+  series: 1,
+  /** A HELP, TYPE or UNIT line: the `meta…` fields are set, unless `hinted`. */
+  meta: 2,
+  /** Much was read without finding anything; call again, perhaps after letting others have a turn. */
+  pause: 3,
+} as const;
+export type Entry = (typeof Entry)[keyof typeof Entry];
+
+/** The three kinds of line that describe a metric family. */
+export const MetaKind = { help: 0, type: 1, unit: 2 } as const;
+export type MetaKind = (typeof MetaKind)[keyof typeof MetaKind];
+
+/** Names of metric types as the API gives them; the index is the type's code in parsers and caches. */
+export const METRIC_TYPES = [
+  'unknown',
+  'counter',
+  'gauge',
+  'histogram',
+  'gaugehistogram',
+  'summary',
+  'info',
+  'stateset',
+] as const;
+/** One of {@link METRIC_TYPES}. */
+export type MetricTypeName = (typeof METRIC_TYPES)[number];
+
+/** Code of `unknown`. */
+export const TYPE_UNKNOWN = 0;
+/** Code of `histogram`. */
+export const TYPE_HISTOGRAM = 3;
+/** Code of `summary`. */
+export const TYPE_SUMMARY = 5;
+
+/** An exposition is not well-formed; the only error that parsers throw. The message is Prometheus' own. */
+export class ExpositionError extends TocsinError {
+  constructor(message: string) {
+    super('TOCSIN_ERR_PARSE', message);
+    this.name = 'ExpositionError';
+  }
+}

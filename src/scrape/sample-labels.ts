@@ -1,0 +1,113 @@
+import { Labels, isValidLabelName, isValidMetricName, METRIC_NAME } from '../core/labels.ts';
+import { ExpositionError } from './parser/entry.ts';
+import { quoteText } from './parser/bytes.ts';
+
+/** Relabelling: the changed labels, or undefined when they are dropped. */
+export type Relabel = (labels: Labels) => Labels | undefined;
+
+/** How a target's samples get their final labels. */
+export interface SampleLabelRules {
+  /** The target's public labels. */
+  readonly targetLabels: Labels;
+  readonly honorLabels: boolean;
+  /** `metric_relabel_configs`; undefined when there are none. */
+  readonly relabel: Relabel | undefined;
+  readonly nameScheme: 'utf8' | 'legacy';
+  /** Labels a sample may have after relabelling; 0 is no limit. */
+  readonly labelLimit: number;
+  /** Bytes. */
+  readonly labelNameLengthLimit: number;
+  /** Bytes. */
+  readonly labelValueLengthLimit: number;
+}
+
+/** A label limit was exceeded; fails the whole scrape. */
+export class LabelLimitError extends ExpositionError {}
+
+const EXPORTED = 'exported_';
+
+/**
+ * The labels under which a scraped series is stored; undefined when relabelling drops it. `scraped` are its own labels,
+ * sorted. Throws an ExpositionError when they may not be stored.
+ *
+ * @see prometheus scrape/scrape.go mutateSampleLabels, verifyLabelLimits
+ */
+export function storedLabels(
+  scraped: readonly (readonly [string, string])[],
+  rules: SampleLabelRules,
+): Labels | undefined {
+  const merged = rules.honorLabels
+    ? honored(scraped, rules.targetLabels)
+    : exported(scraped, rules.targetLabels);
+  const labels = rules.relabel === undefined ? merged : rules.relabel(merged);
+  if (labels === undefined || labels.size === 0) return undefined;
+  if (!labels.has(METRIC_NAME)) throw new ExpositionError('missing metric name (__name__ label)');
+  checkNames(labels, rules.nameScheme);
+  checkLimits(labels, rules);
+  return labels;
+}
+
+/** Labels of a series that tocsin makes about the target: the target's own win. */
+export function reportLabels(name: string, targetLabels: Labels): Labels {
+  return targetLabels.with(METRIC_NAME, name);
+}
+
+function honored(scraped: readonly (readonly [string, string])[], targetLabels: Labels): Labels {
+  return Labels.fromEntries([...targetLabels, ...scraped]);
+}
+
+/** Target labels win; a scraped label of the same name becomes `exported_…`, shortest names first. */
+function exported(scraped: readonly (readonly [string, string])[], targetLabels: Labels): Labels {
+  const map = new Map<string, string>(scraped);
+  const conflicts: [string, string][] = [];
+  for (const [name, value] of targetLabels) {
+    const old = map.get(name);
+    if (old !== undefined) conflicts.push([name, old]);
+    map.set(name, value);
+  }
+  conflicts.sort((a, b) => Buffer.byteLength(a[0]) - Buffer.byteLength(b[0]));
+  for (const [name, value] of conflicts) {
+    let free = EXPORTED + name;
+    while (map.has(free)) free = EXPORTED + free;
+    map.set(free, value);
+  }
+  return Labels.fromEntries(map);
+}
+
+function checkNames(labels: Labels, scheme: 'utf8' | 'legacy'): void {
+  for (const [name, value] of labels) {
+    const valid = name === METRIC_NAME ? isValidMetricName(value, scheme) : isValidLabelName(name, scheme);
+    if (!valid || !value.isWellFormed()) {
+      throw new ExpositionError(`invalid metric name or label names: ${labels.toString()}`);
+    }
+  }
+}
+
+function checkLimits(labels: Labels, rules: SampleLabelRules): void {
+  const { labelLimit, labelNameLengthLimit, labelValueLengthLimit } = rules;
+  const metric = cut(labels.metricName);
+  if (labelLimit > 0 && labels.size > labelLimit) {
+    throw new LabelLimitError(
+      `label_limit exceeded (metric: ${metric}, number of labels: ${labels.size}, limit: ${labelLimit})`,
+    );
+  }
+  if (labelNameLengthLimit === 0 && labelValueLengthLimit === 0) return;
+  for (const [name, value] of labels) {
+    const nameLength = Buffer.byteLength(name);
+    if (labelNameLengthLimit > 0 && nameLength > labelNameLengthLimit) {
+      throw new LabelLimitError(
+        `label_name_length_limit exceeded (metric: ${metric}, label name: ${cut(name)}, length: ${nameLength}, limit: ${labelNameLengthLimit})`,
+      );
+    }
+    const valueLength = Buffer.byteLength(value);
+    if (labelValueLengthLimit > 0 && valueLength > labelValueLengthLimit) {
+      throw new LabelLimitError(
+        `label_value_length_limit exceeded (metric: ${metric}, label name: ${cut(name)}, value: ${quoteText(cut(value))}, length: ${valueLength}, limit: ${labelValueLengthLimit})`,
+      );
+    }
+  }
+}
+
+function cut(text: string): string {
+  return [...text.slice(0, 100)].slice(0, 50).join('');
+}
