@@ -40,5 +40,8 @@ export { PromqlParseError, issueText, lineColumn } from './parse-error.ts';
 export type { ParseIssue } from './parse-error.ts';
 export { MAX_DEPTH, MAX_NESTING, parseExpr, parseMetricSelector } from './parse.ts';
 export type { ParseOptions } from './parse.ts';
+export type { BucketRun, CounterResetHint, HistogramDescription } from './histogram-description.ts';
 export type { ParserFeatures } from './parse-expr.ts';
 export { printExpr, printMatcher } from './print.ts';
+export { parseMetricLabels, parseSeriesDescription } from './series-description.ts';
+export type { SequenceValue, SeriesDescription } from './series-description.ts';

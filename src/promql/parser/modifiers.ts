@@ -81,7 +81,7 @@ const MAX_TIMESTAMP = 2 ** 63;
 export function atTime(stream: TokenStream, expr: Expr, seconds: number): AtModifier {
   if (!(Math.abs(seconds) < MAX_TIMESTAMP)) {
     const shown = Number.isFinite(seconds)
-      ? `${formatFloatPlain(seconds)}.000000`
+      ? `${BigInt(seconds)}.000000`
       : formatFloatPlain(seconds);
     stream.issue(expr.position, `timestamp out of bounds for @ modifier: ${shown}`);
   }

@@ -24,10 +24,10 @@ export function toParsedDuration(node: DurationNode): ParsedDuration {
   return { ms: secondsToMs(node.value), expr: undefined };
 }
 
-/** Whole milliseconds of seconds, by way of whole nanoseconds as in Prometheus. */
+/** Whole milliseconds of seconds, cut off; microseconds are rounded first so that no exact duration loses one. */
 export function secondsToMs(seconds: number): number {
   // Adding 0 turns -0 into 0.
-  return Math.trunc(Math.round(seconds * 1e9) / 1e6) + 0;
+  return Math.trunc(Math.round(seconds * 1e6) / 1e3) + 0;
 }
 
 /** Reads the value of a number or duration token; what is wrong with it is noted. */
