@@ -1,0 +1,93 @@
+import { startDeadline } from '../../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
+import { formatDuration } from '../../core/duration.ts';
+import { TocsinError, errorText } from '../../core/errors.ts';
+import type { FileSystem } from '../../core/ports.ts';
+import { outcomeOfTransportError, postJson, redact, statusMessage } from '../http.ts';
+import type { HttpAnswer, JsonPost, NotifyHttp } from '../http.ts';
+import type { SendOutcome } from '../notification.ts';
+import { classifyStatus } from '../retry.ts';
+import { readSecret } from '../secret-source.ts';
+import type { SecretSource } from '../secret-source.ts';
+import type { NotificationTemplates } from '../templates.ts';
+
+/** What receivers over HTTP work with. */
+export interface HttpReceiverPorts {
+  readonly http: NotifyHttp;
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly templates: NotificationTemplates;
+}
+
+/** How one POST goes: where to, for how long, and what a 2xx answer means. */
+export interface Delivery extends JsonPost {
+  /** The integration's own limit, 0 = none beyond the outbox's. */
+  readonly timeoutMs: number;
+  /** Kind of the receiver, for messages. */
+  readonly kind: string;
+  /** Texts that must not show in messages. */
+  readonly secrets: readonly string[];
+  /** Looks at a 2xx answer; without it 2xx is success. */
+  readonly accept?: (answer: HttpAnswer) => SendOutcome;
+}
+
+/** Posts and classifies: never rejects for what is outside. */
+export async function deliver(
+  ports: HttpReceiverPorts,
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<SendOutcome> {
+  const { clock } = ports;
+  const url = URL.parse(delivery.url);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    // Not shown: the whole URL may be a secret.
+    return {
+      kind: 'reject',
+      reason: 'other',
+      message: `the ${delivery.kind} URL is not an http or https URL`,
+    };
+  }
+  const secrets = [...delivery.secrets, url.password, decodeURIComponent(url.password)];
+  const { timeoutMs } = delivery;
+  const text = `configured ${delivery.kind} timeout reached (${formatDuration(timeoutMs)})`;
+  const deadline =
+    timeoutMs > 0
+      ? startDeadline(clock, timeoutMs, () => new TocsinError('TOCSIN_ERR_TIMEOUT', text), signal)
+      : undefined;
+  try {
+    const answer = await postJson(ports.http, delivery, deadline?.signal ?? signal);
+    const retryAfter = answer.headers['retry-after'];
+    const outcome = classifyStatus(answer.status, statusMessage(answer, secrets), retryAfter, clock.nowMs());
+    if (outcome.kind !== 'sent') return outcome;
+    return redactOutcome(delivery.accept?.(answer) ?? outcome, secrets);
+  } catch (error) {
+    return outcomeOfTransportError(error, secrets);
+  } finally {
+    deadline?.dispose();
+  }
+}
+
+function redactOutcome(outcome: SendOutcome, secrets: readonly string[]): SendOutcome {
+  return outcome.kind === 'sent' ? outcome : { ...outcome, message: redact(outcome.message, secrets) };
+}
+
+/** A secret, or the outcome of not being able to read it (tried again: the file may be about to be replaced). */
+export async function secretOr(
+  source: SecretSource,
+  what: string,
+  files: FileSystem,
+): Promise<{ readonly value: string } | { readonly outcome: SendOutcome }> {
+  try {
+    return { value: await readSecret(source, files) };
+  } catch (error) {
+    const message = `read ${what}: ${errorText(error)}`;
+    return { outcome: { kind: 'retry', reason: 'other', message } };
+  }
+}
+
+/** The outcome of a template that failed: sending again would not help. Anything else is thrown on. */
+export function templateOutcome(what: string, error: unknown, secrets: readonly string[]): SendOutcome {
+  if (!(error instanceof TocsinError) || error.code !== 'TOCSIN_ERR_TEMPLATE') throw error;
+  const message = redact(`${what}: ${errorText(error)}`, secrets);
+  return { kind: 'reject', reason: 'other', message };
+}
