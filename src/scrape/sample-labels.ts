@@ -109,5 +109,5 @@ function checkLimits(labels: Labels, rules: SampleLabelRules): void {
 }
 
 function cut(text: string): string {
-  return [...text.slice(0, 100)].slice(0, 50).join('');
+  return Array.from(text.slice(0, 100)).slice(0, 50).join('');
 }

@@ -36,6 +36,8 @@ export interface Target {
   readonly timeoutMs: number;
   /** Equal exactly for targets that are the same: all labels and the URL. */
   readonly key: string;
+  /** As `key`, but how often it is scraped does not count: what goes on under another interval is the same. */
+  readonly identity: string;
 }
 
 /** What became of one discovered target. */
@@ -49,8 +51,10 @@ export type TargetResult =
  *
  * @see prometheus scrape/target.go PopulateLabels, TargetsFromGroup
  */
-export function targetsOfGroup(group: TargetGroup, config: ScrapeConfig): TargetResult[] {
-  return group.targets.map((target) => makeTarget(discoveredLabels(target, group.labels, config), config));
+export function* targetsOfGroup(group: TargetGroup, config: ScrapeConfig): Generator<TargetResult> {
+  for (const target of group.targets) {
+    yield makeTarget(discoveredLabels(target, group.labels, config), config);
+  }
 }
 
 /** What a target has before relabelling. The target's own labels go before the group's, both before the config's. */
@@ -103,7 +107,9 @@ function makeTarget(discovered: Labels, config: ScrapeConfig): TargetResult {
   const publicNames = allLabels.names().filter((name) => !name.startsWith(RESERVED_PREFIX));
   const labels = allLabels.only(publicNames);
   const key = `${allLabels.key}\n${url}`;
-  return { kind: 'active', target: { allLabels, labels, discoveredLabels: discovered, url, ...timing, key } };
+  const identity = `${allLabels.without(INTERVAL, TIMEOUT).key}\n${url}`;
+  const target = { allLabels, labels, discoveredLabels: discovered, url, ...timing, key, identity };
+  return { kind: 'active', target };
 }
 
 function readTiming(

@@ -7,7 +7,11 @@ import type { ExpositionParser } from './exposition-parser.ts';
 /** Media types that have a parser here. */
 export const OPENMETRICS_MEDIA_TYPE = 'application/openmetrics-text';
 export const TEXT_MEDIA_TYPE = 'text/plain';
-const PROTOBUF_MEDIA_TYPE = 'application/vnd.google.protobuf';
+const KNOWN_MEDIA_TYPES: ReadonlySet<string> = new Set([
+  OPENMETRICS_MEDIA_TYPE,
+  TEXT_MEDIA_TYPE,
+  'application/vnd.google.protobuf',
+]);
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const PARAMETER =
@@ -59,13 +63,7 @@ function chooseMediaType(contentType: string, fallback: string): string {
     );
   }
   const mediaType = parseMediaType(contentType);
-  switch (mediaType) {
-    case OPENMETRICS_MEDIA_TYPE:
-    case TEXT_MEDIA_TYPE:
-    case PROTOBUF_MEDIA_TYPE:
-      return mediaType;
-    default:
-  }
+  if (mediaType !== undefined && KNOWN_MEDIA_TYPES.has(mediaType)) return mediaType;
   if (fallback !== '') return fallback;
   const shown = quoteText(contentType);
   throw new ExpositionError(
