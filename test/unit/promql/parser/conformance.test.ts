@@ -34,7 +34,7 @@ function readScript(text: string): Script {
         block = 'eval';
         expressions.push(found[1]!);
       }
-    } else if (block === 'load' && !/@st\b/.test(line)) {
+    } else if (block === 'load' && !/@st\b|^eval\b/.test(line)) {
       series.push(line);
     } else if (block === 'eval' && line.startsWith('expect fail')) {
       expressions.pop();
