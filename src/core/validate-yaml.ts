@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import { isAbsolute, join } from 'node:path';
 import { didYouMean } from './nearest.ts';
+import { childSchemas, plainSchemas, schemaType } from './schema-walk.ts';
+import type { Schema } from './schema-walk.ts';
 import { filePathSchema } from './schema.ts';
 import { ConfigError } from './yaml.ts';
 import type { ConfigIssue, ExpectedShape, YamlDocument, YamlPath } from './yaml.ts';
@@ -9,7 +11,6 @@ import type { ConfigIssue, ExpectedShape, YamlDocument, YamlPath } from './yaml.
 export type YamlValidation<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
 
-type Schema = z.core.$ZodType;
 type Issue = z.core.$ZodIssue;
 
 /** Keys of the contract that are known and not built yet, by the `shape` of the object schema that refuses them. */
@@ -81,39 +82,6 @@ export function pathText(path: readonly PropertyKey[]): string {
   return text;
 }
 
-/** The plain schemas behind wrappers (optional, default, transforms …) and union branches. */
-function unwrap(schema: Schema, depth = 0): Schema[] {
-  if (depth > 30) return [];
-  const def = (schema as z.core.$ZodTypes)._zod.def;
-  if (def.type === 'lazy') return unwrap(def.getter(), depth + 1);
-  if (def.type === 'pipe') {
-    const input = unwrap(def.in, depth + 1);
-    return input.some((part) => typeOf(part) !== 'transform') ? input : unwrap(def.out, depth + 1);
-  }
-  if (def.type === 'union') return def.options.flatMap((option) => unwrap(option, depth + 1));
-  if (def.type === 'intersection') return [def.left, def.right].flatMap((side) => unwrap(side, depth + 1));
-  if ('innerType' in def && def.type !== 'promise' && def.type !== 'success') {
-    return unwrap(def.innerType, depth + 1);
-  }
-  return [schema];
-}
-
-function typeOf(schema: Schema): z.core.$ZodTypeDef['type'] {
-  return schema._zod.def.type;
-}
-
-function children(schemas: readonly Schema[], key: PropertyKey): Schema[] {
-  return schemas.flatMap((schema) => {
-    const def = (schema as z.core.$ZodTypes)._zod.def;
-    let child: Schema | null | undefined;
-    if (def.type === 'object') child = Object.hasOwn(def.shape, key) ? def.shape[String(key)] : def.catchall;
-    else if (def.type === 'record') child = def.valueType;
-    else if (def.type === 'array') child = def.element;
-    else if (def.type === 'tuple') child = def.items[Number(key)] ?? def.rest;
-    return child === undefined || child === null || typeOf(child) === 'never' ? [] : unwrap(child);
-  });
-}
-
 class SchemaShape implements ExpectedShape {
   readonly text: boolean;
   readonly dropsNulls: boolean;
@@ -126,21 +94,21 @@ class SchemaShape implements ExpectedShape {
     this.#schemas = schemas;
     this.#baseFolder = baseFolder;
     this.text = schemas.some(wantsText);
-    this.dropsNulls = schemas.some((schema) => typeOf(schema) === 'object');
+    this.dropsNulls = schemas.some((schema) => schemaType(schema) === 'object');
     if (baseFolder !== undefined && schemas.includes(filePathSchema)) {
       this.mapText = (path) => (path === '' || isAbsolute(path) ? path : join(baseFolder, path));
     }
   }
 
   static of(schemas: readonly Schema[], baseFolder: string | undefined): SchemaShape | undefined {
-    const plain = schemas.flatMap((schema) => unwrap(schema));
+    const plain = schemas.flatMap((schema) => plainSchemas(schema));
     return plain.length === 0 ? undefined : new SchemaShape(plain, baseFolder);
   }
 
   child(key: string | number): SchemaShape | undefined {
-    const slot = typeof key === 'number' && !this.#schemas.some((s) => typeOf(s) === 'tuple') ? 0 : key;
+    const slot = typeof key === 'number' && !this.#schemas.some((s) => schemaType(s) === 'tuple') ? 0 : key;
     if (!this.#known.has(slot)) {
-      this.#known.set(slot, SchemaShape.of(children(this.#schemas, slot), this.#baseFolder));
+      this.#known.set(slot, SchemaShape.of(childSchemas(this.#schemas, slot), this.#baseFolder));
     }
     return this.#known.get(slot);
   }
@@ -250,8 +218,8 @@ class Reporter {
 
   #unknownKey(path: readonly PropertyKey[], key: string): string {
     const where = path.length === 0 ? '' : ` in ${pathText(path)}`;
-    let schemas = unwrap(this.#schema);
-    for (const step of path) schemas = children(schemas, step);
+    let schemas = plainSchemas(this.#schema);
+    for (const step of path) schemas = childSchemas(schemas, step);
     const known = new Set<string>();
     for (const schema of schemas) {
       const def = (schema as z.core.$ZodTypes)._zod.def;
