@@ -3,6 +3,7 @@ import { formatLayout } from './time-layout.ts';
 
 const NS_PER_MS = 1_000_000n;
 const NS_PER_SECOND = 1_000_000_000n;
+const DAY_NS = 86_400n * NS_PER_SECOND;
 
 /** Nanoseconds from the Unix epoch to Go's zero time, 0001-01-01 00:00:00 UTC. */
 export const ZERO_TIME_NS: bigint = -62_135_596_800n * NS_PER_SECOND;
@@ -94,6 +95,21 @@ export class GoTime {
       offsetSeconds,
       abbreviation,
     };
+  }
+
+  /** Go's AddDate: the calendar date moved, overflowing days carried on. */
+  addDate(years: bigint, months: bigint, days: bigint): GoTime {
+    const { year, month, day, offsetSeconds } = this.fields();
+    const monthIndex = year * 12 + month - 1 + Number(years) * 12 + Number(months);
+    const movedYear = Math.floor(monthIndex / 12);
+    const moved = daysFromCivil(movedYear, monthIndex - movedYear * 12 + 1, 1) + day - 1 + Number(days);
+    const target = new GoTime(
+      this.ns + BigInt(moved - daysFromCivil(year, month, day)) * DAY_NS,
+      this.zone,
+      this.fixed,
+    );
+    const shiftSeconds = offsetSeconds - target.fields().offsetSeconds;
+    return new GoTime(target.ns + BigInt(shiftSeconds) * NS_PER_SECOND, this.zone, this.fixed);
   }
 
   /** Go's Format. */

@@ -1,14 +1,11 @@
 /**
- * Go templates as rules and notifications use them.
- *
- * In the next commits: `class TemplateSet { static parse(sources: readonly { name: string; text: string }[], options: {
- * functions: FunctionMap; limits?: TemplateLimits }): TemplateSet; executeText(text, data): string; executeHtml(text,
- * data): string; execute(name, data): string; executeTextAsync(text, data): Promise<string> }`, the functions
- * `alertmanagerFunctions({ nowMs, routeLabels? })` and `prometheusFunctions({ … })` (both FunctionMaps), and
- * `expandRuleTemplate(text, { name, labels, value, externalLabels, externalUrl, query, nowMs }): Promise<string>` with
- * `checkRuleTemplate(name, text): void` for the load of rule files. All failures are TemplateError.
+ * Go templates as rules and notifications use them: {@link TemplateSet} parses and executes, `alertmanagerFunctions`
+ * and `notificationData` are what notifications need, `expandRuleTemplate` what rules need. All failures are
+ * {@link TemplateError}s.
  */
+export { alertmanagerFunctions, type AlertmanagerFunctionOptions } from './alertmanager-functions.ts';
 export { TemplateError } from './errors.ts';
+export type { TemplateLimits } from './exec-types.ts';
 export { GoDuration, GoNamedInt, GoTime } from './go-time.ts';
 export {
   alertValue,
@@ -21,10 +18,18 @@ export {
   type NotificationView,
 } from './notification-data.ts';
 export {
+  prometheusFunctions,
+  type PrometheusFunctionOptions,
+  type TemplateSample,
+} from './prometheus-functions.ts';
+export { checkRuleTemplate, expandRuleTemplate, type RuleTemplateContext } from './rule-template.ts';
+export { TemplateSet, type TemplateOptions, type TemplateText } from './template-set.ts';
+export {
   GoMap,
   GoSlice,
   GoStruct,
   SafeText,
+  asyncFn,
   fn,
   labelsMap,
   stringMap,
@@ -36,6 +41,7 @@ export {
   type ParamType,
   type ParamTypes,
   type SafeKind,
+  type SliceMethods,
   type TemplateFunction,
   type TemplateValue,
 } from './value.ts';

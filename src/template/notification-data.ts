@@ -30,10 +30,10 @@ export interface NotificationView {
 }
 
 /** A template.Strings: a []string that can be joined (`.Names.Join ", "`). */
-export function kvStrings(items: readonly string[]): GoSlice {
-  return new GoSlice('template.Strings', 'string', items, {
+export function kvStrings(strings: readonly string[]): GoSlice {
+  return new GoSlice('template.Strings', 'string', strings, (items) => ({
     Join: () => fn(['string'], (separator) => items.join(separator)),
-  });
+  }));
 }
 
 /**
@@ -64,18 +64,27 @@ function pairsText(sorted: readonly Pair[]): string {
 }
 
 function pairs(sorted: readonly Pair[]): GoSlice {
-  const items = sorted.map(
+  const structs = sorted.map(
     ([name, value]) =>
       new GoStruct('template.Pair', [
         { name: 'Name', value: name },
         { name: 'Value', value },
       ]),
   );
-  return new GoSlice('template.Pairs', 'struct', items, {
-    Names: () => fn([], () => kvStrings(sorted.map(([name]) => name))),
-    Values: () => fn([], () => kvStrings(sorted.map(([, value]) => value))),
-    String: () => fn([], () => pairsText(sorted)),
-  });
+  return new GoSlice('template.Pairs', 'struct', structs, (items) => ({
+    Names: () => fn([], () => kvStrings(texts(items, 'Name'))),
+    Values: () => fn([], () => kvStrings(texts(items, 'Value'))),
+    String: () =>
+      fn([], () =>
+        texts(items, 'Name')
+          .map((name, i) => `${name}=${texts(items, 'Value')[i]}`)
+          .join(', '),
+      ),
+  }));
+}
+
+function texts(items: readonly TemplateValue[], field: string): string[] {
+  return items.map((item) => (item instanceof GoStruct ? String(item.get(field)) : ''));
 }
 
 /** A template.Alert. */
@@ -94,17 +103,15 @@ export function alertValue(alert: AlertView): GoStruct {
 
 /** A template.Alerts: with the methods Firing and Resolved. */
 export function alertsValue(alerts: readonly AlertView[]): GoSlice {
-  const items = alerts.map(alertValue);
-  const withStatus = (status: string): TemplateValue =>
-    new GoSlice(
-      '[]template.Alert',
-      'struct',
-      items.filter((_, i) => alerts[i]!.status === status),
-    );
-  return new GoSlice('template.Alerts', 'struct', items, {
-    Firing: () => fn([], () => withStatus('firing')),
-    Resolved: () => fn([], () => withStatus('resolved')),
-  });
+  return new GoSlice('template.Alerts', 'struct', alerts.map(alertValue), (items) => ({
+    Firing: () => fn([], () => withStatus(items, 'firing')),
+    Resolved: () => fn([], () => withStatus(items, 'resolved')),
+  }));
+}
+
+function withStatus(items: readonly TemplateValue[], status: string): GoSlice {
+  const found = items.filter((item) => item instanceof GoStruct && item.get('Status') === status);
+  return new GoSlice('[]template.Alert', 'struct', found);
 }
 
 /** The data (`.`) of notification templates: Alertmanager's template.Data. */

@@ -28,8 +28,11 @@ export interface TemplateFunction {
   readonly params: readonly ParamType[];
   /** Type of any further arguments; no further ones when absent. */
   readonly variadic?: ParamType;
-  /** May return a promise: then the template can only be executed with one of the `…Async` methods. */
-  readonly call: (args: readonly TemplateValue[]) => TemplateValue | Promise<TemplateValue>;
+  /** Arguments are as many and of such types as `params` says. What it throws becomes an error of the template.
+   * `data` is what the template was executed with. */
+  readonly call: (args: readonly TemplateValue[], data: TemplateValue) => TemplateValue;
+  /** Given instead of a useful `call` where the answer takes time: only the `…Async` methods can execute it. */
+  readonly callAsync?: (args: readonly TemplateValue[]) => Promise<TemplateValue>;
 }
 
 /** Functions by the name that templates call them by. */
@@ -51,7 +54,10 @@ export interface ParamTypes {
   list: readonly TemplateValue[];
   /** A map[string]interface {}. */
   map: { readonly [key: string]: TemplateValue };
-  struct: GoStruct;
+  /** A *template.sample: a struct with Labels and Value. */
+  sample: GoStruct;
+  /** A template.queryResult: samples. */
+  vector: readonly TemplateValue[];
 }
 
 /** Names of {@link ParamTypes}. */
@@ -60,9 +66,9 @@ export type ParamType = keyof ParamTypes;
 /** Makes a function whose arguments are checked and typed: `fn(['string', 'int'], (text, n) => …)`. */
 export function fn<const P extends readonly ParamType[]>(
   params: P,
-  call: (...args: { [K in keyof P]: ParamTypes[P[K]] }) => TemplateValue | Promise<TemplateValue>,
+  call: (...args: { [K in keyof P]: ParamTypes[P[K]] }) => TemplateValue,
 ): TemplateFunction {
-  const bound = call as (...args: readonly TemplateValue[]) => TemplateValue | Promise<TemplateValue>;
+  const bound = call as (...args: readonly unknown[]) => TemplateValue;
   return { params, call: (args) => bound(...args) };
 }
 
@@ -70,13 +76,26 @@ export function fn<const P extends readonly ParamType[]>(
 export function variadicFn<const P extends readonly ParamType[], V extends ParamType>(
   params: P,
   variadic: V,
-  call: (
-    ...args: [...{ [K in keyof P]: ParamTypes[P[K]] }, readonly ParamTypes[V][]]
-  ) => TemplateValue | Promise<TemplateValue>,
+  call: (...args: [...{ [K in keyof P]: ParamTypes[P[K]] }, readonly ParamTypes[V][]]) => TemplateValue,
 ): TemplateFunction {
-  const bound = call as (...args: readonly unknown[]) => TemplateValue | Promise<TemplateValue>;
+  const bound = call as (...args: readonly unknown[]) => TemplateValue;
   const fixed = params.length;
   return { params, variadic, call: (args) => bound(...args.slice(0, fixed), args.slice(fixed)) };
+}
+
+/** {@link fn} for a function whose answer takes time. */
+export function asyncFn<const P extends readonly ParamType[]>(
+  params: P,
+  call: (...args: { [K in keyof P]: ParamTypes[P[K]] }) => Promise<TemplateValue>,
+): TemplateFunction {
+  const bound = call as (...args: readonly unknown[]) => Promise<TemplateValue>;
+  return {
+    params,
+    call() {
+      throw new Error('this function cannot be used here: its answer takes time');
+    },
+    callAsync: (args) => bound(...args),
+  };
 }
 
 /** What a {@link SafeText} is safe as; Go's html/template types. */
@@ -120,23 +139,33 @@ export class GoMap {
   }
 }
 
+/** Makes the methods of a slice from its items. */
+export type SliceMethods = (items: readonly TemplateValue[]) => MethodMap;
+
 /** A Go slice; `element` is the type of what is in it. */
 export class GoSlice {
   readonly typeName: string;
   readonly element: 'string' | 'any' | 'struct';
   readonly items: readonly TemplateValue[];
   readonly methods: MethodMap;
+  readonly #makeMethods: SliceMethods | undefined;
 
   constructor(
     typeName: string,
     element: 'string' | 'any' | 'struct',
     items: readonly TemplateValue[],
-    methods: MethodMap = NO_METHODS,
+    makeMethods?: SliceMethods,
   ) {
     this.typeName = typeName;
     this.element = element;
     this.items = items;
-    this.methods = methods;
+    this.methods = makeMethods?.(items) ?? NO_METHODS;
+    this.#makeMethods = makeMethods;
+  }
+
+  /** A slice of the same type with other items. */
+  withItems(items: readonly TemplateValue[]): GoSlice {
+    return new GoSlice(this.typeName, this.element, items, this.#makeMethods);
   }
 }
 
