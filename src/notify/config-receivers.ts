@@ -108,11 +108,12 @@ export interface HostPort {
 }
 
 /** Kinds of the contract that this version does not have, by their key in `receivers[]`. */
-export const RECEIVER_KINDS_NOT_IN_VERSION: readonly string[] = [
-  ...['discord', 'incidentio', 'jira', 'mattermost', 'msteams', 'msteamsv2', 'opsgenie', 'pagerduty'],
-  ...['pushover', 'rocketchat', 'sns', 'telegram', 'victorops', 'webex', 'wechat'],
-  ...['desktop', 'datadog', 'statuspal', 'ntfy', 'gotify', 'googlechat', 'matrix'],
-].map((kind) => `${kind}_configs`);
+export const RECEIVER_KINDS_NOT_IN_VERSION: readonly string[] = (
+  'discord incidentio jira mattermost msteams msteamsv2 opsgenie pagerduty pushover rocketchat sns telegram ' +
+  'victorops webex wechat desktop datadog statuspal ntfy gotify googlechat matrix'
+)
+  .split(' ')
+  .map((kind) => `${kind}_configs`);
 
 /** A Go duration (`1m30s`, `500ms`; no `d`), in milliseconds. */
 const goDurationSchema = z.union([z.string(), z.literal(0)]).transform((text, context) => {

@@ -1,5 +1,5 @@
-import { isResolved } from '../alerts/alert.ts';
-import type { Alert } from '../alerts/alert.ts';
+import { isResolved } from '../alerts/index.ts';
+import type { Alert } from '../alerts/index.ts';
 import type { Labels } from '../core/labels.ts';
 import type { NotificationReason } from './dedup.ts';
 import type { NotificationKey } from './ports.ts';

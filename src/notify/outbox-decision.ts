@@ -1,5 +1,5 @@
-import { isResolved } from '../alerts/alert.ts';
-import type { Alert } from '../alerts/alert.ts';
+import { isResolved } from '../alerts/index.ts';
+import type { Alert } from '../alerts/index.ts';
 import { needsUpdate } from './dedup.ts';
 import type { NotificationReason } from './dedup.ts';
 import type { NotificationLogEntry } from './ports.ts';

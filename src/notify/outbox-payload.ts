@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { isResolved } from '../alerts/alert.ts';
-import type { Alert } from '../alerts/alert.ts';
+import { isResolved } from '../alerts/index.ts';
+import type { Alert } from '../alerts/index.ts';
 import { assert } from '../core/errors.ts';
 import { Labels } from '../core/labels.ts';
 import type { NotificationReason } from './dedup.ts';

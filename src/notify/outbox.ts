@@ -1,4 +1,4 @@
-import type { Alert } from '../alerts/alert.ts';
+import type { Alert } from '../alerts/index.ts';
 import { startDeadline } from '../core/clock.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { formatDuration as durationText } from '../core/duration.ts';

@@ -1,5 +1,4 @@
-import type { Alert } from '../alerts/alert.ts';
-import type { Flush } from '../alerts/flush.ts';
+import type { Alert, Flush } from '../alerts/index.ts';
 import { AssertionFailure, TocsinError, errorText } from '../core/errors.ts';
 import type { NotifyMetrics } from './metrics.ts';
 import type { Integration } from './notification.ts';

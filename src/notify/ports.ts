@@ -1,5 +1,4 @@
-import type { Alert } from '../alerts/alert.ts';
-import type { FlushContext } from '../alerts/flush.ts';
+import type { Alert, FlushContext } from '../alerts/index.ts';
 
 /**
  * What the notification pipeline needs from other rooms, as it sees them. `app/` hands in the real ones: silences, the

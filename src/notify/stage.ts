@@ -1,5 +1,4 @@
-import type { Alert } from '../alerts/alert.ts';
-import type { FlushContext } from '../alerts/flush.ts';
+import type { Alert, FlushContext } from '../alerts/index.ts';
 import type { NotifyMetrics, SuppressionReason } from './metrics.ts';
 import type { AlertMuter, GroupMuteMarks, TimeIntervals } from './ports.ts';
 

@@ -1,9 +1,10 @@
-import { isResolved } from '../alerts/alert.ts';
-import type { Alert } from '../alerts/alert.ts';
+import { isResolved } from '../alerts/index.ts';
+import type { Alert } from '../alerts/index.ts';
 import { Labels } from '../core/labels.ts';
 import {
   GoDuration,
   GoTime,
+  TemplateError,
   TemplateSet,
   alertmanagerFunctions,
   fn,
@@ -27,25 +28,31 @@ export class NotificationTemplates {
   readonly #set: TemplateSet;
   /** What `now` is in the template that is being executed; execution is synchronous. */
   #nowMs = 0;
+  /** Resolves a route label in the template that is being executed. */
+  #routeLabel: (name: string) => string = () => '';
 
   /** Throws TemplateError when a source does not parse. */
   constructor(sources: readonly TemplateSource[], externalUrl: string) {
     this.externalUrl = externalUrl;
     const functions: FunctionMap = {
       ...alertmanagerFunctions({ nowMs: 0 }),
+      routeLabels: fn(['string'], (name) => this.#routeLabel(name)),
       now: fn([], () => GoTime.fromMs(this.#nowMs)),
       since: fn(['time'], (time) => new GoDuration(GoTime.fromMs(this.#nowMs).ns - time.ns)),
     };
     this.#set = TemplateSet.parse([...DEFAULT_TEMPLATES, ...sources], { functions });
   }
 
-  /** A renderer for one notification, with all its alerts or those given. */
+  /** A renderer for one notification, with all its alerts or those given. Throws TemplateError for a bad route label. */
   rendering(notification: Notification, alerts: readonly Alert[] = notification.alerts): Rendering {
-    const view = notificationView(notification, alerts, this.externalUrl);
+    const plain = notificationView(notification, alerts, this.externalUrl);
+    const routeLabels = this.#renderRouteLabels(notification, plain);
+    const view = { ...plain, routeLabels };
     const data = notificationData(view);
     const execute = (template: string, html: boolean): string => {
       if (template === '') return '';
       this.#nowMs = notification.nowMs;
+      this.#routeLabel = (name) => routeLabels.get(name);
       return html ? this.#set.executeHtml(template, data) : this.#set.executeText(template, data);
     };
     return {
@@ -55,15 +62,39 @@ export class NotificationTemplates {
       html: (template) => execute(template, true),
     };
   }
+
+  /** Route labels are templates over the group's data that may use one another. */
+  #renderRouteLabels(notification: Notification, view: NotificationView): Labels {
+    const raw = notification.routeLabels;
+    if (raw.size === 0) return raw;
+    const data = notificationData({ ...view, routeLabels: raw, notificationReason: '' });
+    const rendered = new Map<string, string>();
+    const underWay: string[] = [];
+    const resolve = (name: string): string => {
+      const known = rendered.get(name) ?? (raw.has(name) ? undefined : '');
+      if (known !== undefined) return known;
+      if (underWay.includes(name)) {
+        throw new TemplateError(`route label cycle detected: ${[...underWay, name].join(' -> ')}`);
+      }
+      underWay.push(name);
+      const text = this.#set.executeText(raw.get(name), data);
+      underWay.pop();
+      rendered.set(name, text);
+      return text;
+    };
+    this.#nowMs = notification.nowMs;
+    this.#routeLabel = resolve;
+    return Labels.fromEntries(raw.names().map((name) => [name, resolve(name)] as const));
+  }
 }
 
 /** The texts of one notification; a failing template throws TemplateError. */
 export interface Rendering {
   readonly view: NotificationView;
   readonly data: TemplateValue;
-  text(template: string): string;
+  readonly text: (template: string) => string;
   /** With the escaping of html/template. */
-  html(template: string): string;
+  readonly html: (template: string) => string;
 }
 
 /**

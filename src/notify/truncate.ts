@@ -5,7 +5,7 @@
  */
 export function truncateRunes(text: string, max: number): string {
   if (text.length <= max) return text;
-  const runes = [...text];
+  const runes = Array.from(text);
   if (runes.length <= max) return text;
   return max <= 3 ? runes.slice(0, max).join('') : `${runes.slice(0, max - 1).join('')}…`;
 }

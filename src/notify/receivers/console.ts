@@ -1,5 +1,5 @@
-import { isResolved } from '../../alerts/alert.ts';
-import type { Alert } from '../../alerts/alert.ts';
+import { isResolved } from '../../alerts/index.ts';
+import type { Alert } from '../../alerts/index.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { TextOutput } from '../../core/ports.ts';
 import type { ConsoleConfig } from '../config-receivers.ts';

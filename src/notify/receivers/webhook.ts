@@ -1,5 +1,5 @@
-import { isResolved } from '../../alerts/alert.ts';
-import type { Alert } from '../../alerts/alert.ts';
+import { isResolved } from '../../alerts/index.ts';
+import type { Alert } from '../../alerts/index.ts';
 import { secretsOf } from '../../core/authorized-http.ts';
 import { quoteMeta } from '../../template/index.ts';
 import type { NotificationView } from '../../template/index.ts';
@@ -29,10 +29,10 @@ export class WebhookReceiver implements Receiver {
     const source = await secretOr(this.#config.url, 'url_file', this.#ports.files);
     if ('outcome' in source) return source.outcome;
     const alerts = cutAlerts(notification, maxAlerts);
-    const rendering = this.#ports.templates.rendering(notification, alerts);
     let url: string;
     let body: unknown;
     try {
+      const rendering = this.#ports.templates.rendering(notification, alerts);
       url = rendering.text(source.value);
       body =
         payload === undefined
