@@ -27,7 +27,7 @@ export class MatcherLexer {
   #at = 0;
 
   constructor(input: string) {
-    this.#characters = [...input];
+    this.#characters = Array.from(input);
   }
 
   /** End column of what was read last. */
