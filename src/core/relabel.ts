@@ -155,9 +155,7 @@ export const relabelConfigSchema: z.ZodType<RelabelConfig> = fieldsSchema
   }));
 
 /** A list of relabel rules; empty when the key is absent. */
-export const relabelConfigsSchema: z.ZodType<readonly RelabelConfig[]> = z
-  .array(relabelConfigSchema)
-  .default([]);
+export const relabelConfigsSchema = z.array(relabelConfigSchema).default([]);
 
 /** A rule made in code; throws a ZodError when it is not valid. */
 export function makeRelabelConfig(fields: z.input<typeof fieldsSchema>): RelabelConfig {

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { isAbsolute, join } from 'node:path';
+import { assert } from './errors.ts';
 import { didYouMean } from './nearest.ts';
 import { childSchemas, plainSchemas, schemaType } from './schema-walk.ts';
 import type { Schema } from './schema-walk.ts';
@@ -13,7 +14,10 @@ export type YamlValidation<T> =
 
 type Issue = z.core.$ZodIssue;
 
-/** Keys of the contract that are known and not built yet, by the `shape` of the object schema that refuses them. */
+/**
+ * Keys of the contract that are known and not built yet, by the `catchall` of the object schema that refuses them: the
+ * only part of it that refined copies keep as it is.
+ */
 const notBuilt = new WeakMap<object, ReadonlyMap<string, string>>();
 
 /**
@@ -22,9 +26,11 @@ const notBuilt = new WeakMap<object, ReadonlyMap<string, string>>();
  * (`receiver kind`). Returns the schema itself; call it on the `z.strictObject(…)` before refining it.
  */
 export function notInVersion<T extends z.ZodObject>(schema: T, keys: readonly string[], noun = 'key'): T {
-  const known = new Map(notBuilt.get(schema.def.shape));
+  const { catchall } = schema.def;
+  assert(catchall !== undefined, 'only a strict object refuses keys');
+  const known = new Map(notBuilt.get(catchall));
   for (const key of keys) known.set(key, noun);
-  notBuilt.set(schema.def.shape, known);
+  notBuilt.set(catchall, known);
   return schema;
 }
 
@@ -224,7 +230,7 @@ class Reporter {
     for (const schema of schemas) {
       const def = (schema as z.core.$ZodTypes)._zod.def;
       if (def.type !== 'object') continue;
-      const later = notBuilt.get(def.shape);
+      const later = def.catchall === undefined ? undefined : notBuilt.get(def.catchall);
       const noun = later?.get(key);
       if (noun !== undefined) return `${noun} "${key}"${where} is not in this version`;
       for (const name of Object.keys(def.shape)) known.add(name);

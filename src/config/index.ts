@@ -1,0 +1,8 @@
+export type { AlertingConfig, OutsideAlertmanagerConfig } from './alerting.ts';
+export { loadAlertmanagerFile, loadAlertmanagerText, loadBuiltInAlertmanager } from './alertmanager.ts';
+export type { AlertmanagerSource, LoadedAlertmanager } from './alertmanager.ts';
+export type { MatcherReader } from './alertmanager-schema.ts';
+export type { Environment } from './expand-environment.ts';
+export { expandGlob, hasWildcard } from './glob.ts';
+export { diffConfig, findConfigFile, loadConfig } from './load.ts';
+export type { ConfigSection, GlobalConfig, LoadedConfig, LoadedRuleFile, LoadOptions } from './load.ts';

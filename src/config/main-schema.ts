@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { durationSchema, filePathSchema, labelNameSchema, textSchema } from '../core/schema.ts';
+import { notInVersion } from '../core/validate-yaml.ts';
+import {
+  GLOBAL_SCRAPE_KEYS_NOT_IN_VERSION,
+  globalScrapeShape,
+  scrapeConfigSchema,
+} from '../scrape/config.ts';
+import { DEFAULT_STORAGE_CONFIG, storageConfigSchema } from '../storage/config.ts';
+import type { StorageConfig } from '../storage/config.ts';
+import { alertingSchema } from './alerting.ts';
+import type { AlertingConfig } from './alerting.ts';
+import { createAlertmanagerSchema } from './alertmanager-schema.ts';
+import type { AlertmanagerFields, MatcherReader } from './alertmanager-schema.ts';
+import { isLastPartPattern } from './glob.ts';
+
+const globalSchema = notInVersion(
+  z.strictObject({
+    ...globalScrapeShape,
+    evaluation_interval: durationSchema.optional(),
+    rule_query_offset: durationSchema.default(0),
+    external_labels: z.record(labelNameSchema, textSchema).default({}),
+  }),
+  [...GLOBAL_SCRAPE_KEYS_NOT_IN_VERSION, 'query_log_file'],
+);
+
+const patternsSchema = z
+  .array(filePathSchema)
+  .superRefine((patterns, context) => {
+    for (const [i, pattern] of patterns.entries()) {
+      if (isLastPartPattern(pattern)) continue;
+      const message = `invalid file path ${JSON.stringify(pattern)}: "*" may stand in the last part only`;
+      context.addIssue({ code: 'custom', path: [i], message });
+    }
+  })
+  .default([]);
+
+/** Keys of the contract that this version does not have. */
+const LATER_KEYS = [
+  'remote_write',
+  'remote_read',
+  'otlp',
+  'tracing',
+  'models',
+  'slos',
+  'maintenance',
+  'actions',
+  'review',
+  'state',
+  'remote_storage',
+];
+
+/** What {@link createMainSchema} reads. */
+export interface MainFields {
+  readonly global: z.output<typeof globalSchema>;
+  readonly alerting: AlertingConfig;
+  /** Patterns. */
+  readonly rule_files: readonly string[];
+  /** Patterns. */
+  readonly scrape_config_files: readonly string[];
+  readonly scrape_configs: readonly ScrapeConfigFields[];
+  readonly storage: StorageConfig;
+  readonly alertmanager?: AlertmanagerFields | undefined;
+}
+
+/** The whole of `tocsin.yml` / `prometheus.yml`. */
+export function createMainSchema(matchers?: MatcherReader): z.ZodType<MainFields> {
+  return notInVersion(
+    z.strictObject({
+      global: globalSchema.prefault({}),
+      // Go's garbage collector; means nothing here.
+      runtime: z.strictObject({ gogc: z.number().int().optional() }).optional(),
+      alerting: alertingSchema.prefault({}),
+      rule_files: patternsSchema,
+      scrape_config_files: patternsSchema,
+      scrape_configs: z.array(scrapeConfigSchema).default([]),
+      storage: storageConfigSchema.default(DEFAULT_STORAGE_CONFIG),
+      alertmanager: createAlertmanagerSchema(matchers).optional(),
+    }),
+    LATER_KEYS,
+  );
+}
+
+/** A file named by `scrape_config_files`. */
+export const scrapeConfigFileSchema = z.strictObject({
+  scrape_configs: z.array(scrapeConfigSchema).default([]),
+});
