@@ -1,0 +1,77 @@
+/**
+ * What evaluation moves around: one series' values at all steps of a query, as typed arrays.
+ */
+
+/** Evaluation times: `startMs + k * stepMs` for k in [0, count). `stepMs` is at least 1 also when there is one step. */
+export interface StepGrid {
+  readonly startMs: number;
+  readonly stepMs: number;
+  readonly count: number;
+}
+
+/** The time of a step. */
+export function stepTime(grid: StepGrid, step: number): number {
+  return grid.startMs + step * grid.stepMs;
+}
+
+/** The time of the last step. */
+export function gridEnd(grid: StepGrid): number {
+  return grid.startMs + (grid.count - 1) * grid.stepMs;
+}
+
+/** The grid of a query; a range whose end lies before its start has no steps. */
+export function makeGrid(startMs: number, endMs: number, stepMs: number): StepGrid {
+  const step = Math.max(1, stepMs);
+  return {
+    startMs,
+    stepMs: step,
+    count: endMs < startMs ? 0 : Math.floor((endMs - startMs) / step) + 1,
+  };
+}
+
+/** Values of {@link Column.present}: nothing at this step. */
+export const ABSENT = 0;
+/** Values of {@link Column.present}: `values` has a float. Kinds beyond this one are for native histograms. */
+export const FLOAT = 1;
+
+/** One series over all steps of a grid. Where `present` is {@link ABSENT} the value means nothing. */
+export class Column {
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+
+  constructor(count: number) {
+    this.values = new Float64Array(count);
+    this.present = new Uint8Array(count);
+  }
+
+  /** Takes every value away. */
+  clear(): void {
+    this.present.fill(ABSENT);
+  }
+
+  /** Becomes equal to a column of the same length. */
+  copyFrom(other: Column): void {
+    this.values.set(other.values);
+    this.present.set(other.present);
+  }
+
+  /** A column of its own with the same content. */
+  clone(): Column {
+    const copy = new Column(this.values.length);
+    copy.copyFrom(this);
+    return copy;
+  }
+}
+
+/** How many steps have a value. */
+export function countPresent(present: Uint8Array): number {
+  let count = 0;
+  for (let k = 0; k < present.length; k++) if (present[k] !== ABSENT) count++;
+  return count;
+}
+
+/** Whether any step has a value. */
+export function hasAny(present: Uint8Array): boolean {
+  for (let k = 0; k < present.length; k++) if (present[k] !== ABSENT) return true;
+  return false;
+}

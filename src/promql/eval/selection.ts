@@ -1,0 +1,152 @@
+import type { Labels } from '../../core/labels.ts';
+import { SampleBuffer, type SeriesCursor } from '../../storage/index.ts';
+import type { QueryControl } from './control.ts';
+
+/**
+ * Walks a selection's series once. `read` gives the raw samples of the present series, stale markers included.
+ */
+export interface SelectionReader {
+  next(): boolean;
+  labels(): Labels;
+  read(minMs: number, maxMs: number, into: SampleBuffer): void;
+}
+
+/** A selection that one operator reads: straight from the storage, sample by sample into its buffer. */
+class DirectReader implements SelectionReader {
+  readonly #cursor: SeriesCursor;
+  readonly #control: QueryControl;
+  #labels: Labels | undefined;
+
+  constructor(cursor: SeriesCursor, control: QueryControl) {
+    this.#cursor = cursor;
+    this.#control = control;
+  }
+
+  next(): boolean {
+    if (!this.#cursor.next()) return false;
+    this.#labels = undefined;
+    this.#control.seriesRead++;
+    return true;
+  }
+
+  labels(): Labels {
+    this.#labels ??= this.#cursor.labels();
+    return this.#labels;
+  }
+
+  read(minMs: number, maxMs: number, into: SampleBuffer): void {
+    this.#control.samplesRead += this.#cursor.read(minMs, maxMs, into);
+  }
+}
+
+interface SharedSeries {
+  readonly labels: Labels;
+  readonly timestamps: Float64Array;
+  readonly values: Float64Array;
+}
+
+/** Series of a selection that several operators read; each is taken from the storage once, when first wanted. */
+class SharedSelection {
+  readonly #cursor: SeriesCursor;
+  readonly #control: QueryControl;
+  readonly #minMs: number;
+  readonly #maxMs: number;
+  readonly #series: SharedSeries[] = [];
+  readonly #buffer = new SampleBuffer();
+
+  constructor(cursor: SeriesCursor, control: QueryControl, minMs: number, maxMs: number) {
+    this.#cursor = cursor;
+    this.#control = control;
+    this.#minMs = minMs;
+    this.#maxMs = maxMs;
+  }
+
+  at(index: number): SharedSeries | undefined {
+    while (this.#series.length <= index) {
+      if (!this.#cursor.next()) return undefined;
+      const count = this.#cursor.read(this.#minMs, this.#maxMs, this.#buffer);
+      this.#control.seriesRead++;
+      this.#control.samplesRead += count;
+      this.#control.hold(count);
+      this.#series.push({
+        labels: this.#cursor.labels(),
+        timestamps: this.#buffer.timestamps.slice(0, count),
+        values: this.#buffer.values.slice(0, count),
+      });
+    }
+    return this.#series[index];
+  }
+}
+
+class SharedReader implements SelectionReader {
+  readonly #selection: SharedSelection;
+  #index = -1;
+  #present: SharedSeries | undefined;
+
+  constructor(selection: SharedSelection) {
+    this.#selection = selection;
+  }
+
+  next(): boolean {
+    this.#present = this.#selection.at(++this.#index);
+    return this.#present !== undefined;
+  }
+
+  labels(): Labels {
+    return this.#present!.labels;
+  }
+
+  read(minMs: number, maxMs: number, into: SampleBuffer): void {
+    const { timestamps, values } = this.#present!;
+    const from = lowerBound(timestamps, minMs);
+    const to = lowerBound(timestamps, maxMs + 1);
+    into.length = 0;
+    into.reserve(to - from);
+    into.timestamps.set(timestamps.subarray(from, to));
+    into.values.set(values.subarray(from, to));
+    into.length = to - from;
+  }
+}
+
+/** Index of the first time that is not before `tMs`. */
+function lowerBound(timestamps: Float64Array, tMs: number): number {
+  let low = 0;
+  let high = timestamps.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (timestamps[middle]! < tMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** A selection with its cursor, and how many operators will read it. */
+export interface OpenSelection {
+  readonly cursor: SeriesCursor;
+  readonly minMs: number;
+  readonly maxMs: number;
+  readonly uses: number;
+}
+
+/** Hands readers of the open selections to operators; each operator takes one. */
+export class SelectionReaders {
+  readonly #open: readonly OpenSelection[];
+  readonly #control: QueryControl;
+  readonly #shared = new Map<number, SharedSelection>();
+
+  constructor(open: readonly OpenSelection[], control: QueryControl) {
+    this.#open = open;
+    this.#control = control;
+  }
+
+  reader(index: number): SelectionReader {
+    const { cursor, minMs, maxMs, uses } = this.#open[index]!;
+    if (uses === 1) return new DirectReader(cursor, this.#control);
+    let shared = this.#shared.get(index);
+    if (shared === undefined) {
+      shared = new SharedSelection(cursor, this.#control, minMs, maxMs);
+      this.#shared.set(index, shared);
+    }
+    return new SharedReader(shared);
+  }
+}

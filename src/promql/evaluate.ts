@@ -1,0 +1,133 @@
+import { SampleBuffer } from '../storage/index.ts';
+import { type Column, countPresent, stepTime, type StepGrid } from './eval/column.ts';
+import { Compiler } from './eval/compile.ts';
+import { mergeEqualLabels } from './eval/kept-source.ts';
+import { duplicateLabelset, withoutMetadata } from './eval/metric-name.ts';
+import { type OpenSelection, SelectionReaders } from './eval/selection.ts';
+import { removeStale } from './eval/stale-samples.ts';
+import { Collector, type EvalContext, type KeptSeries } from './eval/source.ts';
+import type { Plan, PlanNode } from './plan.ts';
+import type { MatrixSeries, QueryValue, VectorSample } from './query-engine.ts';
+
+/**
+ * Evaluates plans over open selections. Nothing here waits for anything: {@link Evaluation.run} works until it is done
+ * or asks for a pause, so it runs as well in a thread of its own.
+ */
+
+/** What an evaluation needs. */
+export interface EvaluationInput {
+  readonly plan: Plan;
+  /** One for each of the plan's selections, in the same order. */
+  readonly selections: readonly OpenSelection[];
+  readonly context: EvalContext;
+  /** The answer of an instant query has another form than that of a range query over one step. */
+  readonly instant: boolean;
+}
+
+/** One evaluation under way. Call {@link run} until it gives a value. */
+export class Evaluation {
+  readonly #input: EvaluationInput;
+  readonly #compiler: Compiler;
+  readonly #collector: Collector | undefined;
+  readonly #node: PlanNode | undefined;
+
+  /** Throws QueryError for arguments that can't be used. */
+  constructor(input: EvaluationInput) {
+    this.#input = input;
+    const { plan, selections, context } = input;
+    const readers = new SelectionReaders(selections, context.control);
+    this.#compiler = new Compiler(context, readers, plan.selectionOf);
+    const { root } = plan;
+    if (root.kind === 'string' || root.kind === 'samples') return;
+    this.#node = root.node;
+    this.#collector = new Collector(this.#compiler.compile(root.node), context);
+  }
+
+  /**
+   * The value, or undefined to ask for a pause. Throws QueryError for whatever keeps the query from having an answer.
+   */
+  run(): QueryValue | undefined {
+    const { plan } = this.#input;
+    if (plan.root.kind === 'string') {
+      return { type: 'string', tMs: plan.grid.startMs, value: plan.root.value };
+    }
+    if (plan.root.kind === 'samples') return this.#samples(plan.root);
+    if (!this.#collector!.run()) return undefined;
+    return this.#value(plan.root.kind, this.#node!.grid, this.#finished());
+  }
+
+  /** All series, delayed names dropped and equal labels made one. */
+  #finished(): readonly KeptSeries[] {
+    const { series } = this.#collector!;
+    const named = this.#input.context.delayedNameRemoval
+      ? series.map((one) => (one.dropName ? { ...one, labels: withoutMetadata(one.labels) } : one))
+      : series;
+    return mergeEqualLabels(named);
+  }
+
+  #value(kind: 'scalar' | 'vector' | 'subquery', grid: StepGrid, series: readonly KeptSeries[]): QueryValue {
+    if (kind === 'subquery' || !this.#input.instant)
+      return { type: 'matrix', series: toMatrix(series, grid) };
+    const tMs = grid.startMs;
+    if (kind === 'scalar') return { type: 'scalar', tMs, value: series[0]!.column.values[0]! };
+    const samples: VectorSample[] = series.map(({ labels, column }) => ({
+      labels,
+      tMs,
+      value: column.values[0]!,
+    }));
+    return { type: 'vector', samples };
+  }
+
+  #samples(root: { readonly selection: number; readonly minMs: number; readonly maxMs: number }): QueryValue {
+    const { control } = this.#input.context;
+    const reader = this.#compiler.reader(root.selection);
+    const buffer = new SampleBuffer();
+    const series: MatrixSeries[] = [];
+    const keys = new Set<string>();
+    while (reader.next()) {
+      control.check();
+      reader.read(root.minMs + 1, root.maxMs, buffer);
+      removeStale(buffer);
+      if (buffer.length === 0) continue;
+      control.hold(buffer.length);
+      const labels = reader.labels();
+      if (keys.has(labels.key)) throw duplicateLabelset();
+      keys.add(labels.key);
+      const timestamps = buffer.timestamps.slice(0, buffer.length);
+      series.push({ labels, timestamps, values: buffer.values.slice(0, buffer.length) });
+    }
+    return { type: 'matrix', series: series.toSorted((a, b) => a.labels.compare(b.labels)) };
+  }
+}
+
+function toMatrix(series: readonly KeptSeries[], grid: StepGrid): MatrixSeries[] {
+  const allTimes = Float64Array.from({ length: grid.count }, (_, k) => stepTime(grid, k));
+  const matrix = series.map(({ labels, column }) => compress(labels, column, allTimes));
+  return matrix.sort((a, b) => a.labels.compare(b.labels));
+}
+
+/** Only the steps with a value. Series that have all share the column of times. */
+function compress(labels: KeptSeries['labels'], column: Column, allTimes: Float64Array): MatrixSeries {
+  const count = countPresent(column.present);
+  if (count === allTimes.length) return { labels, timestamps: allTimes, values: column.values };
+  const timestamps = new Float64Array(count);
+  const values = new Float64Array(count);
+  let at = 0;
+  for (let k = 0; k < allTimes.length; k++) {
+    if (column.present[k] === 0) continue;
+    timestamps[at] = allTimes[k]!;
+    values[at++] = column.values[k]!;
+  }
+  return { labels, timestamps, values };
+}
+
+/** The span of time that a plan's selections cover; [0, 0] when it selects nothing. */
+export function planSpan(plan: Plan): readonly [minMs: number, maxMs: number] {
+  let minMs = Infinity;
+  let maxMs = -Infinity;
+  for (const selection of plan.selections) {
+    minMs = Math.min(minMs, selection.minMs);
+    maxMs = Math.max(maxMs, selection.maxMs);
+  }
+  return maxMs < minMs ? [0, 0] : [minMs, maxMs];
+}

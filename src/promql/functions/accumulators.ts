@@ -1,0 +1,268 @@
+import { ABSENT, FLOAT, type Column } from '../eval/column.ts';
+import type { AggregateOp } from '../parser/ast.ts';
+import { addCompensated, quantileOf } from './numeric.ts';
+
+/**
+ * One group of an aggregation at all steps. `add` takes the series of the group one after the other; `finish` writes
+ * the result where at least one of them had a value.
+ */
+export interface Accumulator {
+  add(column: Column): void;
+  finish(out: Column): void;
+}
+
+/** Neumaier sums of all steps, side by side. */
+class SumAccumulator implements Accumulator {
+  readonly #sums: Float64Array;
+  readonly #compensations: Float64Array;
+  readonly #present: Uint8Array;
+
+  constructor(steps: number) {
+    this.#sums = new Float64Array(steps);
+    this.#compensations = new Float64Array(steps);
+    this.#present = new Uint8Array(steps);
+  }
+
+  add(column: Column): void {
+    addColumn(this.#sums, this.#compensations, this.#present, column.values, column.present);
+  }
+
+  finish(out: Column): void {
+    out.present.set(this.#present);
+    for (let k = 0; k < out.values.length; k++) out.values[k] = this.#sums[k]! + this.#compensations[k]!;
+  }
+}
+
+function addColumn(
+  sums: Float64Array,
+  compensations: Float64Array,
+  seen: Uint8Array,
+  values: Float64Array,
+  present: Uint8Array,
+): void {
+  for (let k = 0; k < values.length; k++) {
+    if (present[k] === ABSENT) continue;
+    const value = values[k]!;
+    if (seen[k] === ABSENT) {
+      seen[k] = FLOAT;
+      sums[k] = value;
+      continue;
+    }
+    const sum = sums[k]!;
+    const total = sum + value;
+    if (total === Infinity || total === -Infinity) compensations[k] = 0;
+    else if (Math.abs(sum) >= Math.abs(value)) compensations[k]! += sum - total + value;
+    else compensations[k]! += value - total + sum;
+    sums[k] = total;
+  }
+}
+
+const sumAt = { sum: 0, compensation: 0 };
+
+/** Means: from the sum, or, from where the sum would overflow on, step by step. */
+class AvgAccumulator implements Accumulator {
+  readonly #sums: Float64Array;
+  readonly #compensations: Float64Array;
+  readonly #counts: Float64Array;
+  /** 1 where `sums` holds the running mean. */
+  readonly #incremental: Uint8Array;
+
+  constructor(steps: number) {
+    this.#sums = new Float64Array(steps);
+    this.#compensations = new Float64Array(steps);
+    this.#counts = new Float64Array(steps);
+    this.#incremental = new Uint8Array(steps);
+  }
+
+  add({ values, present }: Column): void {
+    const counts = this.#counts;
+    for (let k = 0; k < values.length; k++) {
+      if (present[k] === ABSENT) continue;
+      const count = ++counts[k]!;
+      if (count === 1) this.#sums[k] = values[k]!;
+      else this.#addAt(k, values[k]!, count);
+    }
+  }
+
+  #addAt(k: number, value: number, count: number): void {
+    sumAt.sum = this.#sums[k]!;
+    sumAt.compensation = this.#compensations[k]!;
+    if (this.#incremental[k] === 0) {
+      addCompensated(sumAt, value);
+      if (sumAt.sum !== Infinity && sumAt.sum !== -Infinity) {
+        this.#sums[k] = sumAt.sum;
+        this.#compensations[k] = sumAt.compensation;
+        return;
+      }
+      this.#incremental[k] = 1;
+      sumAt.sum = this.#sums[k]! / (count - 1);
+      sumAt.compensation = this.#compensations[k]! / (count - 1);
+    }
+    const share = (count - 1) / count;
+    sumAt.sum *= share;
+    sumAt.compensation *= share;
+    addCompensated(sumAt, value / count);
+    this.#sums[k] = sumAt.sum;
+    this.#compensations[k] = sumAt.compensation;
+  }
+
+  finish(out: Column): void {
+    for (let k = 0; k < out.values.length; k++) {
+      const count = this.#counts[k]!;
+      out.present[k] = count > 0 ? FLOAT : ABSENT;
+      const divisor = this.#incremental[k] === 1 ? 1 : count;
+      out.values[k] = this.#sums[k]! / divisor + this.#compensations[k]! / divisor;
+    }
+  }
+}
+
+/** Smallest or largest value; NaN only where all are. */
+class ExtremeAccumulator implements Accumulator {
+  readonly #best: Float64Array;
+  readonly #present: Uint8Array;
+  readonly #largest: boolean;
+
+  constructor(steps: number, largest: boolean) {
+    this.#best = new Float64Array(steps);
+    this.#present = new Uint8Array(steps);
+    this.#largest = largest;
+  }
+
+  add({ values, present }: Column): void {
+    const best = this.#best;
+    for (let k = 0; k < values.length; k++) {
+      if (present[k] === ABSENT) continue;
+      const value = values[k]!;
+      const held = best[k]!;
+      const better = this.#largest ? held < value : held > value;
+      if (this.#present[k] === ABSENT || better || held !== held) best[k] = value;
+      this.#present[k] = FLOAT;
+    }
+  }
+
+  finish(out: Column): void {
+    out.values.set(this.#best);
+    out.present.set(this.#present);
+  }
+}
+
+/** How many series there are, or with `constant` only that there are some. */
+class CountAccumulator implements Accumulator {
+  readonly #counts: Float64Array;
+  readonly #constant: boolean;
+
+  constructor(steps: number, constant: boolean) {
+    this.#counts = new Float64Array(steps);
+    this.#constant = constant;
+  }
+
+  add({ present }: Column): void {
+    for (let k = 0; k < present.length; k++) if (present[k] !== ABSENT) this.#counts[k]!++;
+  }
+
+  finish(out: Column): void {
+    for (let k = 0; k < out.values.length; k++) {
+      const count = this.#counts[k]!;
+      out.present[k] = count > 0 ? FLOAT : ABSENT;
+      out.values[k] = this.#constant ? 1 : count;
+    }
+  }
+}
+
+/** Population variance by Welford's method; NaN and infinities poison it. */
+class VarianceAccumulator implements Accumulator {
+  readonly #means: Float64Array;
+  readonly #squares: Float64Array;
+  readonly #counts: Float64Array;
+  readonly #root: boolean;
+
+  constructor(steps: number, root: boolean) {
+    this.#means = new Float64Array(steps);
+    this.#squares = new Float64Array(steps);
+    this.#counts = new Float64Array(steps);
+    this.#root = root;
+  }
+
+  add({ values, present }: Column): void {
+    for (let k = 0; k < values.length; k++) {
+      if (present[k] === ABSENT) continue;
+      const value = values[k]!;
+      const count = ++this.#counts[k]!;
+      if (count === 1) {
+        this.#means[k] = value;
+        this.#squares[k] = Number.isFinite(value) ? 0 : NaN;
+        continue;
+      }
+      const delta = value - this.#means[k]!;
+      this.#means[k]! += delta / count;
+      this.#squares[k]! += delta * (value - this.#means[k]!);
+    }
+  }
+
+  finish(out: Column): void {
+    for (let k = 0; k < out.values.length; k++) {
+      const count = this.#counts[k]!;
+      out.present[k] = count > 0 ? FLOAT : ABSENT;
+      const variance = this.#squares[k]! / count;
+      out.values[k] = this.#root ? Math.sqrt(variance) : variance;
+    }
+  }
+}
+
+/** Quantiles, which need all values of a step at once. */
+class QuantileAccumulator implements Accumulator {
+  readonly #columns: Column[] = [];
+  readonly #phis: Float64Array;
+
+  constructor(phis: Float64Array) {
+    this.#phis = phis;
+  }
+
+  add(column: Column): void {
+    this.#columns.push(column.clone());
+  }
+
+  finish(out: Column): void {
+    const columns = this.#columns;
+    const scratch = new Float64Array(columns.length);
+    for (let k = 0; k < out.values.length; k++) {
+      let count = 0;
+      for (let i = 0; i < columns.length; i++) {
+        const { values, present } = columns[i]!;
+        if (present[k] !== ABSENT) scratch[count++] = values[k]!;
+      }
+      out.present[k] = count > 0 ? FLOAT : ABSENT;
+      out.values[k] = quantileOf(this.#phis[k]!, scratch, count);
+    }
+  }
+}
+
+/** Aggregations that {@link makeAccumulator} knows. */
+export type AccumulatedOp = Exclude<
+  AggregateOp,
+  'topk' | 'bottomk' | 'count_values' | 'limitk' | 'limit_ratio'
+>;
+
+/** Makes the accumulator of one group; `parameters` are φ per step for `quantile`. */
+export function makeAccumulator(op: AccumulatedOp, steps: number, parameters: Float64Array): Accumulator {
+  switch (op) {
+    case 'sum':
+      return new SumAccumulator(steps);
+    case 'avg':
+      return new AvgAccumulator(steps);
+    case 'min':
+      return new ExtremeAccumulator(steps, false);
+    case 'max':
+      return new ExtremeAccumulator(steps, true);
+    case 'count':
+      return new CountAccumulator(steps, false);
+    case 'group':
+      return new CountAccumulator(steps, true);
+    case 'stdvar':
+      return new VarianceAccumulator(steps, false);
+    case 'stddev':
+      return new VarianceAccumulator(steps, true);
+    case 'quantile':
+      return new QuantileAccumulator(parameters);
+  }
+}
