@@ -1,7 +1,11 @@
 import { parseDuration } from '../../src/core/duration.ts';
 import { parseFloatText } from '../../src/core/float-text.ts';
-import { Labels } from '../../src/core/labels.ts';
-import { parseSeriesDescription, type SequenceValue, type SeriesDescription } from '../../src/promql/index.ts';
+import type { Labels } from '../../src/core/labels.ts';
+import {
+  parseSeriesDescription,
+  type SequenceValue,
+  type SeriesDescription,
+} from '../../src/promql/index.ts';
 
 /**
  * The scripting language of Prometheus' PromQL tests: `load`, `clear`, `eval` with `expect` lines.
@@ -64,7 +68,10 @@ const EXPECT_RANGE = /^expect range vector\s+from\s+(.+)\s+to\s+(.+)\s+step\s+(.
 
 /** Parses a script; throws Error with the line for what isn't one. */
 export function parseScript(text: string): Command[] {
-  const lines = text.split('\n').map((line) => line.trim()).map((line) => (line.startsWith('#') ? '' : line));
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .map((line) => (line.startsWith('#') ? '' : line));
   const commands: Command[] = [];
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at]!;
@@ -129,7 +136,8 @@ function parseExpectation(line: string): Expectation {
   return {
     kind: kind as ExpectationKind,
     shown: text,
-    matches: (actual) => (pattern === undefined ? how === undefined || actual === text : pattern.test(actual)),
+    matches: (actual) =>
+      pattern === undefined ? how === undefined || actual === text : pattern.test(actual),
   };
 }
 

@@ -1,6 +1,9 @@
+import { goQuote } from '../../core/go-quote.ts';
 import { Labels } from '../../core/labels.ts';
 import type { PlanNode, SortPlan } from '../plan.ts';
+import { QueryError } from '../query-engine.ts';
 import { TIME_KERNELS } from '../functions/time.ts';
+import { isUsableLabelName } from '../functions/label-name.ts';
 import { labelJoin, labelReplace } from '../functions/label-edit.ts';
 import { AggregateSource } from './aggregate-source.ts';
 import { scalarOperator, vectorScalarKernel } from './binary-scalar.ts';
@@ -147,6 +150,9 @@ export class Compiler {
       case 'rank':
         return new RankSource(input, this.context, grid, grouping, this.scalar(node.k), node.largest);
       case 'countValues':
+        if (!isUsableLabelName(node.label)) {
+          throw new QueryError('execution', `invalid label name ${goQuote(node.label)}`);
+        }
         return new CountValuesSource(input, this.context, grid, node.label, grouping);
       case 'aggregate': {
         const { op, parameter, parameterPosition } = node;

@@ -1,4 +1,4 @@
-import { Labels, METRIC_NAME } from '../../core/labels.ts';
+import { type Labels, METRIC_NAME } from '../../core/labels.ts';
 
 /** Separates label values in keys: half a surrogate pair, which well-formed text cannot contain. */
 const SEPARATOR = '\udfff';

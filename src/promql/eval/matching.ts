@@ -1,4 +1,4 @@
-import { Labels, METRIC_NAME } from '../../core/labels.ts';
+import { type Labels, METRIC_NAME } from '../../core/labels.ts';
 import type { BinaryOp, VectorMatching } from '../parser/ast.ts';
 import { ARITHMETIC } from '../functions/operators.ts';
 import { goQuote } from '../../core/go-quote.ts';

@@ -49,7 +49,8 @@ export class RankSource implements SeriesSource {
   readonly #k: ScalarValues;
   readonly #largest: boolean;
   #kept: KeptSource | undefined;
-  #groups: number[][] | undefined;
+  #groups: number[][] = [];
+  #grouped = false;
   #results: Column[] = [];
   #step = 0;
   /** At one step the order of the answer is that of the ranks. */
@@ -86,7 +87,8 @@ export class RankSource implements SeriesSource {
   next(): Status {
     if (this.#kept === undefined) {
       if (!this.#k.run() || !this.#collector.run()) return Status.pause;
-      this.#groups ??= this.#formGroups();
+      if (!this.#grouped) this.#groups = this.#formGroups();
+      this.#grouped = true;
       while (this.#step < this.#grid.count) {
         this.#rankStep(this.#step++);
         if (this.#context.control.tick(this.#collector.series.length)) return Status.pause;
@@ -115,7 +117,7 @@ export class RankSource implements SeriesSource {
     const { series } = this.#collector;
     const k = Math.min(Math.trunc(this.#k.values[step]!), series.length);
     if (!(k >= 1)) return;
-    for (const members of this.#groups!) {
+    for (const members of this.#groups) {
       const heap = new RankHeap(Math.min(k, members.length), this.#largest);
       for (const i of members) {
         const { values, present } = series[i]!.column;

@@ -1,6 +1,7 @@
 import { RE2JS } from 're2js';
-import { isValidLabelName, type Labels } from '../../core/labels.ts';
+import type { Labels } from '../../core/labels.ts';
 import { QueryError } from '../query-engine.ts';
+import { isUsableLabelName } from './label-name.ts';
 
 /** Makes a series' labels of what they were. */
 export type LabelEdit = (labels: Labels) => Labels;
@@ -18,7 +19,7 @@ function expand(template: string, group: (name: string) => string): string {
 }
 
 function requireLabelName(name: string, role: string, call: string): void {
-  if (isValidLabelName(name)) return;
+  if (isUsableLabelName(name)) return;
   throw new QueryError('execution', `invalid ${role} label name in ${call}(): ${name}`);
 }
 
