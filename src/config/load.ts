@@ -139,6 +139,7 @@ class Loader {
       return groups === undefined ? [] : [{ path: file.path, groups }];
     });
     const alertmanager = await this.#loadAlertmanager();
+    if (this.issues.length > 0) return undefined;
     const written = (this.#document.value ?? {}) as Record<string, unknown>;
     const part = (key: string): string => JSON.stringify(written[key] ?? null);
     const fingerprints = {
@@ -269,9 +270,9 @@ class Loader {
   }
 
   #print(global: GlobalConfig, scrapeConfigs: readonly ScrapeConfig[]): string {
-    const shown = shownConfig(this.#document.value ?? {}, createMainSchema()) as Record<string, unknown>;
+    const written = shownConfig(this.#document.value ?? {}, createMainSchema()) as Record<string, unknown>;
     const { scrape, externalLabels } = global;
-    shown['global'] = {
+    const shownGlobal = {
       scrape_interval: formatDuration(scrape.scrapeIntervalMs),
       scrape_timeout: formatDuration(scrape.scrapeTimeoutMs),
       scrape_protocols: [
@@ -282,13 +283,14 @@ class Loader {
       ],
       evaluation_interval: formatDuration(global.evaluationIntervalMs),
       ...(externalLabels.size === 0 ? {} : { external_labels: externalLabels.toObject() }),
-      ...without(shown['global'], [
+      ...without(written['global'], [
         'scrape_interval',
         'scrape_timeout',
         'evaluation_interval',
         'external_labels',
       ]),
     };
+    const shown: Record<string, unknown> = { global: shownGlobal, ...without(written, ['global']) };
     const jobs = shown['scrape_configs'];
     if (Array.isArray(jobs)) {
       shown['scrape_configs'] = jobs.map((job: unknown, i) => ({

@@ -6,6 +6,7 @@ import {
   globalScrapeShape,
   scrapeConfigSchema,
 } from '../scrape/config.ts';
+import type { ScrapeConfigFields } from '../scrape/config.ts';
 import { DEFAULT_STORAGE_CONFIG, storageConfigSchema } from '../storage/config.ts';
 import type { StorageConfig } from '../storage/config.ts';
 import { alertingSchema } from './alerting.ts';

@@ -52,8 +52,8 @@ function plainOf<T extends 'array' | 'object' | 'record'>(schema: Schema, type: 
 
 function shownDefault(schema: Schema): unknown {
   const value = writtenDefault(schema);
-  if (typeof value === 'number')
-    return isDuration(schema) ? formatDuration(value) : value === 0 ? undefined : value;
+  if (value === 0 || value === false) return undefined;
+  if (typeof value === 'number') return isDuration(schema) ? formatDuration(value) : value;
   if (typeof value === 'boolean') return value;
   if (typeof value === 'string') return value === '' ? undefined : value;
   const isPlainMap =

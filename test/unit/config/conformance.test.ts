@@ -1,0 +1,43 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { loadAlertmanagerText } from '../../../src/config/index.ts';
+import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
+
+const folder = process.env['TOCSIN_CONFORMANCE'];
+
+/** What is wrong with the configs that only use receivers of this version; undefined = nothing. */
+const EXPECTED: Record<string, RegExp | undefined> = {
+  'conf.empty-fields.yml': undefined,
+  'conf.group-by-all.yml': undefined,
+  'conf.http-config.good.yml': undefined,
+  'conf.nil-match_re-route.yml': /invalid_label: has no value/,
+  'conf.nil-source_match_re-inhibition.yml': /invalid_source_label: has no value/,
+  'conf.nil-target_match_re-inhibition.yml': /invalid_target_label: has no value/,
+  'conf.slack-both-file-and-token.yml': /at most one of slack_app_token & slack_app_token_file/,
+  'conf.slack-both-file-and-url.yml': /at most one of slack_api_url & slack_api_url_file/,
+  'conf.slack-both-url-and-token.yml': /at most one of slack_app_token\/slack_app_token_file & slack_api_url/,
+  'conf.slack-default-api-url-file.yml': undefined,
+  'conf.slack-default-app-token.yml': undefined,
+  'conf.slack-no-api-url-or-token.yml': /no Slack API URL nor App token set/,
+  'conf.slack-update-message-and-webhook.yml': /update_message/,
+  'conf.smtp-both-password-and-file.yml': /at most one of smtp_auth_password & smtp_auth_password_file/,
+  'conf.smtp-no-username-or-password.yml': undefined,
+  'conf.smtp-password-global-and-local.yml': undefined,
+};
+
+describe('Alertmanager’s own configs', () => {
+  if (folder === undefined) {
+    test.skip('TOCSIN_CONFORMANCE is not set', () => undefined);
+    return;
+  }
+  const root = join(folder, 'alertmanager-config');
+  test.each(readdirSync(root))('%s', async (name) => {
+    const text = readFileSync(join(root, name), 'utf8');
+    const loading = loadAlertmanagerText(new MemoryFileSystem(), text, name, '/etc');
+    const wanted =
+      name in EXPECTED ? EXPECTED[name] : /receiver kind "\w+" in receivers\[\d+\] is not in this version/;
+    if (wanted === undefined) await expect(loading).resolves.toBeDefined();
+    else await expect(loading).rejects.toThrow(wanted);
+  });
+});
