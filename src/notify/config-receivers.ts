@@ -190,7 +190,7 @@ export const webhookSchema = z
     url_file: filePathSchema.optional(),
     max_alerts: z.number().int().nonnegative().default(0),
     timeout: goDurationSchema.default(0),
-    payload: z.unknown(),
+    payload: z.unknown().optional(),
   })
   .superRefine((fields, context) => {
     atMostOne(context, ['url', fields.url], ['url_file', fields.url_file]);
