@@ -75,6 +75,8 @@ export class TestPlane {
   state!: StateStore;
   parts!: FlushParts;
   #sql!: SqliteDatabase;
+  /** Counts crashes; what belongs to an earlier life is dead. */
+  #life = 0;
   /** What the pipeline does; 'done' unless told otherwise. */
   onFlush: Flush = () => Promise.resolve({ kind: 'done' });
 
@@ -108,7 +110,9 @@ export class TestPlane {
       config,
       createFlush: (parts: FlushParts): Flush => {
         this.parts = parts;
+        const life = this.#life;
         return (context, alerts) => {
+          if (life !== this.#life) return Promise.resolve({ kind: 'failed', error: new Error('crashed') });
           this.flushes.push({
             at: (context.nowMs - START_MS) / 1000,
             groupKey: context.groupKey,
@@ -123,6 +127,7 @@ export class TestPlane {
 
   /** What a killed process leaves. */
   crash(): void {
+    this.#life++;
     this.#sql.abandon();
   }
 
