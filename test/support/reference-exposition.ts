@@ -3,13 +3,14 @@
  * an object. Slow on purpose; what the real parsers are held against.
  */
 
-/** A sample, or undefined label values' owner: the first error ends the reading. */
+/** One sample. */
 export interface ReferenceSample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
   readonly timestampMs: number | undefined;
 }
 
+/** What was read before the first error. */
 export interface ReferenceResult {
   readonly samples: readonly ReferenceSample[];
   readonly ok: boolean;
@@ -31,7 +32,7 @@ class Reader {
   }
 
   take(pattern: string): string | undefined {
-    const match = new RegExp(pattern, 'ysu');
+    const match = new RegExp(pattern, 'ys');
     match.lastIndex = this.at;
     const found = match.exec(this.text)?.[0];
     if (found !== undefined) this.at += found.length;
@@ -57,8 +58,9 @@ const OM_TYPES = [
   'unknown',
 ];
 
-/** Prometheus text, 0.0.4 and 1.0.0. */
-export function readText(text: string): ReferenceResult {
+/** Prometheus text, 0.0.4 and 1.0.0. Bytes are looked at one by one: as text of 256 characters. */
+export function readText(body: Uint8Array): ReferenceResult {
+  const text = Buffer.from(body).toString('latin1');
   return read((samples) => {
     const reader = new Reader(`${text}\n`);
     let type = 'untyped';
@@ -74,7 +76,7 @@ export function readText(text: string): ReferenceResult {
         if (keyword.includes('TYPE')) {
           if (!TEXT_TYPES.includes(rest)) throw new Refused('type');
           type = rest;
-        }
+        } else decode(rest);
         continue;
       }
       if (reader.take('#[^\n]*\n') !== undefined) continue;
@@ -92,7 +94,8 @@ export function readText(text: string): ReferenceResult {
 }
 
 /** OpenMetrics text. */
-export function readOpenMetrics(text: string): ReferenceResult {
+export function readOpenMetrics(body: Uint8Array): ReferenceResult {
+  const text = Buffer.from(body).toString('latin1');
   return read((samples) => {
     const reader = new Reader(text);
     let type = 'unknown';
@@ -103,12 +106,13 @@ export function readOpenMetrics(text: string): ReferenceResult {
       }
       const keyword = reader.take('# (?:HELP|TYPE|UNIT) ');
       if (keyword !== undefined) {
-        const family = unquote(reader.need(`${QUOTED_LINES}|${NAME}`));
+        const family = reader.need(`${QUOTED_LINES}|${NAME}`).replaceAll(/^"|"$/g, '');
         const rest = reader.need(' [^\n]*\n').slice(1, -1);
         if (keyword.includes('TYPE')) {
           if (!OM_TYPES.includes(rest)) throw new Refused('type');
           type = rest;
         }
+        if (keyword.includes('HELP')) decode(rest);
         if (keyword.includes('UNIT') && rest !== '' && !family.endsWith(`_${rest}`))
           throw new Refused('unit');
         continue;
@@ -192,9 +196,20 @@ function readSeries(reader: Reader, blanks: string, strict: boolean, type: strin
   return Object.fromEntries([...labels].filter(([, value]) => value !== ''));
 }
 
+/** The text that characters of one byte stand for. */
+function decode(text: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(text, 'latin1'));
+  } catch {
+    throw new Refused('not UTF-8');
+  }
+}
+
 function unquote(text: string): string {
   if (!text.startsWith('"')) return text;
-  return text.slice(1, -1).replaceAll(/\\([\\n"])/g, (_, escape: string) => (escape === 'n' ? '\n' : escape));
+  return decode(text)
+    .slice(1, -1)
+    .replaceAll(/\\([\\n"])/g, (_, escape: string) => (escape === 'n' ? '\n' : escape));
 }
 
 function normalised(value: string, label: string, type: string): string {

@@ -16,7 +16,7 @@ import {
   scrapeConfigSchema,
 } from '../../../src/scrape/index.ts';
 import type { ActiveTarget, ScrapeConfig, ScrapeManagerConfig } from '../../../src/scrape/index.ts';
-import { MemoryStorage } from '../../support/memory-storage.ts';
+import { ScrapeStorage } from './scrape-storage.ts';
 
 /** 2026-01-01T00:00:00Z, a multiple of every interval used in tests. */
 export const START_MS = 1_767_225_600_000;
@@ -42,7 +42,7 @@ export function parseJobs(yaml: string): ScrapeConfig[] {
 export class ScrapeWorld {
   readonly clock = new VirtualClock(START_MS);
   readonly network = new FakeNetwork();
-  readonly storage = new MemoryStorage();
+  readonly storage = new ScrapeStorage();
   readonly registry = createRegistry();
   readonly files = new MemoryFileSystem(() => this.clock.nowMs());
   readonly logLines: string[] = [];

@@ -1,0 +1,214 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { SystemClock } from '../../../src/core/system/system-clock.ts';
+import { Ingest, SampleColumns } from '../../../src/scrape/ingest.ts';
+import type { IngestRules } from '../../../src/scrape/ingest.ts';
+import { ScrapeCache } from '../../../src/scrape/scrape-cache.ts';
+import { BodySizeLimitError, GzipError, readBody } from '../../../src/scrape/body.ts';
+import { Entry, OpenMetricsParser, TextParser } from '../../../src/scrape/index.ts';
+import { Labels } from '../../../src/core/labels.ts';
+import { ScrapeStorage } from './scrape-storage.ts';
+import { ScrapeWorld, oneJob } from './scrape-world.ts';
+
+const MIB = 1024 * 1024;
+
+async function* chunksOf(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+const read = (bytes: Uint8Array, gzip: boolean, limit: number, size = 16 * 1024) =>
+  readBody(chunksOf(bytes, size), gzip, limit, new SystemClock(), { receivedBytes: 0 });
+
+describe('bodies', () => {
+  test('a gzip bomb is given up at the limit', async () => {
+    const bomb = gzipSync(Buffer.alloc(50 * MIB, 'a'));
+    await expect(read(bomb, true, 5 * MIB)).rejects.toBeInstanceOf(BodySizeLimitError);
+  });
+
+  test.each([10, 40_000, 3 * MIB, 20 * MIB])('gzip of %d bytes comes out whole', async (length) => {
+    const plain = Buffer.alloc(length);
+    for (let i = 0; i < length; i += 7) plain[i] = (i * 2654435761) >>> 24;
+    const body = await read(gzipSync(plain), true, Infinity, 5000);
+    expect(body.length).toBe(length);
+    expect(Buffer.compare(body.bytes.subarray(0, length), plain)).toBe(0);
+  });
+
+  test('a limit is reached by as many bytes as it says', async () => {
+    await expect(read(Buffer.alloc(10), false, 10)).rejects.toBeInstanceOf(BodySizeLimitError);
+    await expect(read(gzipSync(Buffer.alloc(10)), true, 10)).rejects.toBeInstanceOf(BodySizeLimitError);
+    expect((await read(Buffer.alloc(9), false, 10)).length).toBe(9);
+  });
+
+  test.each([1000, 10 * MIB])('gzip of %d bytes that ends early or is broken', async (length) => {
+    const plain = Buffer.alloc(length);
+    for (let i = 0; i < length; i++) plain[i] = (i * 2654435761) >>> 24;
+    const whole = gzipSync(plain);
+    await expect(read(whole.subarray(0, whole.length - 9), true, Infinity)).rejects.toThrow('unexpected EOF');
+    const broken = Uint8Array.from(whole);
+    broken.fill(0xff, Math.floor(whole.length / 2), Math.floor(whole.length / 2) + 50);
+    await expect(read(broken, true, Infinity)).rejects.toBeInstanceOf(GzipError);
+    await expect(read(Buffer.from('a 1\n'), true, Infinity)).rejects.toThrow('gzip: incorrect header check');
+  });
+});
+
+/** Longest time between two turns of the event loop while `work` runs. */
+async function longestTurnMs(work: Promise<unknown>): Promise<number> {
+  let longestMs = 0;
+  let ended = false;
+  const watch = (async () => {
+    let lastMs = performance.now();
+    while (!ended) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const nowMs = performance.now();
+      longestMs = Math.max(longestMs, nowMs - lastMs);
+      lastMs = nowMs;
+    }
+  })();
+  await work;
+  ended = true;
+  await watch;
+  return longestMs;
+}
+
+const RULES: IngestRules = {
+  targetLabels: Labels.fromObject({ job: 'j', instance: 'i' }),
+  honorLabels: false,
+  relabel: undefined,
+  nameScheme: 'utf8',
+  labelLimit: 0,
+  labelNameLengthLimit: 0,
+  labelValueLengthLimit: 0,
+  honorTimestamps: true,
+  trackTimestampsStaleness: false,
+  sampleLimit: 0,
+};
+
+/** Ingests a text body on the real clock; says how it ended and the longest turn. */
+async function ingest(body: Uint8Array): Promise<{ error: string; longestMs: number; scraped: number }> {
+  const clock = new SystemClock();
+  const storage = new ScrapeStorage();
+  const run = new Ingest(RULES, new ScrapeCache(1), new SampleColumns(), storage.appender(0), 0, 0);
+  const ended = run.run(() => new TextParser(body), clock);
+  const longestMs = await longestTurnMs(ended);
+  return { error: (await ended)?.error.message ?? '', longestMs, scraped: run.counts.scraped };
+}
+
+describe('huge bodies: linear time, and others get their turns', () => {
+  // Turns are told by an outside measure on a busy machine, so the bar is far above what is aimed at (10 ms).
+  const BAR_MS = 400;
+  const big = (text: string, bytes: number): Buffer => Buffer.alloc(bytes, text);
+
+  test.each([
+    ['one value of 50 MB', Buffer.concat([Buffer.from('a '), big('1', 50 * MIB)]), /value out of range/],
+    ['one name of 50 MB', big('a', 50 * MIB), /^series longer than 1048576 bytes/],
+    [
+      'one label value of 50 MB',
+      Buffer.concat([Buffer.from('a{b="'), big('x', 50 * MIB), Buffer.from('"} 1\n')]),
+      /^series longer than/,
+    ],
+    [
+      'endless labels',
+      Buffer.concat([Buffer.from('a{'), big('b="c",', 50 * MIB), Buffer.from('} 1\n')]),
+      /^series longer than/,
+    ],
+    ['50 MB of blanks', big(' ', 50 * MIB), /expected a valid start token/],
+    ['10 MB of newlines', big('\n', 10 * MIB), /^$/],
+    ['10 MB of comments', big('# x\n', 10 * MIB), /^$/],
+    ['one comment of 50 MB', big('#', 50 * MIB), /^$/],
+    ['one help text of 50 MB', Buffer.concat([Buffer.from('# HELP a '), big('x', 50 * MIB)]), /^$/],
+    ['opened quotes', big('a{b="', 5 * MIB), /./],
+    ['backslashes', Buffer.concat([Buffer.from('a{b="'), big('\\', 5 * MIB)]), /./],
+  ])('%s', async (_, body, error) => {
+    const result = await ingest(body);
+    expect(result.error).toMatch(error);
+    expect(result.longestMs).toBeLessThan(BAR_MS);
+  });
+
+  test('50,000 series', async () => {
+    const lines: string[] = [];
+    for (let i = 0; i < 50_000; i++) lines.push(`m{i="${i}",host="some-host-name"} ${i / 7}`);
+    const result = await ingest(Buffer.from(`${lines.join('\n')}\n`));
+    expect(result.scraped).toBe(50_000);
+    expect(result.error).toBe('');
+    expect(result.longestMs).toBeLessThan(BAR_MS);
+  });
+
+  test('the same series 100,000 times', async () => {
+    const result = await ingest(Buffer.from('m{a="b"} 1\n'.repeat(100_000)));
+    expect(result.scraped).toBe(100_000);
+  });
+
+  test('OpenMetrics without an end', () => {
+    const parser = new OpenMetricsParser(Buffer.from('a 1\n'.repeat(100_000)));
+    let count = 0;
+    expect(() => {
+      while (parser.next() === Entry.series) count++;
+    }).toThrow('data does not end with # EOF');
+    expect(count).toBe(100_000);
+  });
+});
+
+describe('a hostile target does not disturb its neighbour', () => {
+  test.each([
+    ['never answers', async () => new Promise<never>(() => undefined)],
+    ['breaks the connection', async () => Promise.reject(new Error('connection reset by peer'))],
+    [
+      'breaks off in the body',
+      async () => ({ status: 200, headers: { 'content-type': 'text/plain' }, body: breaking() }),
+    ],
+    ['sends a page', async () => ({ status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' })],
+    [
+      'sends bytes',
+      async () => ({
+        status: 200,
+        headers: { 'content-type': 'text/plain' },
+        body: Buffer.alloc(1000, 0xff),
+      }),
+    ],
+    [
+      'says gzip and sends none',
+      async () => ({
+        status: 200,
+        headers: { 'content-type': 'text/plain', 'content-encoding': 'gzip' },
+        body: 'a 1\n',
+      }),
+    ],
+  ])('that %s', async (_, answer) => {
+    const world = new ScrapeWorld();
+    world.network.serve('a:9000', answer);
+    world.serve('b:9000', () => 'x 1\n');
+    await world.apply(`
+scrape_configs:
+  - job_name: model
+    scrape_interval: 10s
+    static_configs: [{ targets: ['a:9000', 'b:9000'] }]
+`);
+    await world.pass(50.2);
+    const [bad, good] = world.manager.targets().active;
+    expect(bad!.health).toBe('down');
+    expect(bad!.lastError).not.toBe('');
+    expect(good!.health).toBe('up');
+    expect(world.storage.values('x')).toEqual([1, 1, 1, 1, 1]);
+    await world.manager.stop();
+  });
+});
+
+describe('a failing target does not grow its cache for ever', () => {
+  test('labels that change with every refused scrape', async () => {
+    const world = new ScrapeWorld();
+    let round = 0;
+    world.serve('a:9000', () => {
+      round++;
+      return `${Array.from({ length: 900 }, (_, i) => `a{i="${round}-${i}"} 1\n`).join('')}broken\n`;
+    });
+    await world.apply(oneJob());
+    await world.pass(100);
+    expect(await world.metric('prometheus_target_scrapes_cache_flush_forced_total')).toBeGreaterThan(3);
+    await world.manager.stop();
+  });
+});
+
+async function* breaking(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('a 1\n');
+  throw new Error('connection reset by peer');
+}

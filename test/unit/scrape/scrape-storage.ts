@@ -1,0 +1,126 @@
+import type { Labels } from '../../../src/core/labels.ts';
+import { AppendOutcome, isStale } from '../../../src/storage/index.ts';
+import type {
+  Appender,
+  Cardinality,
+  Querier,
+  SampleStorage,
+  SeriesRef,
+  StorageStats,
+} from '../../../src/storage/index.ts';
+
+/** One stored sample; `value` of a stale marker is the text `stale`, so that tests can compare. */
+export interface StoredSample {
+  readonly tMs: number;
+  readonly value: number | 'stale';
+}
+
+interface Series {
+  readonly labels: Labels;
+  readonly samples: StoredSample[];
+}
+
+/** The plainest storage to write into: lists in a map. Behaves as Prometheus' head does without out-of-order window. */
+export class ScrapeStorage implements SampleStorage {
+  readonly #series: (Series | undefined)[] = [undefined];
+  readonly #refs = new Map<string, SeriesRef>();
+  /** Commits fail while this is set. */
+  failCommits = false;
+  commits = 0;
+  rollbacks = 0;
+  /** How often a series was looked up by its labels. */
+  lookups = 0;
+
+  appender(nowMs: number): Appender {
+    const pending: { ref: SeriesRef; tMs: number; value: number }[] = [];
+    const append = (ref: SeriesRef, tMs: number, value: number): AppendOutcome => {
+      const series = this.#series[ref];
+      if (series === undefined) throw new Error(`append to a series that does not live: ${ref}`);
+      if (tMs > nowMs + 600_000) return AppendOutcome.tooFarAhead;
+      const last = series.samples.at(-1);
+      if (last !== undefined && tMs < last.tMs) return AppendOutcome.outOfOrder;
+      if (last !== undefined && tMs === last.tMs) {
+        return Object.is(last.value, isStale(value) ? 'stale' : value)
+          ? AppendOutcome.same
+          : AppendOutcome.duplicate;
+      }
+      pending.push({ ref, tMs, value });
+      return AppendOutcome.stored;
+    };
+    return {
+      series: (labels) => this.#refOf(labels),
+      isLive: (ref) => this.#series[ref] !== undefined,
+      append,
+      appendColumn(refs, values, count, tMs, outcomes) {
+        let refused = 0;
+        for (let i = 0; i < count; i++) {
+          const outcome = append(refs[i]!, tMs, values[i]!);
+          outcomes[i] = outcome;
+          if (outcome > AppendOutcome.same) refused++;
+        }
+        return refused;
+      },
+      commit: async () => {
+        if (this.failCommits) throw new Error('disk full');
+        this.commits++;
+        for (const { ref, tMs, value } of pending) {
+          const { samples } = this.#series[ref]!;
+          const last = samples.at(-1);
+          if (last !== undefined && last.tMs >= tMs) continue;
+          samples.push({ tMs, value: isStale(value) ? 'stale' : value });
+        }
+      },
+      rollback: () => {
+        this.rollbacks++;
+        pending.length = 0;
+      },
+    };
+  }
+
+  /** Forgets all series, as an engine does with ones that got no samples for long. */
+  reclaim(): void {
+    this.#series.fill(undefined);
+    this.#refs.clear();
+  }
+
+  /** Samples by series text, of series that have the metric name; all when it is ''. */
+  dump(metric = ''): Record<string, StoredSample[]> {
+    const all: Record<string, StoredSample[]> = {};
+    for (const series of this.#series) {
+      if (series === undefined || series.samples.length === 0) continue;
+      if (metric === '' || series.labels.metricName === metric)
+        all[series.labels.toString()] = series.samples;
+    }
+    return all;
+  }
+
+  /** Values of one series in order of time. */
+  values(metric: string): (number | 'stale')[] {
+    const found = Object.values(this.dump(metric));
+    if (found.length > 1) throw new Error(`more than one series of ${metric}`);
+    return (found[0] ?? []).map((sample) => sample.value);
+  }
+
+  querier(): Querier {
+    throw new Error('not needed by these tests');
+  }
+
+  stats(): StorageStats {
+    throw new Error('not needed by these tests');
+  }
+
+  cardinality(): Cardinality {
+    throw new Error('not needed by these tests');
+  }
+
+  #refOf(labels: Labels): SeriesRef {
+    this.lookups++;
+    let ref = this.#refs.get(labels.key);
+    if (ref === undefined) {
+      ref = this.#series.length;
+      this.#series.push({ labels, samples: [] });
+      this.#refs.set(labels.key, ref);
+    }
+    return ref;
+  }
+}
