@@ -21,13 +21,19 @@ const offSchema = z
   .refine((on) => !on, 'native histograms are not in this version')
   .optional();
 
+/** A figure of Prometheus that this version can only leave at 0. */
+const zeroSchema = z
+  .number()
+  .refine((value) => value === 0, 'native histograms are not in this version')
+  .optional();
+
 const protocolSchema = z
   .string()
   .superRefine((name, context) => {
     if ((DEFAULT_SCRAPE_PROTOCOLS as readonly string[]).includes(name)) return;
     const message =
       name === 'PrometheusProto'
-        ? 'PrometheusProto is not in this version'
+        ? 'the protocol PrometheusProto is not in this version'
         : `unknown scrape protocol ${name}, supported: ${DEFAULT_SCRAPE_PROTOCOLS.join(' ')}`;
     context.addIssue({ code: 'custom', message });
   })
@@ -84,8 +90,8 @@ const fieldsSchema = notInVersion(
     honor_labels: z.boolean().default(false),
     honor_timestamps: z.boolean().default(true),
     track_timestamps_staleness: z.boolean().default(false),
-    native_histogram_bucket_limit: z.literal(0, 'native histograms are not in this version').optional(),
-    native_histogram_min_bucket_factor: z.literal(0, 'native histograms are not in this version').optional(),
+    native_histogram_bucket_limit: zeroSchema,
+    native_histogram_min_bucket_factor: zeroSchema,
     relabel_configs: relabelConfigsSchema,
     metric_relabel_configs: relabelConfigsSchema,
     ...discoveryShape,
