@@ -1,0 +1,18 @@
+export { RESOLVED_RETENTION_MS } from './alert-state.ts';
+export type { AlertState } from './alert-state.ts';
+export { ALERTS_FOR_STATE_METRIC, ALERTS_METRIC } from './alerting-rule.ts';
+export { parseRuleFile } from './config.ts';
+export type {
+  AlertingRuleConfig,
+  RecordingRuleConfig,
+  RuleConfig,
+  RuleFileOptions,
+  RuleGroupConfig,
+  RuleTexts,
+} from './config.ts';
+export type { RuleGroupView } from './group.ts';
+export { RuleManager } from './manager.ts';
+export type { RuleManagerOptions } from './manager.ts';
+export { DEFAULT_RULE_SETTINGS } from './ports.ts';
+export type { ExpandTemplate, RuleSettings } from './ports.ts';
+export type { ActiveAlertView, AlertingRuleView, RecordingRuleView, RuleHealth, RuleView } from './rule.ts';

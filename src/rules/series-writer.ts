@@ -1,0 +1,108 @@
+import type { Labels } from '../core/labels.ts';
+import { AppendOutcome, staleMarker } from '../storage/index.ts';
+import type { Appender, SampleStorage, SeriesRef } from '../storage/index.ts';
+import type { Pacer } from './pacer.ts';
+
+/** One sample of a rule's result; its time is that of the evaluation. */
+export interface RuleSample {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+interface WrittenSeries {
+  readonly labels: Labels;
+  readonly ref: SeriesRef;
+}
+
+/** Why samples were not taken, and how many for each reason; empty when all were. */
+export type DroppedSamples = ReadonlyMap<string, number>;
+
+const DROP_REASONS: Readonly<Record<AppendOutcome, string | undefined>> = {
+  [AppendOutcome.stored]: undefined,
+  [AppendOutcome.same]: undefined,
+  [AppendOutcome.duplicate]: 'duplicate sample for timestamp',
+  [AppendOutcome.outOfOrder]: 'out of order sample',
+  [AppendOutcome.outOfBounds]: 'out of bounds',
+  [AppendOutcome.tooFarAhead]: 'too far in the future',
+};
+
+/**
+ * Writes what a rule gives and remembers which series it wrote, so that those it no longer gives are ended by a stale
+ * marker.
+ */
+export class SeriesWriter {
+  #written: ReadonlyMap<string, WrittenSeries> = new Map();
+
+  /** Labels of the series that the last evaluation wrote. */
+  get series(): Labels[] {
+    return [...this.#written.values()].map(({ labels }) => labels);
+  }
+
+  /** Takes over from the writer of the rule's former version. */
+  copyFrom(other: SeriesWriter): void {
+    this.#written = other.#written;
+  }
+
+  /**
+   * Writes samples at `tMs` and ends the series that are missing, in one transaction. Rejects when the storage cannot
+   * take them; then nothing is written and the remembered series stay.
+   */
+  async write(
+    storage: SampleStorage,
+    samples: readonly RuleSample[],
+    tMs: number,
+    nowMs: number,
+    pacer: Pacer,
+  ): Promise<DroppedSamples> {
+    const appender = storage.appender(nowMs);
+    const returned = new Map<string, WrittenSeries>();
+    const dropped = new Map<string, number>();
+    try {
+      for (const { labels, value } of samples) {
+        if (pacer.isDue) await pacer.pause();
+        const ref = this.#refOf(appender, labels);
+        const reason = DROP_REASONS[appender.append(ref, tMs, value)];
+        if (reason === undefined) returned.set(labels.key, { labels, ref });
+        else dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
+      }
+      for (const [key, { labels }] of this.#written) {
+        if (pacer.isDue) await pacer.pause();
+        // Whether the marker is taken does not matter: another rule may have gone on with the series.
+        if (!returned.has(key)) appender.append(this.#refOf(appender, labels), tMs, staleMarker);
+      }
+    } catch (error) {
+      appender.rollback();
+      throw error;
+    }
+    await appender.commit();
+    this.#written = returned;
+    return dropped;
+  }
+
+  #refOf(appender: Appender, labels: Labels): SeriesRef {
+    const known = this.#written.get(labels.key);
+    return known !== undefined && appender.isLive(known.ref) ? known.ref : appender.series(labels);
+  }
+}
+
+/** Ends series with a stale marker at `tMs`. */
+export async function writeStaleMarkers(
+  storage: SampleStorage,
+  series: readonly Labels[],
+  tMs: number,
+  nowMs: number,
+  pacer: Pacer,
+): Promise<void> {
+  if (series.length === 0) return;
+  const appender = storage.appender(nowMs);
+  try {
+    for (const labels of series) {
+      if (pacer.isDue) await pacer.pause();
+      appender.append(appender.series(labels), tMs, staleMarker);
+    }
+  } catch (error) {
+    appender.rollback();
+    throw error;
+  }
+  await appender.commit();
+}
