@@ -1,6 +1,6 @@
 import { compareText } from '../core/labels.ts';
 import { htmlEscape, jsEscape, queryEscape } from './escape-text.ts';
-import { sprint, sprintValue, sprintln } from './go-print.ts';
+import { NO_FLAGS, formatValue, sprint, sprintValue, sprintln } from './go-print.ts';
 import { sprintf } from './go-printf.ts';
 import { GoTime } from './go-time.ts';
 import { basicKind, byteLength, intOf, isTrue, itemsOf, mapOf, stringOf, typeName } from './kinds.ts';
@@ -67,7 +67,7 @@ function equalTo(a: TemplateValue, b: TemplateValue): boolean {
   if (kind !== 'none' || a === undefined || b === undefined) return a === b;
   if (a instanceof GoTime && b instanceof GoTime) return a.ns === b.ns && a.zone === b.zone;
   if (a instanceof GoStruct && b instanceof GoStruct && a.pointer && b.pointer) return a === b;
-  throw new Error(`non-comparable type ${sprintValue(b)}: ${typeName(b)}`);
+  throw new Error(`non-comparable type ${formatValue(b, 's', NO_FLAGS, 0)}: ${typeName(b)}`);
 }
 
 function less(a: TemplateValue, b: TemplateValue): boolean {
@@ -135,7 +135,7 @@ function slice(item: TemplateValue, indexes: readonly TemplateValue[]): Template
 }
 
 function length(value: TemplateValue): bigint {
-  if (value === undefined) throw new Error('len of nil pointer');
+  if (value === undefined) throw new Error('reflect: call of reflect.Value.Type on zero Value');
   const text = stringOf(value);
   const size = text === undefined ? (itemsOf(value)?.length ?? mapOf(value)?.size) : byteLength(text);
   if (size === undefined) throw new Error(`len of type ${typeName(value)}`);

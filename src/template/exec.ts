@@ -6,6 +6,7 @@ import {
   type ControlNode,
   type ExprNode,
   type FieldNode,
+  type IdentifierNode,
   type ListNode,
   type Node,
   type NumberNode,
@@ -18,6 +19,7 @@ import {
 import { BUILTINS } from './builtins.ts';
 import { TemplateError } from './errors.ts';
 import { sprintValue } from './go-print.ts';
+import { GoDuration } from './go-time.ts';
 import { byteLength, isTrue, itemsOf, mapOf, typeName } from './kinds.ts';
 import { memberOf } from './members.ts';
 import { PARAM_TYPE_NAMES, acceptsNil, convertParam } from './params.ts';
@@ -203,13 +205,17 @@ class Execution {
       case 'chain':
         return this.#chain(dot, first, command.args, final);
       case 'identifier':
-        return this.#function(dot, first.name, command, command.args, final);
+        return this.#function(dot, first, command, command.args, final);
       case 'pipe':
         this.#notAFunction(command.args, final);
         return this.#pipeline(dot, first);
       case 'variable':
         return this.#variable(dot, first, command.args, final);
-      default:
+      case 'bool':
+      case 'dot':
+      case 'nil':
+      case 'number':
+      case 'string':
         break;
     }
     this.#node = first;
@@ -228,7 +234,12 @@ class Execution {
         return this.#idealConstant(node);
       case 'string':
         return node.text;
-      default:
+      case 'chain':
+      case 'field':
+      case 'identifier':
+      case 'nil':
+      case 'pipe':
+      case 'variable':
         return this.#fail(`can't handle assignment of ${nodeText(node)} to empty interface argument`);
     }
   }
@@ -276,13 +287,16 @@ class Execution {
     final: Piped,
   ): TemplateValue {
     let value = receiver;
+    let shownType: string | undefined;
     path.forEach((name, i) => {
       const last = i === path.length - 1;
       if (value === undefined) {
         if (i > 0) this.#fail(`nil pointer evaluating interface {}.${name}`);
         return;
       }
-      value = this.#member(dot, value, name, node, last ? args : [], last ? final : MISSING);
+      const isAny = mapOf(value)?.element === 'any';
+      value = this.#member(dot, value, name, node, last ? args : [], last ? final : MISSING, shownType);
+      shownType = isAny ? 'interface {}' : undefined;
     });
     return value;
   }
@@ -294,10 +308,13 @@ class Execution {
     node: Node,
     args: readonly ExprNode[],
     final: Piped,
+    shownType: string | undefined,
   ): TemplateValue {
     const member = memberOf(receiver, name);
     if (member.kind === 'method') return this.#call(dot, member.method, node, name, args, final);
-    if (member.kind === 'none') this.#fail(`can't evaluate field ${name} in type ${typeName(receiver)}`);
+    if (member.kind === 'none') {
+      this.#fail(`can't evaluate field ${name} in type ${shownType ?? typeName(receiver)}`);
+    }
     if (args.length > 1 || final !== MISSING) {
       this.#fail(
         member.kind === 'field'
@@ -310,12 +327,13 @@ class Execution {
 
   #function(
     dot: TemplateValue,
-    name: string,
+    identifier: IdentifierNode,
     node: Node,
     args: readonly ExprNode[],
     final: Piped,
   ): TemplateValue {
-    this.#node = node;
+    this.#node = identifier;
+    const { name } = identifier;
     const own = Object.hasOwn(this.#options.functions, name) ? this.#options.functions[name] : undefined;
     if (own !== undefined) return this.#call(dot, own, node, name, args, final);
     if (name === 'and' || name === 'or') return this.#andOr(dot, name, args, final);
@@ -416,10 +434,12 @@ class Execution {
       case 'pipe':
         return this.#convert(this.#pipeline(dot, node), type);
       case 'identifier':
-        return this.#convert(this.#function(dot, node.name, node, [], MISSING), type);
+        return this.#convert(this.#function(dot, node, node, [], MISSING), type);
       case 'chain':
         return this.#convert(this.#chain(dot, node, [], MISSING), type);
-      default:
+      case 'bool':
+      case 'number':
+      case 'string':
         return this.#constant(dot, type, node);
     }
   }
@@ -437,7 +457,15 @@ class Execution {
         return node.kind === 'number' && node.int !== undefined ? node.int : expected('integer');
       case 'float':
         return node.kind === 'number' && node.float !== undefined ? node.float : expected('float');
-      default:
+      case 'duration':
+        if (node.kind === 'number' && node.int !== undefined) return new GoDuration(node.int);
+        return expected('integer');
+      case 'list':
+      case 'map':
+      case 'sample':
+      case 'strings':
+      case 'time':
+      case 'vector':
         return this.#fail(`can't handle ${nodeText(node)} for arg of type ${PARAM_TYPE_NAMES[type]}`);
     }
   }
@@ -447,8 +475,11 @@ class Execution {
     const converted = convertParam(value, type);
     if (converted.ok) return converted.value;
     const expected = PARAM_TYPE_NAMES[type];
-    if (value === undefined) return this.#fail(`invalid value; expected ${expected}`);
-    return this.#fail(`wrong type for value; expected ${expected}; got ${typeName(value)}`);
+    if (value === undefined && this.#node?.kind !== 'field') {
+      return this.#fail(`invalid value; expected ${expected}`);
+    }
+    const got = value === undefined ? 'interface {}' : typeName(value);
+    return this.#fail(`wrong type for value; expected ${expected}; got ${got}`);
   }
 
   #variableValue(name: string): TemplateValue {

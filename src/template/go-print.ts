@@ -56,20 +56,14 @@ function isText(value: TemplateValue): boolean {
 export function formatValue(value: TemplateValue, verb: string, flags: PrintFlags, depth: number): string {
   if (depth > MAX_DEPTH) return '...';
   if (verb === 'T') return padText(typeName(value), flags);
-  switch (typeof value) {
-    case 'undefined':
-      return verb === 'v' ? padText('<nil>', flags) : `%!${verb}(<nil>)`;
-    case 'boolean':
-      return verb === 't' || verb === 'v' ? padText(String(value), flags) : badVerb(value, verb);
-    case 'number':
-      return floatVerb(value, verb, flags);
-    case 'bigint':
-      return intVerb(value, value, verb, flags);
-    case 'string':
-      return textVerb(value, value, verb, flags);
-    default:
-      return formatObject(value, verb, flags, depth);
+  if (typeof value === 'string') return textVerb(value, value, verb, flags);
+  if (typeof value === 'number') return floatVerb(value, verb, flags);
+  if (typeof value === 'bigint') return intVerb(value, value, verb, flags);
+  if (value === undefined) {
+    return verb === 'v' || depth > 0 ? padText('<nil>', flags) : `%!${verb}(<nil>)`;
   }
+  if (typeof value === 'object') return formatObject(value, verb, flags, depth);
+  return verb === 't' || verb === 'v' ? padText(String(value), flags) : badVerb(value, verb);
 }
 
 function formatObject(
@@ -114,7 +108,9 @@ function stringerText(value: TemplateValue): string | undefined {
   if (value instanceof GoTime || value instanceof GoDuration) return value.toString();
   if (value instanceof GoNamedInt) return value.text;
   if (value instanceof GoMap || value instanceof GoSlice || value instanceof GoStruct) {
-    const text = Object.hasOwn(value.methods, 'String') ? value.methods['String']?.().call([], undefined) : undefined;
+    const text = Object.hasOwn(value.methods, 'String')
+      ? value.methods['String']?.().call([], undefined)
+      : undefined;
     return typeof text === 'string' ? text : undefined;
   }
   return undefined;
@@ -158,12 +154,12 @@ function hexText(text: string, verb: string, flags: PrintFlags): string {
 }
 
 function truncate(text: string, flags: PrintFlags): string {
-  return flags.precision === undefined ? text : [...text].slice(0, flags.precision).join('');
+  return flags.precision === undefined ? text : Array.from(text).slice(0, flags.precision).join('');
 }
 
 function padText(text: string, flags: PrintFlags): string {
   if (flags.width === undefined) return text;
-  const missing = flags.width - [...text].length;
+  const missing = flags.width - Array.from(text).length;
   if (missing <= 0) return text;
   if (flags.minus) return text + ' '.repeat(missing);
   return (flags.zero ? '0' : ' ').repeat(missing) + text;
@@ -185,7 +181,7 @@ function intVerb(value: TemplateValue, number: bigint, verb: string, flags: Prin
   if (verb === 'O') prefix = '0o';
   digits = digits.padStart(flags.precision ?? 0, '0');
   if (verb === 'o' && digits.startsWith('0')) prefix = '';
-  const sign = number < 0n ? '-' : flags.plus ? '+' : flags.space ? ' ' : '';
+  const sign = number < 0n ? '-' : flags.plus && verb !== 'v' ? '+' : flags.space ? ' ' : '';
   if (flags.zero && !flags.minus && flags.precision === undefined) {
     digits = digits.padStart((flags.width ?? 0) - sign.length, '0');
   }
@@ -221,7 +217,7 @@ function floatVerb(value: number, verb: string, flags: PrintFlags): string {
   if (!Number.isFinite(value)) return padText(specialFloat(text, flags), { ...flags, zero: false });
   const negative = text.startsWith('-');
   let digits = negative ? text.slice(1) : text;
-  const sign = negative ? '-' : flags.plus ? '+' : flags.space ? ' ' : '';
+  const sign = negative ? '-' : flags.plus && verb !== 'v' ? '+' : flags.space ? ' ' : '';
   if (flags.zero && !flags.minus) digits = digits.padStart((flags.width ?? 0) - sign.length, '0');
   return padText(sign + digits, { ...flags, zero: false });
 }

@@ -179,13 +179,11 @@ export function escapeJsRegexp({ text }: Content): string {
 
 /** For inside a string of CSS. */
 export function escapeCssString({ text }: Content): string {
-  return text.replaceAll(
-    /[\0\t\n\f\r"&'()+/:;<>\\{}](?=([0-9a-fA-F\t\n\f\r ]|$)?)/g,
-    (char, next?: string) => {
-      if (char === '\\') return '\\\\';
-      return `\\${char.charCodeAt(0).toString(16)}${next === undefined ? '' : ' '}`;
-    },
-  );
+  return text.replaceAll(/[\0\t\n\f\r"&'()+/:;<>\\{}]/g, (char, at: number) => {
+    if (char === '\\') return '\\\\';
+    const needsSpace = at + 1 === text.length || /[0-9a-fA-F\t\n\f\r ]/.test(text[at + 1]!);
+    return `\\${char.charCodeAt(0).toString(16)}${needsSpace ? ' ' : ''}`;
+  });
 }
 
 /** For a value of CSS: sizes, colours, names. */

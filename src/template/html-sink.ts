@@ -6,6 +6,7 @@ import {
   escapeRcdata,
   escapeUnquoted,
   filterName,
+  filterUrl,
 } from './html-escape.ts';
 import {
   CssLanguage,
@@ -293,6 +294,7 @@ class MetaContentLanguage implements Language {
   }
 
   escape(value: TemplateValue): ReturnType<Language['escape']> {
-    return this.#url === undefined ? contentOf(value) : this.#url.escape(value);
+    const content = contentOf(value);
+    return this.#url === undefined ? content : filterUrl(content);
   }
 }

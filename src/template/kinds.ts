@@ -12,22 +12,17 @@ const SAFE_TYPES: Readonly<Record<SafeKind, string>> = {
   srcset: 'template.Srcset',
 };
 
+const PRIMITIVE_TYPES: Readonly<Record<string, string>> = {
+  undefined: '<nil>',
+  boolean: 'bool',
+  number: 'float64',
+  bigint: 'int',
+  string: 'string',
+};
+
 /** Go's name for the type of a value. */
 export function typeName(value: TemplateValue): string {
-  switch (typeof value) {
-    case 'undefined':
-      return '<nil>';
-    case 'boolean':
-      return 'bool';
-    case 'number':
-      return 'float64';
-    case 'bigint':
-      return 'int';
-    case 'string':
-      return 'string';
-    default:
-      return objectTypeName(value);
-  }
+  return typeof value === 'object' ? objectTypeName(value) : PRIMITIVE_TYPES[typeof value]!;
 }
 
 function objectTypeName(value: TemplateValue): string {

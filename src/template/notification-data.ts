@@ -1,4 +1,5 @@
 import { compareText, type Labels } from '../core/labels.ts';
+import { sprintValue } from './go-print.ts';
 import { GoTime } from './go-time.ts';
 import { GoMap, GoSlice, GoStruct, fn, type TemplateValue } from './value.ts';
 
@@ -32,7 +33,7 @@ export interface NotificationView {
 /** A template.Strings: a []string that can be joined (`.Names.Join ", "`). */
 export function kvStrings(strings: readonly string[]): GoSlice {
   return new GoSlice('template.Strings', 'string', strings, (items) => ({
-    Join: () => fn(['string'], (separator) => items.join(separator)),
+    Join: () => fn(['string'], (separator) => items.map(sprintValue).join(separator)),
   }));
 }
 
@@ -84,7 +85,7 @@ function pairs(sorted: readonly Pair[]): GoSlice {
 }
 
 function texts(items: readonly TemplateValue[], field: string): string[] {
-  return items.map((item) => (item instanceof GoStruct ? String(item.get(field)) : ''));
+  return items.map((item) => (item instanceof GoStruct ? sprintValue(item.get(field)) : ''));
 }
 
 /** A template.Alert. */

@@ -163,28 +163,16 @@ class Parser {
 
   #action(): Item {
     const token = this.#nextNonSpace();
-    switch (token.kind) {
-      case 'block':
-        return this.#block();
-      case 'break':
-      case 'continue':
-        return this.#jump(token, token.kind);
-      case 'else':
-        return this.#else();
-      case 'end':
-        return { kind: 'end', pos: this.#expect('right', 'end').pos };
-      case 'if':
-      case 'with':
-      case 'range':
-        return this.#control(token.kind);
-      case 'template':
-        return this.#template();
-      default: {
-        this.#back();
-        const first = this.#peek();
-        return { kind: 'action', pos: first.pos, pipe: this.#pipeline('command', 'right') };
-      }
-    }
+    const { kind } = token;
+    if (kind === 'block') return this.#block();
+    if (kind === 'break' || kind === 'continue') return this.#jump(token, kind);
+    if (kind === 'else') return this.#else();
+    if (kind === 'end') return { kind: 'end', pos: this.#expect('right', 'end').pos };
+    if (kind === 'if' || kind === 'with' || kind === 'range') return this.#control(kind);
+    if (kind === 'template') return this.#template();
+    this.#back();
+    const first = this.#peek();
+    return { kind: 'action', pos: first.pos, pipe: this.#pipeline('command', 'right') };
   }
 
   #jump(token: Token, kind: 'break' | 'continue'): StatementNode {
@@ -335,34 +323,25 @@ class Parser {
 
   #term(): ExprNode | undefined {
     const token = this.#nextNonSpace();
-    const { pos, text } = token;
-    switch (token.kind) {
-      case 'identifier':
-        if (!this.#hasFunction(text)) this.#fail(`function ${goQuote(text)} not defined`);
-        return { kind: 'identifier', pos, name: text };
-      case 'dot':
-      case 'nil':
-        return { kind: token.kind, pos };
-      case 'variable':
-        if (!this.#vars.includes(text)) this.#fail(`undefined variable ${goQuote(text)}`);
-        return { kind: 'variable', pos, path: [text] };
-      case 'field':
-        return { kind: 'field', pos, path: [text.slice(1)] };
-      case 'bool':
-        return { kind: 'bool', pos, value: text === 'true' };
-      case 'charConstant':
-      case 'complex':
-      case 'number':
-        return this.#number(token);
-      case 'leftParen':
-        return this.#parenthesised();
-      case 'string':
-      case 'rawString':
-        return { kind: 'string', pos, quoted: text, text: this.#unquote(token) };
-      default:
-        this.#back();
-        return undefined;
+    const { kind, pos, text } = token;
+    if (kind === 'identifier') {
+      if (!this.#hasFunction(text)) this.#fail(`function ${goQuote(text)} not defined`);
+      return { kind: 'identifier', pos, name: text };
     }
+    if (kind === 'dot' || kind === 'nil') return { kind, pos };
+    if (kind === 'variable') {
+      if (!this.#vars.includes(text)) this.#fail(`undefined variable ${goQuote(text)}`);
+      return { kind: 'variable', pos, path: [text] };
+    }
+    if (kind === 'field') return { kind: 'field', pos, path: [text.slice(1)] };
+    if (kind === 'bool') return { kind: 'bool', pos, value: text === 'true' };
+    if (kind === 'charConstant' || kind === 'complex' || kind === 'number') return this.#number(token);
+    if (kind === 'leftParen') return this.#parenthesised();
+    if (kind === 'string' || kind === 'rawString') {
+      return { kind: 'string', pos, quoted: text, text: this.#unquote(token) };
+    }
+    this.#back();
+    return undefined;
   }
 
   #number(token: Token): ExprNode {

@@ -64,7 +64,7 @@ export function goUnquote(literal: string): string | undefined {
   if ((quote !== '"' && quote !== "'") || inner.includes('\n')) return undefined;
   const text = unescape(inner, quote);
   if (quote === '"' || text === undefined) return text;
-  return [...text].length === 1 ? text : undefined;
+  return Array.from(text).length === 1 ? text : undefined;
 }
 
 const ESCAPE = /\\(?:x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([abfnrtv\\'"]))/y;

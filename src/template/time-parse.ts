@@ -146,7 +146,8 @@ export function parseTime(layout: string, text: string): ParsedTime {
   };
   const intro = `parsing time ${goQuote(text)}`;
   let rest = text;
-  for (const chunk of layoutChunks(layout)) {
+  const chunks = layoutChunks(layout);
+  for (const [i, chunk] of chunks.entries()) {
     const taken = takeChunk(chunk, rest, fields);
     if (taken === undefined) {
       return {
@@ -155,7 +156,7 @@ export function parseTime(layout: string, text: string): ParsedTime {
     }
     rest = rest.slice(taken);
     const isSecond = chunk.kind === 'field' && (chunk.field === '5' || chunk.field === '05');
-    if (isSecond) rest = takeFraction(rest, fields);
+    if (isSecond && chunks[i + 1]?.kind !== 'fraction') rest = takeFraction(rest, fields);
   }
   if (rest !== '') return { error: `${intro}: extra text: ${goQuote(rest)}` };
   const wrong = outOfRange(fields);
