@@ -41,7 +41,8 @@ async function runWith(node: string): Promise<void> {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
   for (const signal of signals) {
     process.on(signal, () => {
-      child.kill(signal);
+      // A terminal has already sent its Ctrl-C to both of us; a second one would count as impatience.
+      if (signal !== 'SIGINT' || process.stdin.isTTY !== true) child.kill(signal);
     });
   }
   child.on('error', (error) => {
