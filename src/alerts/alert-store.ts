@@ -19,7 +19,7 @@ export interface AlertListener {
   /** For metrics. */
   readonly name: string;
   /** An alert is new or has changed. */
-  alertStored(alert: Alert, nowMs: number): void;
+  alertStored?(alert: Alert, nowMs: number): void;
   /** Whether an alert that has ended must not be forgotten yet: its resolve is still to be told. */
   needs?(alert: Alert): boolean;
   /** Alerts have ended and are forgotten. */
@@ -204,6 +204,7 @@ export class AlertStore implements AlertSink {
     this.#writer.save(alert);
     this.#recordChange(old, alert, nowMs);
     for (const listener of this.#listeners) {
+      if (listener.alertStored === undefined) continue;
       listener.alertStored(alert, nowMs);
       metrics.subscriberWrites.inc({ subscriber: listener.name });
     }

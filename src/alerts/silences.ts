@@ -185,10 +185,6 @@ export class Silences implements AlertListener {
     });
   }
 
-  alertStored(): void {
-    // Matches depend on labels alone, and an alert's labels never change.
-  }
-
   alertsCollected(alerts: readonly Alert[]): void {
     for (const alert of alerts) this.#cache.delete(alert.fingerprint);
   }

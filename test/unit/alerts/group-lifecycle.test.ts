@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { GROUP_LIFECYCLE } from '../../../src/alerts/group-lifecycle.ts';
-import type { GroupEvent, GroupPhase } from '../../../src/alerts/group-lifecycle.ts';
+import type { GroupEvent, GroupPhase, GroupStep } from '../../../src/alerts/group-lifecycle.ts';
 
 // The table of SPEC.md, once more and by hand: phase, event, next phase and action.
 const WANTED: Readonly<Record<GroupPhase, Readonly<Record<GroupEvent, string>>>> = {
@@ -60,7 +60,7 @@ test('whatever happens, at most one flush is under way and a group is removed on
           if (!flushing) continue;
           flushing = false;
         }
-        const step = GROUP_LIFECYCLE[phase][event];
+        const step: GroupStep = GROUP_LIFECYCLE[phase][event];
         phase = step.phase;
         if (step.action === 'flush') {
           expect(flushing).toBe(false);

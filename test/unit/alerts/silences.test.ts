@@ -94,7 +94,13 @@ describe('creating', () => {
 describe('canUpdate', () => {
   const T = START_MS;
   const silence = (startsAtMs: number, endsAtMs: number, ...matchers: string[]): Silence => ({
-    ...{ id: 'x', startsAtMs, endsAtMs, updatedAtMs: 0, createdBy: '', comment: '', annotations: {} },
+    id: 'x',
+    startsAtMs,
+    endsAtMs,
+    updatedAtMs: 0,
+    createdBy: '',
+    comment: '',
+    annotations: {},
     matcherSets: [
       (matchers.length === 0 ? ['a=b'] : matchers)
         .map(matcher)
@@ -304,15 +310,13 @@ describe('limits', () => {
 
   test('a message measured by hand', () => {
     const silence: Silence = {
-      ...{
-        id: 'ab',
-        startsAtMs: 1000,
-        endsAtMs: 2000,
-        updatedAtMs: 0,
-        createdBy: 'c',
-        comment: '',
-        annotations: { k: 'v' },
-      },
+      id: 'ab',
+      startsAtMs: 1000,
+      endsAtMs: 2000,
+      updatedAtMs: 0,
+      createdBy: 'c',
+      comment: '',
+      annotations: { k: 'v' },
       matcherSets: [[new Matcher('n', '=~', 'v')]],
     };
     // matcher: type 2, name 3, pattern 3 = 8; written as field 2 (10) and inside a set (12).
