@@ -8,6 +8,8 @@
 
 const STALE_HIGH = 0x7ff00000;
 const STALE_LOW = 0x00000002;
+/** Bit by which a signalling NaN becomes a quiet one. */
+const QUIET_HIGH = 0x00080000;
 const NORMAL_HIGH = 0x7ff80000;
 const NORMAL_LOW = 0x00000001;
 
@@ -29,10 +31,24 @@ export const staleMarker: number = fromWords(STALE_HIGH, STALE_LOW);
 /** The NaN that every NaN of an exposition becomes. */
 export const normalNaN: number = fromWords(NORMAL_HIGH, NORMAL_LOW);
 
-/** Whether a value is the stale marker. */
+/** Whether the bits of a value are those of the stale marker, quieted or not; see {@link isStale}. */
+export function areStaleBits(low: number, high: number): boolean {
+  return low === STALE_LOW && (high | QUIET_HIGH) >>> 0 === STALE_HIGH + QUIET_HIGH;
+}
+
+/**
+ * Whether a value is the stale marker.
+ *
+ * The marker is a signalling NaN, and V8's middle compiler (Maglev) quiets those on their way through a call: one bit
+ * changes, the payload stays. So the quieted marker is the marker too; no other NaN that we make has its payload.
+ * Whoever stores bits for other programs restores the bit: see {@link staleHigh}.
+ */
 export function isStale(value: number): boolean {
   // Only NaN differs from itself; the test keeps the common case to one comparison.
   if (value === value) return false;
   floats[0] = value;
-  return words[LOW] === STALE_LOW && words[HIGH] === STALE_HIGH;
+  return areStaleBits(words[LOW]!, words[HIGH]!);
 }
+
+/** High word of the stale marker as it is stored and exchanged. */
+export const staleHigh: number = STALE_HIGH;

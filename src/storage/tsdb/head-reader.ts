@@ -1,0 +1,303 @@
+import type { Labels } from '../../core/labels.ts';
+import { compareText } from '../../core/labels.ts';
+import type { Matcher } from '../../core/matcher.ts';
+import type { SampleBuffer, SelectHints, SeriesCursor } from '../seam.ts';
+import { BLOCKS_PER_SLAB, BLOCK_BYTES, BLOCK_DATA, ChunkHead, ClosedSlab } from './chunk-store.ts';
+import { ReaderPins } from './epochs.ts';
+import { HeadSlabs, ROWS_PER_SLAB, Row } from './head-slabs.ts';
+import { LabelIndexView } from './label-index.ts';
+import { seek } from './postings.ts';
+import { selectRefs } from './selection.ts';
+import type { HeadDescriptor, SlabSource } from './slabs.ts';
+import { readXorChunk } from './xor-chunk.ts';
+
+/** Longest chunk: the cut comes after at most 1,005 bytes and one sample. */
+const SCRATCH_BYTES = 2048;
+
+/** Keeps what a reader looks at from being used again; ended by the function it returned. */
+export interface Pins {
+  pin(): () => void;
+}
+
+/**
+ * Reads a head, in the writer's thread or in any other: the same code over the same memory. Whoever reads pins first
+ * and ends the pin when the results are no longer used; cursors are good as long as the pin holds.
+ */
+export class HeadReader {
+  readonly #slabs: HeadSlabs;
+  readonly #labels: LabelIndexView;
+  readonly #pins: Pins;
+  readonly #scratch = new Uint8Array(SCRATCH_BYTES);
+  #chain = new Uint32Array(256);
+  #ranks = new Uint32Array(0);
+
+  constructor(slabs: HeadSlabs, labels: LabelIndexView, pins: Pins) {
+    this.#slabs = slabs;
+    this.#labels = labels;
+    this.#pins = pins;
+  }
+
+  /**
+   * Opens a head that a writer in another thread described. `slot` is this reader's own number, below 64; `source`
+   * gives the announcements of slabs that came since.
+   */
+  static open(descriptor: HeadDescriptor, source: SlabSource, slot: number): HeadReader {
+    const slabs = HeadSlabs.attach(descriptor, source);
+    return new HeadReader(slabs, new LabelIndexView(slabs), new ReaderPins(slabs, slot));
+  }
+
+  /** Keeps the present state readable until the answer is called. */
+  pin(): () => void {
+    return this.#pins.pin();
+  }
+
+  /** Series that match and have a chunk within the time of the hints, in order of labels. Needs a pin. */
+  select(matchers: readonly Matcher[], hints: SelectHints): SeriesCursor {
+    const refs = selectRefs(this.#slabs, this.#labels, matchers);
+    const rows = new Uint32Array(refs.length);
+    const found = new Uint32Array(refs.length);
+    let count = 0;
+    for (let i = 0; i < refs.length; i++) {
+      const row = this.#slabs.rowOf(refs[i]!);
+      if (row < 0 || !this.#overlaps(row, hints.minMs, hints.maxMs)) continue;
+      rows[count] = row;
+      found[count++] = refs[i]!;
+    }
+    const order = this.#sortByLabels(rows.subarray(0, count));
+    const kept = hints.limit > 0 ? order.subarray(0, hints.limit) : order;
+    return new HeadCursor(this, rows, found, kept);
+  }
+
+  /** Sorted label names of the series that match; all names when there are no matchers. 0 is no limit. Needs a pin. */
+  labelNames(matchers: readonly Matcher[], limit: number): string[] {
+    const symbols = new Set<number>();
+    if (matchers.length === 0) {
+      for (const pair of this.#labels.names()) symbols.add(this.#labels.name(pair));
+    } else {
+      for (const ref of selectRefs(this.#slabs, this.#labels, matchers)) {
+        const row = this.#slabs.rowOf(ref);
+        if (row >= 0) for (const pair of this.#pairs(row)) symbols.add(this.#labels.name(pair));
+      }
+    }
+    return this.#sortedTexts(symbols, limit);
+  }
+
+  /** Sorted values of a label on the series that match. 0 is no limit. Needs a pin. */
+  labelValues(name: string, matchers: readonly Matcher[], limit: number): string[] {
+    const pairs = this.#labels.values(name);
+    const symbols = new Set<number>();
+    if (matchers.length === 0) {
+      for (const pair of pairs) if (this.#labels.listLength(pair) > 0) symbols.add(this.#labels.value(pair));
+      return this.#sortedTexts(symbols, limit);
+    }
+    const refs = selectRefs(this.#slabs, this.#labels, matchers);
+    if (refs.length < pairs.length) {
+      const nameSymbol = this.#labels.symbols.find(name);
+      for (const ref of refs) {
+        const row = this.#slabs.rowOf(ref);
+        if (row < 0) continue;
+        for (const pair of this.#pairs(row)) {
+          if (this.#labels.name(pair) === nameSymbol) symbols.add(this.#labels.value(pair));
+        }
+      }
+    } else {
+      for (const pair of pairs) {
+        if (haveCommon(this.#labels.list(pair), refs)) symbols.add(this.#labels.value(pair));
+      }
+    }
+    return this.#sortedTexts(symbols, limit);
+  }
+
+  /** Labels of a row's series. */
+  labelsOf(row: number): Labels {
+    return this.#labels.labels(this.#words(row)[(row % ROWS_PER_SLAB) * Row.words + Row.labels]!);
+  }
+
+  /** Fills `into` with the samples of a row with minMs <= t <= maxMs. Returns how many there are. */
+  read(row: number, minMs: number, maxMs: number, into: SampleBuffer): number {
+    into.length = 0;
+    const words = this.#words(row);
+    const at = (row % ROWS_PER_SLAB) * Row.words;
+    let count: number;
+    let closed: number;
+    let bytes: number;
+    // The chunk pointers change together; a read that fell into a change is done again.
+    for (;;) {
+      const version = Atomics.load(words, at + Row.version);
+      if (version % 2 === 1) continue;
+      count = Atomics.load(words, at + Row.count);
+      closed = Atomics.load(words, at + Row.closed);
+      bytes = count === 0 ? 0 : this.#gather(Atomics.load(words, at + Row.openFirst));
+      if (Atomics.load(words, at + Row.version) === version) break;
+    }
+    this.#readClosed(closed, minMs, maxMs, into);
+    if (count > 0) readXorChunk(this.#scratch, 0, bytes, count, minMs, maxMs, into);
+    return into.length;
+  }
+
+  #readClosed(newest: number, minMs: number, maxMs: number, into: SampleBuffer): void {
+    let length = 0;
+    let birth = 0xffff_ffff;
+    for (let address = newest; address !== 0;) {
+      const words = this.#slabs.closed.words(address >>> 16);
+      const slabBirth = Atomics.load(words, ClosedSlab.birth);
+      // A chunk is never older than those before it, so a younger slab was given up and filled anew.
+      if (slabBirth > birth) break;
+      birth = slabBirth;
+      const windowMs = this.#slabs.closed.floats(address >>> 16)[ClosedSlab.windowFloat]!;
+      const at = address & 0xffff;
+      if (windowMs + words[at + ChunkHead.maxOffset]! < minMs) break;
+      if (windowMs + words[at + ChunkHead.minOffset]! <= maxMs) {
+        if (length === this.#chain.length) {
+          const larger = new Uint32Array(length * 2);
+          larger.set(this.#chain);
+          this.#chain = larger;
+        }
+        this.#chain[length++] = address;
+      }
+      address = words[at + ChunkHead.previous]!;
+    }
+    while (length > 0) {
+      const address = this.#chain[--length]!;
+      const at = address & 0xffff;
+      const sizes = this.#slabs.closed.words(address >>> 16)[at + ChunkHead.countAndBytes]!;
+      const bytes = this.#slabs.closed.bytes(address >>> 16);
+      readXorChunk(bytes, (at + ChunkHead.words) * 4, sizes >>> 16, sizes & 0xffff, minMs, maxMs, into);
+    }
+  }
+
+  /** Puts a chain of blocks together in the scratch buffer. Returns its length in bytes. */
+  #gather(first: number): number {
+    const blockWords = BLOCK_BYTES / 4;
+    let length = 0;
+    for (let block = first; block !== 0 && length + BLOCK_DATA <= SCRATCH_BYTES;) {
+      const slab = (block / BLOCKS_PER_SLAB) | 0;
+      const start = (block & (BLOCKS_PER_SLAB - 1)) * BLOCK_BYTES;
+      const bytes = this.#slabs.open.bytes(slab);
+      for (let i = 0; i < BLOCK_DATA; i++) this.#scratch[length + i] = bytes[start + i]!;
+      length += BLOCK_DATA;
+      const words = this.#slabs.open.words(slab);
+      block = Atomics.load(words, (block & (BLOCKS_PER_SLAB - 1)) * blockWords + blockWords - 1);
+    }
+    return length;
+  }
+
+  #overlaps(row: number, minMs: number, maxMs: number): boolean {
+    const words = this.#words(row);
+    const floats = this.#slabs.rows.floats((row / ROWS_PER_SLAB) | 0);
+    const at = (row % ROWS_PER_SLAB) * Row.words;
+    if (!(floats[(at >>> 1) + Row.lastTimeFloat]! >= minMs)) return false;
+    if (Atomics.load(words, at + Row.openFirst) !== 0) {
+      if (floats[(at >>> 1) + Row.chunkStartFloat]! <= maxMs) return true;
+    }
+    let birth = 0xffff_ffff;
+    for (let address = Atomics.load(words, at + Row.closed); address !== 0;) {
+      const chunk = this.#slabs.closed.words(address >>> 16);
+      if (chunk[ClosedSlab.birth]! > birth) return false;
+      birth = chunk[ClosedSlab.birth]!;
+      const windowMs = this.#slabs.closed.floats(address >>> 16)[ClosedSlab.windowFloat]!;
+      const chunkAt = address & 0xffff;
+      if (windowMs + chunk[chunkAt + ChunkHead.maxOffset]! < minMs) return false;
+      if (windowMs + chunk[chunkAt + ChunkHead.minOffset]! <= maxMs) return true;
+      address = chunk[chunkAt + ChunkHead.previous]!;
+    }
+    return false;
+  }
+
+  #words(row: number): Uint32Array {
+    return this.#slabs.rows.words((row / ROWS_PER_SLAB) | 0);
+  }
+
+  #pairs(row: number): Uint32Array {
+    return this.#labels.lists.view(this.#words(row)[(row % ROWS_PER_SLAB) * Row.words + Row.labels]!);
+  }
+
+  /** Indices into `rows` in order of labels. Texts are compared once per pair that occurs, not per series. */
+  #sortByLabels(rows: Uint32Array): Uint32Array {
+    const order = new Uint32Array(rows.length);
+    for (let i = 0; i < order.length; i++) order[i] = i;
+    if (rows.length < 2) return order;
+    const lists: Uint32Array[] = [];
+    const pairs: number[] = [];
+    let ranks = this.#ranks;
+    for (let i = 0; i < rows.length; i++) {
+      const list = this.#pairs(rows[i]!);
+      lists.push(list);
+      for (let j = 0; j < list.length; j++) {
+        const pair = list[j]!;
+        if (pair >= ranks.length) {
+          ranks = new Uint32Array(Math.max(pair + 1, ranks.length * 2));
+          ranks.set(this.#ranks);
+          this.#ranks = ranks;
+        }
+        if (ranks[pair] !== 0) continue;
+        ranks[pair] = 1;
+        pairs.push(pair);
+      }
+    }
+    pairs.sort((a, b) => this.#labels.compare(a, b));
+    pairs.forEach((pair, i) => {
+      ranks[pair] = i + 1;
+    });
+    order.sort((x, y) => {
+      const a = lists[x]!;
+      const b = lists[y]!;
+      const length = Math.min(a.length, b.length);
+      for (let i = 0; i < length; i++) {
+        if (a[i] !== b[i]) return ranks[a[i]!]! - ranks[b[i]!]!;
+      }
+      return a.length - b.length;
+    });
+    for (const pair of pairs) ranks[pair] = 0;
+    return order;
+  }
+
+  #sortedTexts(symbols: ReadonlySet<number>, limit: number): string[] {
+    const texts = Array.from(symbols, (symbol) => this.#labels.symbols.text(symbol)).sort(compareText);
+    return limit > 0 ? texts.slice(0, limit) : texts;
+  }
+}
+
+function haveCommon(a: Uint32Array, b: Uint32Array): boolean {
+  const [small, large] = a.length <= b.length ? [a, b] : [b, a];
+  let from = 0;
+  for (let i = 0; i < small.length; i++) {
+    from = seek(large, small[i]!, from);
+    if (large[from] === small[i]) return true;
+  }
+  return false;
+}
+
+class HeadCursor implements SeriesCursor {
+  readonly count: number;
+  readonly #reader: HeadReader;
+  readonly #rows: Uint32Array;
+  readonly #refs: Uint32Array;
+  readonly #order: Uint32Array;
+  #at = -1;
+
+  constructor(reader: HeadReader, rows: Uint32Array, refs: Uint32Array, order: Uint32Array) {
+    this.#reader = reader;
+    this.#rows = rows;
+    this.#refs = refs;
+    this.#order = order;
+    this.count = order.length;
+  }
+
+  next(): boolean {
+    this.#at++;
+    return this.#at < this.count;
+  }
+
+  labels(): Labels {
+    return this.#reader.labelsOf(this.#rows[this.#order[this.#at]!]!);
+  }
+
+  ref(): number {
+    return this.#refs[this.#order[this.#at]!]!;
+  }
+
+  read(minMs: number, maxMs: number, into: SampleBuffer): number {
+    return this.#reader.read(this.#rows[this.#order[this.#at]!]!, minMs, maxMs, into);
+  }
+}

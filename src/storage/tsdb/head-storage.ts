@@ -1,0 +1,145 @@
+import type { Matcher } from '../../core/matcher.ts';
+import type {
+  Appender,
+  Cardinality,
+  CardinalityRow,
+  Querier,
+  SampleStorage,
+  SelectHints,
+  SeriesCursor,
+  StorageStats,
+} from '../seam.ts';
+import { Appenders } from './head-appender.ts';
+import type { AppendCounters, SampleLog } from './head-appender.ts';
+import { HeadReader } from './head-reader.ts';
+import { Head } from './head.ts';
+
+/** Prometheus' two hours: chunks are cut and bounds set at multiples of it. */
+export const DEFAULT_CHUNK_RANGE_MS = 2 * 3600_000;
+
+/** A head behind the seam: samples in memory, and in a log if there is one. */
+export class HeadStorage implements SampleStorage {
+  readonly head: Head;
+  readonly #appenders: Appenders;
+  readonly #reader: HeadReader;
+
+  constructor(options: { readonly chunkRangeMs?: number; readonly log?: SampleLog } = {}) {
+    this.head = new Head(options.chunkRangeMs ?? DEFAULT_CHUNK_RANGE_MS);
+    this.#appenders = new Appenders(this.head, options.log);
+    this.#reader = new HeadReader(this.head.slabs, this.head.labels, this.head.epochs);
+  }
+
+  /** What appenders counted so far. */
+  get counters(): Readonly<AppendCounters> {
+    return this.#appenders.counters;
+  }
+
+  appender(nowMs: number): Appender {
+    return this.#appenders.open(nowMs);
+  }
+
+  querier(minMs: number, maxMs: number): Querier {
+    return new HeadQuerier(this.#reader, minMs, maxMs);
+  }
+
+  stats(): StorageStats {
+    const { head } = this;
+    const bytes = Object.values(head.slabs.byteLengths()).reduce((sum, part) => sum + part, 0);
+    return {
+      seriesCount: head.seriesCount,
+      chunkCount: head.chunks.openChunks + head.chunks.closedChunks,
+      sampleCount: head.chunks.openSamples + head.chunks.closedSamples,
+      labelPairCount: head.labels.pairCount,
+      minTimeMs: Number.isNaN(head.minTimeMs) ? undefined : head.minTimeMs,
+      maxTimeMs: Number.isNaN(head.maxTimeMs) ? undefined : head.maxTimeMs,
+      bytes,
+    };
+  }
+
+  /** @see prometheus tsdb/index/postings.go MemPostings.Stats */
+  cardinality(limit: number): Cardinality {
+    const { labels } = this.head;
+    const { symbols } = labels;
+    const metricNames = new TopRows(limit);
+    const valueCounts = new TopRows(limit);
+    const memory = new TopRows(limit);
+    const pairCounts = new TopRows(limit);
+    const metricNameSymbol = symbols.find('__name__');
+    for (const ofName of labels.names()) {
+      const name = labels.name(ofName);
+      const values = labels.list(ofName);
+      let bytes = 0;
+      for (const pair of values) {
+        const count = labels.listLength(pair);
+        const value = labels.value(pair);
+        bytes += symbols.byteLength(value) * count;
+        pairCounts.add(count, () => `${symbols.text(name)}=${symbols.text(value)}`);
+        if (name === metricNameSymbol) metricNames.add(count, () => symbols.text(value));
+      }
+      valueCounts.add(values.length, () => symbols.text(name));
+      memory.add(bytes, () => symbols.text(name));
+    }
+    return {
+      seriesCountByMetricName: metricNames.rows(),
+      labelValueCountByLabelName: valueCounts.rows(),
+      memoryInBytesByLabelName: memory.rows(),
+      seriesCountByLabelValuePair: pairCounts.rows(),
+    };
+  }
+}
+
+class HeadQuerier implements Querier {
+  readonly #reader: HeadReader;
+  readonly #minMs: number;
+  readonly #maxMs: number;
+  #unpin: (() => void) | undefined;
+
+  constructor(reader: HeadReader, minMs: number, maxMs: number) {
+    this.#reader = reader;
+    this.#minMs = minMs;
+    this.#maxMs = maxMs;
+    this.#unpin = reader.pin();
+  }
+
+  async select(matchers: readonly Matcher[], hints: SelectHints): Promise<SeriesCursor> {
+    const minMs = Math.max(hints.minMs, this.#minMs);
+    const maxMs = Math.min(hints.maxMs, this.#maxMs);
+    return this.#reader.select(matchers, { minMs, maxMs, limit: hints.limit });
+  }
+
+  async labelNames(matchers: readonly Matcher[], limit: number): Promise<string[]> {
+    return this.#reader.labelNames(matchers, limit);
+  }
+
+  async labelValues(name: string, matchers: readonly Matcher[], limit: number): Promise<string[]> {
+    return this.#reader.labelValues(name, matchers, limit);
+  }
+
+  close(): void {
+    this.#unpin?.();
+    this.#unpin = undefined;
+  }
+}
+
+/** The rows with the largest values, equal ones by the order in which they came. */
+class TopRows {
+  readonly #limit: number;
+  readonly #rows: { readonly value: number; readonly name: () => string }[] = [];
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  add(value: number, name: () => string): void {
+    const last = this.#rows.at(-1);
+    if (this.#rows.length >= this.#limit && (last === undefined || value <= last.value)) return;
+    let at = this.#rows.length;
+    while (at > 0 && this.#rows[at - 1]!.value < value) at--;
+    this.#rows.splice(at, 0, { value, name });
+    if (this.#rows.length > this.#limit) this.#rows.pop();
+  }
+
+  rows(): CardinalityRow[] {
+    return this.#rows.map(({ value, name }) => ({ name: name(), value }));
+  }
+}

@@ -1,0 +1,315 @@
+import { assert } from '../../core/errors.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Labels } from '../../core/labels.ts';
+import { ChunkStore } from './chunk-store.ts';
+import { Epochs } from './epochs.ts';
+import { HashIndex, mixHash } from './hash-index.ts';
+import { Control, HeadSlabs, IDS_PER_SLAB, ROWS_PER_SLAB, Row } from './head-slabs.ts';
+import { LabelIndex } from './label-index.ts';
+
+/** Rows or lists that maintenance handles between two looks at the time. */
+const GC_BATCH = 256;
+/** How long maintenance works before it gives others a turn. */
+const GC_SLICE_MS = 5;
+
+/** What {@link Head.truncate} took out. */
+export interface Truncation {
+  readonly seriesRemoved: number;
+  readonly chunksRemoved: number;
+  /** Log numbers of the series that are gone. */
+  readonly walIds: readonly number[];
+}
+
+/**
+ * The series and samples of the recent past, in shared memory. This is the writer; there is one, and readers of any
+ * thread look at the same slabs. Row functions take the slab's words and the row's first word there.
+ */
+export class Head {
+  readonly slabs: HeadSlabs;
+  readonly epochs: Epochs;
+  readonly labels: LabelIndex;
+  readonly chunks: ChunkStore;
+  readonly #series: HashIndex;
+  readonly #freeRows: number[] = [];
+  #nextRow = 0;
+  #nextRef = 1;
+  #nextWalId = 1;
+  #truncatedMs = -Infinity;
+  #unlogged: number[] = [];
+  #soughtPairs: number[] = [];
+  #soughtHash = 0;
+  #nextAppender = 1;
+  readonly #openAppenders = new Set<number>();
+  readonly #isSought = (row: number): boolean => this.#hasSoughtPairs(row - 1);
+  seriesCreated = 0;
+
+  constructor(chunkRangeMs: number) {
+    this.slabs = HeadSlabs.create(chunkRangeMs);
+    this.epochs = new Epochs(this.slabs);
+    this.labels = new LabelIndex(this.slabs, this.epochs);
+    this.chunks = new ChunkStore(this.slabs, this.epochs);
+    this.#series = new HashIndex(
+      this.slabs.hash,
+      this.slabs.control,
+      Control.seriesShards,
+      this.epochs,
+      (row) => this.rowWords(row - 1)[this.rowStart(row - 1) + Row.hash]!,
+    );
+  }
+
+  /** Number of live series. */
+  get seriesCount(): number {
+    return this.slabs.control[Control.seriesCount]!;
+  }
+
+  /** Time of the oldest sample, NaN when there is none. */
+  get minTimeMs(): number {
+    return this.slabs.controlFloats[Control.minTimeFloat]!;
+  }
+
+  /** Time of the newest sample, NaN when there is none. */
+  get maxTimeMs(): number {
+    return this.slabs.controlFloats[Control.maxTimeFloat]!;
+  }
+
+  /** Samples before this are not taken: half a chunk range before the newest, or what was truncated. */
+  minValidMs(): number {
+    const newest = this.maxTimeMs;
+    const sinceNewest = Number.isNaN(newest) ? -Infinity : newest - this.slabs.chunkRangeMs / 2;
+    return Math.max(this.#truncatedMs, sinceNewest, -(2 ** 52));
+  }
+
+  /** Before which time everything was taken out. */
+  get truncatedMs(): number {
+    return this.#truncatedMs;
+  }
+
+  /** Number that the next series gets in the log, if it is higher than the present one. */
+  reserveWalIds(next: number): void {
+    this.#nextWalId = Math.max(this.#nextWalId, next);
+  }
+
+  /** Words of the slab that a row is in. */
+  rowWords(row: number): Uint32Array {
+    return this.slabs.rows.u32[(row / ROWS_PER_SLAB) | 0]!;
+  }
+
+  /** Floats of the slab that a row is in. */
+  rowFloats(row: number): Float64Array {
+    return this.slabs.rows.f64[(row / ROWS_PER_SLAB) | 0]!;
+  }
+
+  /** First word of a row in its slab. */
+  rowStart(row: number): number {
+    return (row % ROWS_PER_SLAB) * Row.words;
+  }
+
+  /** Ref of a series, which is made when it is new. `walId` is given by replay only; others get the next number and are to be logged. */
+  series(labels: Labels, walId?: number): number {
+    assert(labels.size > 0, 'a series must have labels');
+    const pairs: number[] = [];
+    const { flat } = labels;
+    let hash = 0;
+    for (let i = 0; i < flat.length; i += 2) {
+      const pair = this.labels.intern(flat[i]!, flat[i + 1]!);
+      pairs.push(pair);
+      hash = Math.imul(hash ^ pair, 0x01000193) + 0x9e3779b1;
+    }
+    this.#soughtPairs = pairs;
+    this.#soughtHash = mixHash(hash);
+    const found = this.#series.find(this.#soughtHash, this.#isSought);
+    if (found !== 0) return this.rowWords(found - 1)[this.rowStart(found - 1) + Row.ref]!;
+    return this.#makeSeries(pairs, this.#soughtHash, walId);
+  }
+
+  /** Log number of a live series. */
+  walIdOf(row: number): number {
+    return this.rowFloats(row)[(this.rowStart(row) >>> 1) + Row.walIdFloat]!;
+  }
+
+  /** Refs of series that the log does not know yet; they count as logged from now on. */
+  takeUnlogged(): number[] {
+    const refs = this.#unlogged;
+    if (refs.length > 0) this.#unlogged = [];
+    return refs;
+  }
+
+  /** Widens the head's time range. */
+  noteTimes(minMs: number, maxMs: number): void {
+    const floats = this.slabs.controlFloats;
+    if (!(floats[Control.minTimeFloat]! <= minMs)) floats[Control.minTimeFloat] = minMs;
+    if (!(floats[Control.maxTimeFloat]! >= maxMs)) floats[Control.maxTimeFloat] = maxMs;
+  }
+
+  /** Registers an open appender; series whose refs it was given are not reclaimed before it is closed. */
+  openAppender(): number {
+    const id = this.#nextAppender;
+    this.#nextAppender = (id + 1) >>> 0 || 1;
+    this.#openAppenders.add(id);
+    return id;
+  }
+
+  closeAppender(id: number): void {
+    this.#openAppenders.delete(id);
+    this.chunks.endBatch();
+  }
+
+  /** How many appenders are open. */
+  get openAppenders(): number {
+    return this.#openAppenders.size;
+  }
+
+  /**
+   * Takes out all chunks of windows that end at or before `minMs` and all series that have no sample left. Gives others
+   * a turn every few milliseconds; appends and reads may go on meanwhile.
+   */
+  async truncate(minMs: number, clock: Clock): Promise<Truncation> {
+    assert(this.chunks.windowOf(minMs) === minMs, 'the head is truncated where a window begins');
+    this.#truncatedMs = Math.max(this.#truncatedMs, minMs);
+    const windows = this.chunks.detachWindows(minMs);
+    const slice = new Slice(clock);
+    const gone = new Set<number>();
+    const goneRows: number[] = [];
+    const walIds: number[] = [];
+    const emptied = new Set<number>();
+    let chunksRemoved = windows.chunks;
+    for (let row = 0; row < this.#nextRow; row++) {
+      if (row % GC_BATCH === 0) await slice.pause();
+      const words = this.rowWords(row);
+      const at = this.rowStart(row);
+      if (words[at + Row.ref] === 0) continue;
+      if (this.#isUsed(row, minMs)) {
+        const closed = words[at + Row.closed]!;
+        const isGone = closed !== 0 && this.#windowEnd(closed) <= minMs;
+        if (isGone) Atomics.store(words, at + Row.closed, 0);
+        continue;
+      }
+      gone.add(words[at + Row.ref]!);
+      for (const pair of this.labels.lists.view(words[at + Row.labels]!)) emptied.add(pair);
+      walIds.push(this.walIdOf(row));
+      chunksRemoved += this.chunks.discardOpen(words, at);
+      this.#unlink(row);
+      goneRows.push(row);
+    }
+    this.chunks.retireSlabs(windows.slabs);
+    this.chunks.endBatch();
+    const floats = this.slabs.controlFloats;
+    if (floats[Control.minTimeFloat]! < minMs) floats[Control.minTimeFloat] = Math.min(minMs, this.maxTimeMs);
+    if (gone.size > 0) await this.#sweep(gone, goneRows, emptied, slice);
+    this.epochs.collect();
+    return { seriesRemoved: gone.size, chunksRemoved, walIds };
+  }
+
+  #makeSeries(pairs: readonly number[], hash: number, walId: number | undefined): number {
+    const row = this.#freeRows.pop() ?? this.#nextRow++;
+    if (((row / ROWS_PER_SLAB) | 0) === this.slabs.rows.count)
+      this.slabs.rows.add(ROWS_PER_SLAB * Row.words * 4);
+    const ref = this.#nextRef++;
+    assert(ref < 2 ** 32, 'series refs are used up: 4 billion series were made since the start');
+    if (ref >>> 16 === this.slabs.ids.count) this.slabs.ids.add(IDS_PER_SLAB * 4);
+    const words = this.rowWords(row);
+    const floats = this.rowFloats(row);
+    const at = this.rowStart(row);
+    words.fill(0, at, at + Row.words);
+    floats[(at >>> 1) + Row.lastTimeFloat] = -Infinity;
+    floats[(at >>> 1) + Row.walIdFloat] = walId ?? this.#nextWalId++;
+    if (walId === undefined) this.#unlogged.push(ref);
+    else this.reserveWalIds(walId + 1);
+    const address = this.labels.makeLabels(pairs);
+    words[at + Row.labels] = address;
+    words[at + Row.hash] = hash;
+    words[at + Row.ref] = ref;
+    words[at + Row.touched] = this.#nextAppender;
+    Atomics.store(this.slabs.ids.u32[ref >>> 16]!, ref & 0xffff, row + 1);
+    this.#series.insert(hash, row + 1);
+    this.labels.addSeries(ref, address);
+    this.slabs.control[Control.seriesCount]!++;
+    Atomics.add(this.slabs.control, Control.seriesVersion, 1);
+    this.seriesCreated++;
+    return ref;
+  }
+
+  #hasSoughtPairs(row: number): boolean {
+    const words = this.rowWords(row);
+    const at = this.rowStart(row);
+    if (words[at + Row.hash] !== this.#soughtHash) return false;
+    const pairs = this.labels.lists.view(words[at + Row.labels]!);
+    if (pairs.length !== this.#soughtPairs.length) return false;
+    for (let i = 0; i < pairs.length; i++) if (pairs[i] !== this.#soughtPairs[i]) return false;
+    return true;
+  }
+
+  /** Whether a series has samples from `minMs` on, or an open appender may give it some. */
+  #isUsed(row: number, minMs: number): boolean {
+    const at = this.rowStart(row);
+    const lastMs = this.rowFloats(row)[(at >>> 1) + Row.lastTimeFloat]!;
+    if (lastMs >= minMs) return true;
+    const touched = this.rowWords(row)[at + Row.touched]!;
+    for (const id of this.#openAppenders) if (((touched - id) | 0) >= 0) return true;
+    return false;
+  }
+
+  #windowEnd(chunk: number): number {
+    return this.chunks.windowOfChunk(chunk) + this.slabs.chunkRangeMs;
+  }
+
+  /** Makes a series unfindable; its row stays for readers that already have it. */
+  #unlink(row: number): void {
+    const words = this.rowWords(row);
+    const at = this.rowStart(row);
+    const ref = words[at + Row.ref]!;
+    this.#series.remove(words[at + Row.hash]!, row + 1);
+    Atomics.store(this.slabs.ids.u32[ref >>> 16]!, ref & 0xffff, 0);
+    words[at + Row.ref] = 0;
+    this.slabs.control[Control.seriesCount]!--;
+    Atomics.add(this.slabs.control, Control.seriesVersion, 1);
+  }
+
+  async #sweep(
+    gone: ReadonlySet<number>,
+    goneRows: readonly number[],
+    pairs: ReadonlySet<number>,
+    slice: Slice,
+  ): Promise<void> {
+    const isGone = (ref: number): boolean => gone.has(ref);
+    const emptyByName = new Map<number, Set<number>>();
+    let done = 0;
+    for (const pair of pairs) {
+      if (done++ % 16 === 0) await slice.pause();
+      if (!this.labels.sweepPair(pair, isGone)) continue;
+      const name = this.labels.name(pair);
+      const empty = emptyByName.get(name);
+      if (empty === undefined) emptyByName.set(name, new Set([pair]));
+      else empty.add(pair);
+    }
+    for (const empty of emptyByName.values()) {
+      await slice.pause();
+      this.labels.dropPairs(empty);
+    }
+    this.labels.sweepAll(isGone);
+    this.epochs.retire(() => {
+      for (const row of goneRows) {
+        this.labels.releaseLabels(this.rowWords(row)[this.rowStart(row) + Row.labels]!);
+        this.#freeRows.push(row);
+      }
+    });
+    while (this.labels.compactText()) await slice.pause();
+  }
+}
+
+/** Gives others a turn when enough time has passed. */
+class Slice {
+  readonly #clock: Clock;
+  #sinceMs: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#sinceMs = clock.monotonicMs();
+  }
+
+  async pause(): Promise<void> {
+    if (this.#clock.monotonicMs() - this.#sinceMs < GC_SLICE_MS) return;
+    await this.#clock.yieldTurn();
+    this.#sinceMs = this.#clock.monotonicMs();
+  }
+}

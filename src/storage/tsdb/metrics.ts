@@ -1,0 +1,297 @@
+import { Counter, Gauge, Summary } from '../../core/metrics.ts';
+import type { Registry } from '../../core/metrics.ts';
+import type { HeadStorage } from './head-storage.ts';
+import type { WalCounters } from './wal-writer.ts';
+
+/** Figures of the log that metrics read; the writer counts, reading is done when somebody scrapes. */
+export class WalFigures implements WalCounters {
+  pageFlushes = 0;
+  completedPages = 0;
+  recordParts = 0;
+  writesFailed = 0;
+  readonly #observe: (seconds: number) => void;
+
+  constructor(observe: (seconds: number) => void) {
+    this.#observe = observe;
+  }
+
+  fsyncSeconds(seconds: number): void {
+    this.#observe(seconds);
+  }
+}
+
+/** What the metrics look at when they are collected. */
+export interface TsdbSource {
+  readonly storage: HeadStorage;
+  walSegment(): number;
+  walBytes(): number;
+}
+
+/** A counter that reads its value when collected. */
+function countFrom(registry: Registry, name: string, help: string, read: () => number): void {
+  const counter = new Counter({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      counter.reset();
+      counter.inc(read());
+    },
+  });
+}
+
+/** A gauge that reads its value when collected. */
+function gaugeFrom(registry: Registry, name: string, help: string, read: () => number): void {
+  const gauge = new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      gauge.set(read());
+    },
+  });
+}
+
+function floatCountFrom(registry: Registry, name: string, help: string, read: () => number): void {
+  const counter = new Counter({
+    name,
+    help,
+    labelNames: ['type'],
+    registers: [registry],
+    collect() {
+      counter.reset();
+      counter.inc({ type: 'float' }, read());
+    },
+  });
+}
+
+/** Metrics of the embedded engine under Prometheus' names; register one per registry. */
+export class TsdbMetrics {
+  readonly wal: WalFigures;
+  readonly corruptions: Counter;
+  readonly replayDuration: Gauge;
+  readonly cleanStart: Gauge;
+  readonly truncations: Counter;
+  readonly truncationsFailed: Counter;
+  readonly gcDuration: Summary;
+  readonly seriesRemoved: Counter;
+  readonly chunksRemoved: Counter;
+  readonly checkpoints: Counter;
+  readonly checkpointsFailed: Counter;
+  readonly walTruncations: Counter;
+  readonly walTruncateDuration: Summary;
+  readonly timeRetentions: Counter;
+  readonly sizeRetentions: Counter;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const fsync = new Summary({
+      name: 'prometheus_tsdb_wal_fsync_duration_seconds',
+      help: 'Duration of write log fsync.',
+      percentiles: [0.5, 0.9, 0.99],
+      maxAgeSeconds: 600,
+      ageBuckets: 5,
+      registers,
+    });
+    this.wal = new WalFigures((seconds) => {
+      fsync.observe(seconds);
+    });
+    const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+    const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
+    const summary = (name: string, help: string): Summary =>
+      new Summary({ name, help, percentiles: [], registers });
+    this.corruptions = counter('prometheus_tsdb_wal_corruptions_total', 'Total number of WAL corruptions.');
+    this.replayDuration = gauge(
+      'prometheus_tsdb_data_replay_duration_seconds',
+      'Time taken to replay the data on disk.',
+    );
+    this.cleanStart = gauge(
+      'prometheus_tsdb_clean_start',
+      '-1: lockfile is disabled. 0: a lockfile from a previous execution was replaced. 1: lockfile creation was clean',
+    );
+    this.truncations = counter(
+      'prometheus_tsdb_head_truncations_total',
+      'Total number of head truncations attempted.',
+    );
+    this.truncationsFailed = counter(
+      'prometheus_tsdb_head_truncations_failed_total',
+      'Total number of head truncations that failed.',
+    );
+    this.gcDuration = summary(
+      'prometheus_tsdb_head_gc_duration_seconds',
+      'Runtime of garbage collection in the head block.',
+    );
+    this.seriesRemoved = counter(
+      'prometheus_tsdb_head_series_removed_total',
+      'Total number of series removed in the head',
+    );
+    this.chunksRemoved = counter(
+      'prometheus_tsdb_head_chunks_removed_total',
+      'Total number of chunks removed in the head',
+    );
+    this.checkpoints = counter(
+      'prometheus_tsdb_checkpoint_creations_total',
+      'Total number of checkpoint creations attempted.',
+    );
+    this.checkpointsFailed = counter(
+      'prometheus_tsdb_checkpoint_creations_failed_total',
+      'Total number of checkpoint creations that failed.',
+    );
+    this.walTruncations = counter(
+      'prometheus_tsdb_wal_truncations_total',
+      'Total number of write log truncations attempted.',
+    );
+    this.walTruncateDuration = summary(
+      'prometheus_tsdb_wal_truncate_duration_seconds',
+      'Duration of WAL truncation.',
+    );
+    this.timeRetentions = counter(
+      'prometheus_tsdb_time_retentions_total',
+      'The number of times that blocks were deleted because the maximum time limit was exceeded.',
+    );
+    this.sizeRetentions = counter(
+      'prometheus_tsdb_size_retentions_total',
+      'The number of times that blocks were deleted because the maximum number of bytes was exceeded.',
+    );
+  }
+
+  /** Registers what is read from the engine itself. */
+  observe(registry: Registry, source: TsdbSource): void {
+    this.#observeHead(registry, source.storage);
+    this.#observeAppends(registry, source.storage);
+    this.#observeWal(registry, source);
+  }
+
+  #observeHead(registry: Registry, storage: HeadStorage): void {
+    const { head } = storage;
+    const gauge = (name: string, help: string, read: () => number): void => {
+      gaugeFrom(registry, name, help, read);
+    };
+    gauge('prometheus_tsdb_head_series', 'Total number of series in the head block.', () => head.seriesCount);
+    gauge(
+      'prometheus_tsdb_head_chunks',
+      'Total number of chunks in the head block.',
+      () => head.chunks.openChunks + head.chunks.closedChunks,
+    );
+    gauge(
+      'prometheus_tsdb_head_active_appenders',
+      'Number of currently active appender transactions',
+      () => head.openAppenders,
+    );
+    const times = [
+      ['min', 'Minimum', () => head.minTimeMs],
+      ['max', 'Maximum', () => head.maxTimeMs],
+    ] as const;
+    for (const [which, word, read] of times) {
+      const whole = (): number => (Number.isNaN(read()) ? 0 : read());
+      gauge(
+        `prometheus_tsdb_head_${which}_time`,
+        `${word} timestamp of the head block. The unit is decided by the library consumer.`,
+        whole,
+      );
+      gauge(`prometheus_tsdb_head_${which}_time_seconds`, `${word} timestamp of the head block.`, () =>
+        Math.floor(whole() / 1000),
+      );
+    }
+    gauge(
+      'prometheus_tsdb_lowest_timestamp',
+      'Lowest timestamp value stored in the database. The unit is decided by the library consumer.',
+      () => (Number.isNaN(head.minTimeMs) ? 0 : head.minTimeMs),
+    );
+    gauge('prometheus_tsdb_lowest_timestamp_seconds', 'Lowest timestamp value stored in the database.', () =>
+      Number.isNaN(head.minTimeMs) ? 0 : Math.floor(head.minTimeMs / 1000),
+    );
+    countFrom(
+      registry,
+      'prometheus_tsdb_head_series_created_total',
+      'Total number of series created in the head',
+      () => head.seriesCreated,
+    );
+    countFrom(
+      registry,
+      'prometheus_tsdb_head_chunks_created_total',
+      'Total number of chunks created in the head',
+      () => head.chunks.created,
+    );
+    const bytes = new Gauge({
+      name: 'tocsin_tsdb_head_memory_bytes',
+      help: 'Shared memory that the head has allocated, by kind.',
+      labelNames: ['kind'],
+      registers: [registry],
+      collect() {
+        for (const [kind, value] of Object.entries(head.slabs.byteLengths())) bytes.set({ kind }, value);
+      },
+    });
+  }
+
+  #observeAppends(registry: Registry, storage: HeadStorage): void {
+    const { counters } = storage;
+    floatCountFrom(
+      registry,
+      'prometheus_tsdb_head_samples_appended_total',
+      'Total number of appended samples.',
+      () => counters.appended,
+    );
+    floatCountFrom(
+      registry,
+      'prometheus_tsdb_out_of_order_samples_total',
+      'Total number of out of order samples ingestion failed attempts due to out of order being disabled.',
+      () => counters.outOfOrder,
+    );
+    floatCountFrom(
+      registry,
+      'prometheus_tsdb_out_of_bound_samples_total',
+      'Total number of out of bound samples ingestion failed attempts with out of order support disabled.',
+      () => counters.outOfBounds,
+    );
+    countFrom(
+      registry,
+      'tocsin_tsdb_duplicate_samples_total',
+      'Samples refused because the series has another value at the same time.',
+      () => counters.duplicate,
+    );
+    countFrom(
+      registry,
+      'tocsin_tsdb_too_far_ahead_samples_total',
+      'Samples refused because they are more than 10 minutes in the future.',
+      () => counters.tooFarAhead,
+    );
+  }
+
+  #observeWal(registry: Registry, source: TsdbSource): void {
+    const { wal } = this;
+    countFrom(
+      registry,
+      'prometheus_tsdb_wal_page_flushes_total',
+      'Total number of page flushes.',
+      () => wal.pageFlushes,
+    );
+    countFrom(
+      registry,
+      'prometheus_tsdb_wal_completed_pages_total',
+      'Total number of completed pages.',
+      () => wal.completedPages,
+    );
+    countFrom(
+      registry,
+      'prometheus_tsdb_wal_record_part_writes_total',
+      'Total number of record parts written before flushing.',
+      () => wal.recordParts,
+    );
+    countFrom(
+      registry,
+      'prometheus_tsdb_wal_writes_failed_total',
+      'Total number of write log writes that failed.',
+      () => wal.writesFailed,
+    );
+    gaugeFrom(
+      registry,
+      'prometheus_tsdb_wal_segment_current',
+      'Write log segment index that TSDB is currently writing to.',
+      () => source.walSegment(),
+    );
+    gaugeFrom(registry, 'prometheus_tsdb_wal_storage_size_bytes', 'Size of the write log directory.', () =>
+      source.walBytes(),
+    );
+  }
+}

@@ -1,0 +1,292 @@
+import { join } from 'node:path';
+import { assert, TocsinError, errorText } from '../../core/errors.ts';
+import type { FileHandle, FileSystem } from '../../core/ports.ts';
+import { crc32c } from './crc32c.ts';
+import { FRAGMENT_HEAD, Fragment, PAGE_BYTES, SEGMENT_BYTES, segmentName } from './wal-format.ts';
+
+/** What a {@link WalWriter} counts; see the metrics of the same names. */
+export interface WalCounters {
+  pageFlushes: number;
+  completedPages: number;
+  recordParts: number;
+  writesFailed: number;
+  /** Calls `observe` with the seconds that each fsync took. */
+  fsyncSeconds(seconds: number): void;
+}
+
+/** Framed bytes on their way into one segment. */
+interface Part {
+  readonly segment: number;
+  bytes: Uint8Array;
+  length: number;
+}
+
+/** Commits that wait for the same write. */
+interface Batch {
+  readonly parts: Part[];
+  /** Series records of the batch: no later sample can be read back without them, so they outlive a failed write. */
+  readonly kept: Uint8Array[];
+  readonly done: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+function newBatch(): Batch {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // A batch that nobody waits for may fail; the failure is counted and the next commit tells of it.
+  promise.catch(() => undefined);
+  return { parts: [], kept: [], done: promise, resolve, reject };
+}
+
+/**
+ * Appends records to the log. Framing is synchronous; writes are grouped: while one is under way, what comes goes
+ * into the next. {@link flush} resolves when the system has taken everything that was logged before: a killed process
+ * loses none of it. Against a power cut there is {@link sync}.
+ *
+ * After a failed write the segment is cut back to its last good byte and the next one is begun; the failed samples are
+ * lost to the log (their flush rejected), the failed series records are written again first.
+ */
+export class WalWriter {
+  readonly #files: FileSystem;
+  readonly #folder: string;
+  readonly #segmentBytes: number;
+  readonly #counters: WalCounters;
+  readonly #monotonicMs: () => number;
+  #handle: FileHandle | undefined;
+  #handleSegment = -1;
+  #handleBytes = 0;
+  #segment: number;
+  /** Bytes of the present segment that were framed so far. */
+  #framed = 0;
+  #batch = newBatch();
+  #writing: Promise<void> | undefined;
+  #pendingSync = false;
+  /** Series records of failed writes; the next record to come takes them along. */
+  #unwritten: Uint8Array[] = [];
+
+  /** `segment` is the index of the first segment to write; it must not exist. */
+  constructor(options: {
+    readonly files: FileSystem;
+    readonly folder: string;
+    readonly segment: number;
+    readonly counters: WalCounters;
+    readonly monotonicMs: () => number;
+    readonly segmentBytes?: number;
+  }) {
+    this.#files = options.files;
+    this.#folder = options.folder;
+    this.#segment = options.segment;
+    this.#counters = options.counters;
+    this.#monotonicMs = options.monotonicMs;
+    this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    assert(this.#segmentBytes % PAGE_BYTES === 0, 'a segment of the log is made of whole pages');
+  }
+
+  /** Index of the segment that is being filled. */
+  get segment(): number {
+    return this.#segment;
+  }
+
+  /** Makes the first segment, so that the folder is known to take one. */
+  async start(): Promise<void> {
+    await this.#openSegment(this.#segment);
+  }
+
+  /** Frames a record (copying it). `keep` is for series records. */
+  log(record: Uint8Array, keep: boolean): void {
+    if (this.#unwritten.length > 0) {
+      const again = this.#unwritten;
+      this.#unwritten = [];
+      for (const lost of again) this.log(lost, true);
+    }
+    if (keep) this.#batch.kept.push(record.slice());
+    this.#frame(record);
+  }
+
+  /** Resolves when everything logged so far was taken by the system; rejects with TOCSIN_ERR_STORAGE. */
+  flush(): Promise<void> {
+    const { done } = this.#batch;
+    if (this.#batch.parts.length === 0) return this.#writing ?? Promise.resolve();
+    this.#writing ??= this.#writeAll();
+    return done;
+  }
+
+  /** Ends the present segment; what is logged from now on goes into the next. Returns the next one's index. */
+  rotate(): number {
+    this.#endSegment();
+    return this.#segment;
+  }
+
+  /** Resolves when everything flushed so far is on the disk. */
+  async sync(): Promise<void> {
+    if (!this.#pendingSync || this.#handle === undefined) return;
+    this.#pendingSync = false;
+    await this.#timedSync(this.#handle);
+  }
+
+  /** Writes what is left, syncs and closes. */
+  async close(): Promise<void> {
+    try {
+      await this.flush();
+      while (this.#writing !== undefined) await this.#writing;
+      await this.sync();
+    } finally {
+      const handle = this.#handle;
+      this.#handle = undefined;
+      await handle?.close();
+    }
+  }
+
+  #frame(record: Uint8Array): void {
+    const pages = this.#segmentBytes / PAGE_BYTES;
+    let inPage = this.#framed % PAGE_BYTES;
+    const pageRoom = PAGE_BYTES - inPage - FRAGMENT_HEAD;
+    const otherPages = pages - Math.floor(this.#framed / PAGE_BYTES) - 1;
+    const room = Math.max(pageRoom, 0) + otherPages * (PAGE_BYTES - FRAGMENT_HEAD);
+    if (record.length > room && this.#framed > 0) {
+      this.#endSegment();
+      inPage = 0;
+    }
+    for (let done = 0, isFirst = true; isFirst || done < record.length; isFirst = false) {
+      if (PAGE_BYTES - inPage < FRAGMENT_HEAD) {
+        this.#pad(PAGE_BYTES - inPage);
+        inPage = 0;
+      }
+      const length = Math.min(record.length - done, PAGE_BYTES - inPage - FRAGMENT_HEAD);
+      const isLast = done + length === record.length;
+      this.#fragment(fragmentType(isFirst, isLast), record, done, length);
+      done += length;
+      inPage = this.#framed % PAGE_BYTES;
+      // A page with no room for another fragment's data is full; the head alone would be of no use.
+      if (inPage !== 0 && PAGE_BYTES - inPage <= FRAGMENT_HEAD) {
+        this.#pad(PAGE_BYTES - inPage);
+        inPage = 0;
+      }
+    }
+  }
+
+  #fragment(type: number, record: Uint8Array, from: number, length: number): void {
+    const part = this.#room(FRAGMENT_HEAD + length);
+    const { bytes } = part;
+    let at = part.length;
+    const sum = crc32c(record, from, from + length);
+    bytes[at++] = type;
+    bytes[at++] = length >>> 8;
+    bytes[at++] = length;
+    bytes[at++] = sum >>> 24;
+    bytes[at++] = sum >>> 16;
+    bytes[at++] = sum >>> 8;
+    bytes[at++] = sum;
+    bytes.set(length === record.length ? record : record.subarray(from, from + length), at);
+    part.length = at + length;
+    this.#framed += FRAGMENT_HEAD + length;
+    this.#counters.recordParts++;
+  }
+
+  #pad(count: number): void {
+    const part = this.#room(count);
+    part.bytes.fill(0, part.length, part.length + count);
+    part.length += count;
+    this.#framed += count;
+    this.#counters.completedPages++;
+  }
+
+  #room(count: number): Part {
+    const { parts } = this.#batch;
+    let part = parts.at(-1);
+    if (part?.segment !== this.#segment) {
+      part = { segment: this.#segment, bytes: new Uint8Array(Math.max(count, 16 * 1024)), length: 0 };
+      parts.push(part);
+    } else if (part.length + count > part.bytes.length) {
+      const larger = new Uint8Array(Math.max(part.bytes.length * 2, part.length + count));
+      larger.set(part.bytes.subarray(0, part.length));
+      part.bytes = larger;
+    }
+    return part;
+  }
+
+  #endSegment(): void {
+    if (this.#framed === 0) return;
+    const inPage = this.#framed % PAGE_BYTES;
+    if (inPage !== 0) this.#pad(PAGE_BYTES - inPage);
+    this.#segment++;
+    this.#framed = 0;
+  }
+
+  async #writeAll(): Promise<void> {
+    // Whatever is logged in this turn still joins the first write.
+    await Promise.resolve();
+    while (this.#batch.parts.length > 0) {
+      const batch = this.#batch;
+      this.#batch = newBatch();
+      try {
+        for (const part of batch.parts) await this.#write(part);
+        batch.resolve();
+      } catch (error) {
+        await this.#recover(batch, error);
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  async #write(part: Part): Promise<void> {
+    if (part.segment !== this.#handleSegment || this.#handle === undefined)
+      await this.#openSegment(part.segment);
+    await this.#handle!.append(part.bytes.subarray(0, part.length));
+    this.#handleBytes += part.length;
+    this.#pendingSync = true;
+    this.#counters.pageFlushes++;
+  }
+
+  async #openSegment(segment: number): Promise<void> {
+    if (this.#handle !== undefined) {
+      if (this.#pendingSync) await this.#timedSync(this.#handle);
+      const handle = this.#handle;
+      this.#handle = undefined;
+      await handle.close();
+    }
+    this.#handle = await this.#files.open(join(this.#folder, segmentName(segment)), 'append');
+    this.#handleSegment = segment;
+    this.#handleBytes = 0;
+    this.#pendingSync = false;
+    await this.#files.syncFolder(this.#folder);
+  }
+
+  async #timedSync(handle: FileHandle): Promise<void> {
+    const startMs = this.#monotonicMs();
+    await handle.sync();
+    this.#counters.fsyncSeconds((this.#monotonicMs() - startMs) / 1000);
+  }
+
+  /** After a failed write: nothing of the batch counts, nor of what was framed behind it; a fresh segment follows. */
+  async #recover(batch: Batch, cause: unknown): Promise<void> {
+    this.#counters.writesFailed++;
+    const failed = new TocsinError(
+      'TOCSIN_ERR_STORAGE',
+      `cannot write the write-ahead log in ${this.#folder}: samples are kept in memory only until this works again: ${errorText(cause)}`,
+      { cause },
+    );
+    const handle = this.#handle;
+    const goodBytes = this.#handleBytes;
+    this.#handle = undefined;
+    try {
+      // A torn record that stays would be found and cut off at the next start.
+      await handle?.truncate(goodBytes);
+      await handle?.close();
+    } catch {
+      this.#counters.writesFailed++;
+    }
+    const behind = this.#batch;
+    this.#batch = newBatch();
+    this.#segment = Math.max(this.#segment, this.#handleSegment) + 1;
+    this.#framed = 0;
+    this.#unwritten.push(...batch.kept, ...behind.kept);
+    batch.reject(failed);
+    behind.reject(failed);
+  }
+}
+
+function fragmentType(isFirst: boolean, isLast: boolean): number {
+  if (isFirst) return isLast ? Fragment.full : Fragment.first;
+  return isLast ? Fragment.last : Fragment.middle;
+}
