@@ -1,0 +1,48 @@
+import type { AlertPlaneFlags } from '../alerts/index.ts';
+
+/** How a tocsin runs: what its flags say. Durations in milliseconds. */
+export interface TocsinOptions {
+  /** undefined looks for the default names. */
+  readonly configFile: string | undefined;
+  readonly alertmanagerConfigFile: string | undefined;
+  readonly dataPath: string;
+  readonly lockDataFolder: boolean;
+  /** undefined leaves it to the configuration, else 15 days. */
+  readonly retentionMs: number | undefined;
+  /** `host:port`, `:port`; empty when nothing listens (simulation). */
+  readonly listenAddresses: readonly string[];
+  /** Without trailing slash. undefined is `http://<host>:<port>/`. */
+  readonly externalUrl: string | undefined;
+  /** '' or `/prefix`. */
+  readonly routePrefix: string;
+  readonly pageTitle: string;
+  readonly corsOrigin: string;
+  readonly readTimeoutMs: number;
+  readonly maxConnections: number;
+  readonly enableLifecycle: boolean;
+  readonly autoReload: boolean;
+  readonly autoReloadIntervalMs: number;
+  readonly rules: {
+    readonly outageToleranceMs: number;
+    readonly gracePeriodMs: number;
+    readonly resendDelayMs: number;
+  };
+  readonly query: {
+    readonly lookbackMs: number;
+    readonly timeoutMs: number;
+    readonly maxConcurrency: number;
+    readonly maxSamples: number;
+  };
+  readonly outsideAlertmanagers: {
+    readonly queueCapacity: number;
+    readonly maxBatchSize: number;
+    readonly drainOnShutdown: boolean;
+  };
+  readonly alerts: AlertPlaneFlags;
+  readonly extraScrapeMetrics: boolean;
+  /** For `/api/v1/status/flags`. */
+  readonly shownFlags: Readonly<Record<string, string>>;
+}
+
+/** Retention when nobody says. */
+export const DEFAULT_RETENTION_MS: number = 15 * 24 * 60 * 60 * 1000;

@@ -1,0 +1,88 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../core/clock.ts';
+import { TocsinError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import type { Mailer } from '../core/mailer.ts';
+import type { FileSystem, HttpClient, Random, SqlDatabase, TextOutput } from '../core/ports.ts';
+import { NodeFileSystem } from '../core/system/node-file-system.ts';
+import { type LogFormat, type LogLevel, createLogger } from '../core/system/pino-logger.ts';
+import { SmtpMailer } from '../core/system/smtp-mailer.ts';
+import { SqliteDatabase } from '../core/system/sqlite-database.ts';
+import { SystemClock } from '../core/system/system-clock.ts';
+import { SystemRandom } from '../core/system/system-random.ts';
+import { UndiciHttpClient } from '../core/system/undici-http-client.ts';
+
+/** Every door to the outside that a tocsin has; simulations hand in others. */
+export interface TocsinPorts {
+  readonly clock: Clock;
+  readonly files: FileSystem;
+  readonly http: HttpClient;
+  readonly random: Random;
+  readonly mailer: Mailer;
+  readonly logger: Logger;
+  /** Where the console receiver prints. */
+  readonly console: TextOutput;
+  /** Opens the state database in a folder that exists. */
+  readonly openState: (folder: string) => SqlDatabase;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly hostname: string;
+  /** Who this process is, for the lock of the data folder. */
+  readonly process: { readonly pid: number; isAlive(pid: number): boolean };
+}
+
+/** Whether a process runs. Signal 0 only asks; not being allowed to signal it means that it is there. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** The machine's ports. Logs go to stderr, notifications of the console receiver to stdout. */
+export function createSystemPorts(log: {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+}): TocsinPorts {
+  const clock = new SystemClock();
+  const stderr: TextOutput = {
+    write(text) {
+      process.stderr.write(text);
+    },
+  };
+  return {
+    clock,
+    files: new NodeFileSystem(),
+    http: new UndiciHttpClient(),
+    random: new SystemRandom(),
+    mailer: new SmtpMailer(),
+    logger: createLogger(clock, stderr, log),
+    console: {
+      write(text) {
+        process.stdout.write(text);
+      },
+    },
+    openState: (folder) => SqliteDatabase.open(join(folder, 'state.db')),
+    environment: process.env,
+    hostname: hostname(),
+    process: { pid: process.pid, isAlive },
+  };
+}
+
+/** Makes the data folder and its subfolder for state; explains in one line when it cannot be used. */
+export async function prepareDataFolder(files: FileSystem, path: string): Promise<string> {
+  const stateFolder = join(path, 'tocsin');
+  const probe = join(stateFolder, '.writable');
+  try {
+    await files.makeFolder(stateFolder);
+    await files.replaceFile(probe, new Uint8Array());
+    await files.remove(probe);
+  } catch (error) {
+    if (!(error instanceof TocsinError)) throw error;
+    const message = `the data folder ${path} cannot be written (${error.message}); make it writable for this user or name another with --storage.tsdb.path`;
+    throw new TocsinError('TOCSIN_ERR_DATA_FOLDER', message, { cause: error });
+  }
+  return stateFolder;
+}

@@ -1,0 +1,315 @@
+import { type LoadedConfig, diffConfig, loadConfig } from '../config/index.ts';
+import { TocsinError, errorText } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { type Registry, createRegistry } from '../core/metrics.ts';
+import { AlertmanagerClient } from '../notify/index.ts';
+import { LocalQueryEngine } from '../promql/index.ts';
+import { RuleManager, type RuleSettings } from '../rules/index.ts';
+import { ScrapeManager } from '../scrape/index.ts';
+import { StateStore, Tsdb } from '../storage/index.ts';
+import { checkRuleTemplate, expandRuleTemplate } from '../template/index.ts';
+import { AlertRouter } from './alert-router.ts';
+import { AlertSide } from './alert-side.ts';
+import { AppMetrics } from './metrics.ts';
+import { DEFAULT_RETENTION_MS, type TocsinOptions } from './options.ts';
+import { type TocsinPorts, prepareDataFolder } from './ports.ts';
+import { VERSION } from './version.ts';
+
+/** The rooms at work. Each is started in this order and stopped in the reverse one. */
+export interface Rooms {
+  readonly state: StateStore;
+  readonly storage: Tsdb;
+  readonly engine: LocalQueryEngine;
+  readonly alertSide: AlertSide | undefined;
+  readonly outside: AlertmanagerClient;
+  readonly router: AlertRouter;
+  readonly rules: RuleManager;
+  readonly scrape: ScrapeManager;
+}
+
+/** How the last reload ended. */
+export interface ReloadState {
+  readonly ok: boolean;
+  readonly atMs: number;
+}
+
+/**
+ * A whole tocsin on the given ports: loads the configuration, starts the rooms, reloads, stops. It knows nothing of HTTP;
+ * `server.ts` puts the API on top. Simulations and tests run it as it is.
+ */
+export class Tocsin {
+  readonly options: TocsinOptions;
+  readonly ports: TocsinPorts;
+  readonly registry: Registry;
+  readonly startedAtMs: number;
+  readonly externalUrl: string;
+  readonly #logger: Logger;
+  readonly #metrics: AppMetrics;
+  #config: LoadedConfig;
+  #rooms: Rooms | undefined;
+  #reload: ReloadState;
+  #changes: Promise<void> = Promise.resolve();
+
+  private constructor(options: TocsinOptions, ports: TocsinPorts, config: LoadedConfig, externalUrl: string) {
+    this.options = options;
+    this.ports = ports;
+    this.registry = createRegistry();
+    this.startedAtMs = ports.clock.nowMs();
+    this.externalUrl = externalUrl;
+    this.#logger = ports.logger;
+    this.#config = config;
+    this.#metrics = new AppMetrics(this.registry, this.startedAtMs);
+    this.#reload = { ok: true, atMs: this.startedAtMs };
+    this.#metrics.reloaded(true, this.startedAtMs, config.fingerprint);
+  }
+
+  /**
+   * Loads the configuration; nothing runs yet. `externalUrl` has no trailing slash. Throws ConfigError with everything
+   * that is wrong.
+   */
+  static async load(options: TocsinOptions, ports: TocsinPorts, externalUrl: string): Promise<Tocsin> {
+    const config = await readConfig(options, ports);
+    const tocsin = new Tocsin(options, ports, config, externalUrl);
+    for (const warning of config.warnings) ports.logger.warn({ component: 'config' }, warning);
+    return tocsin;
+  }
+
+  get config(): LoadedConfig {
+    return this.#config;
+  }
+
+  get lastReload(): ReloadState {
+    return this.#reload;
+  }
+
+  /** The rooms; undefined before {@link start} resolved and after {@link stop}. */
+  get rooms(): Rooms | undefined {
+    return this.#rooms;
+  }
+
+  /** How long samples are kept. */
+  get retentionMs(): number {
+    return this.#config.storage.retentionTimeMs ?? this.options.retentionMs ?? DEFAULT_RETENTION_MS;
+  }
+
+  /** Opens the data folder and starts everything. What was opened is closed again when something fails. */
+  async start(): Promise<void> {
+    const { clock, files } = this.ports;
+    const stateFolder = await prepareDataFolder(files, this.options.dataPath);
+    const state = await StateStore.open(this.ports.openState(stateFolder), clock.nowMs());
+    let storage: Tsdb | undefined;
+    try {
+      storage = await this.#openStorage();
+      const rooms = this.#createRooms(state, storage);
+      await this.#startRooms(rooms);
+      this.#rooms = rooms;
+    } catch (error) {
+      await storage?.close();
+      await state.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Loads the configuration anew and puts it to work, all or nothing: when anything is wrong everything stays as it was
+   * and the error is thrown. Reloads run one after the other.
+   */
+  reload(): Promise<void> {
+    const done = this.#changes.then(() => this.#reloadNow());
+    this.#changes = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Whether the files on disk are other ones than those at work; undefined when they cannot be read. */
+  async filesChanged(): Promise<boolean | undefined> {
+    try {
+      const config = await readConfig(this.options, this.ports);
+      return config.fingerprint !== this.#config.fingerprint;
+    } catch (error) {
+      if (!(error instanceof TocsinError)) throw error;
+      return undefined;
+    }
+  }
+
+  /** Stops everything in order: what was acknowledged is on disk when it resolves. Idempotent. */
+  async stop(): Promise<void> {
+    await this.#changes;
+    const rooms = this.#rooms;
+    if (rooms === undefined) return;
+    this.#rooms = undefined;
+    await rooms.scrape.stop();
+    await rooms.rules.stop();
+    await rooms.outside.stop();
+    await rooms.alertSide?.stop();
+    await rooms.storage.close();
+    await rooms.state.close();
+  }
+
+  #openStorage(): Promise<Tsdb> {
+    const { clock, files, logger, process } = this.ports;
+    return Tsdb.open({
+      files,
+      clock,
+      logger: logger.child({ component: 'tsdb' }),
+      registry: this.registry,
+      path: this.options.dataPath,
+      retentionMs: this.retentionMs,
+      lock: this.options.lockDataFolder ? process : undefined,
+    });
+  }
+
+  #createRooms(state: StateStore, storage: Tsdb): Rooms {
+    const { options, ports, registry } = this;
+    const { clock, files, http, random, logger, environment } = ports;
+    const config = this.#config;
+    const onFailure = (name: string, error: unknown): void => {
+      this.#logger.error({ task: name, err: error }, 'Background work failed');
+    };
+    const engine = new LocalQueryEngine({
+      storage,
+      clock,
+      registry,
+      logger: logger.child({ component: 'query' }),
+      ...options.query,
+      subqueryStepMs: () => this.#config.global.evaluationIntervalMs,
+    });
+    const alertSide =
+      config.alertmanager &&
+      new AlertSide({
+        ports,
+        state,
+        registry,
+        flags: options.alerts,
+        externalUrl: this.externalUrl,
+        onFailure,
+      });
+    const outside = new AlertmanagerClient({
+      http,
+      files,
+      clock,
+      registry,
+      environment,
+      logger: logger.child({ component: 'notifier' }),
+      ...options.outsideAlertmanagers,
+    });
+    const router = new AlertRouter(
+      { embedded: alertSide?.plane.store, outside },
+      config.global.externalLabels,
+      config.alerting.alertRelabelConfigs,
+    );
+    const rules = new RuleManager({
+      clock,
+      registry,
+      engine,
+      storage,
+      sink: router,
+      logger: logger.child({ component: 'rules' }),
+      expandTemplate: expandRuleTemplate,
+      prepare: (labels) => router.prepare(labels),
+      settings: this.#ruleSettings(config),
+      onFailure,
+    });
+    const scrape = new ScrapeManager({
+      clock,
+      http,
+      files,
+      storage,
+      registry,
+      random,
+      environment,
+      logger: logger.child({ component: 'scrape' }),
+      hostname: ports.hostname,
+      userAgent: `tocsin/${VERSION}`,
+    });
+    return { state, storage, engine, alertSide, outside, router, rules, scrape };
+  }
+
+  async #startRooms(rooms: Rooms): Promise<void> {
+    const config = this.#config;
+    const { alertmanager } = config;
+    if (alertmanager !== undefined) {
+      if (config.alerting.alertmanagers.length > 0) {
+        this.#logger.info(
+          {},
+          'Alerts go to the embedded Alertmanager and to those of alerting.alertmanagers',
+        );
+      }
+      await rooms.alertSide?.start(alertmanager, this.ports.clock.nowMs());
+    }
+    await rooms.outside.apply(config.alerting);
+    await rooms.rules.update(config.ruleFiles.flatMap(({ groups }) => groups));
+    rooms.rules.start();
+    await rooms.scrape.apply({
+      scrapeConfigs: config.scrapeConfigs,
+      externalLabels: config.global.externalLabels,
+    });
+  }
+
+  #ruleSettings(config: LoadedConfig): RuleSettings {
+    const { evaluationIntervalMs, ruleQueryOffsetMs, externalLabels } = config.global;
+    const { resendDelayMs, gracePeriodMs, outageToleranceMs } = this.options.rules;
+    return {
+      evaluationIntervalMs,
+      externalLabels,
+      resendDelayMs,
+      outageToleranceMs,
+      queryOffsetMs: ruleQueryOffsetMs,
+      forGracePeriodMs: gracePeriodMs,
+      externalUrl: this.externalUrl,
+    };
+  }
+
+  async #reloadNow(): Promise<void> {
+    const nowMs = this.ports.clock.nowMs();
+    try {
+      const rooms = this.#rooms;
+      if (rooms === undefined) throw new TocsinError('TOCSIN_ERR_CANCELLED', 'tocsin is not running');
+      const next = await readConfig(this.options, this.ports);
+      const changed = diffConfig(this.#config, next);
+      const reloadAlerts = await this.#prepareAlertReload(rooms, next);
+      // From here on nothing can fail for what the files say.
+      this.#config = next;
+      rooms.router.apply(next.global.externalLabels, next.alerting.alertRelabelConfigs);
+      await reloadAlerts();
+      await rooms.outside.apply(next.alerting);
+      await rooms.rules.update(
+        next.ruleFiles.flatMap(({ groups }) => groups),
+        this.#ruleSettings(next),
+      );
+      await rooms.scrape.apply({
+        scrapeConfigs: next.scrapeConfigs,
+        externalLabels: next.global.externalLabels,
+      });
+      this.#reload = { ok: true, atMs: nowMs };
+      this.#metrics.reloaded(true, nowMs, next.fingerprint);
+      for (const warning of next.warnings) this.#logger.warn({ component: 'config' }, warning);
+      this.#logger.info({ changed: [...changed].join(',') }, 'Completed loading of configuration file');
+    } catch (error) {
+      this.#reload = { ok: false, atMs: this.#reload.atMs };
+      this.#metrics.reloaded(false, nowMs, '');
+      this.#logger.error({ err: errorText(error) }, 'Loading the configuration failed; the old one stays');
+      throw error;
+    }
+  }
+
+  async #prepareAlertReload(rooms: Rooms, next: LoadedConfig): Promise<() => Promise<void>> {
+    const had = this.#config.alertmanager !== undefined;
+    const has = next.alertmanager !== undefined;
+    if (had !== has) {
+      const message = `the embedded Alertmanager would be switched ${has ? 'on' : 'off'}; that needs a restart`;
+      throw new TocsinError('TOCSIN_ERR_CONFIG', message);
+    }
+    if (next.alertmanager === undefined || rooms.alertSide === undefined) return () => Promise.resolve();
+    return rooms.alertSide.prepareReload(next.alertmanager);
+  }
+}
+
+function readConfig(options: TocsinOptions, ports: TocsinPorts): Promise<LoadedConfig> {
+  const { configFile, alertmanagerConfigFile } = options;
+  return loadConfig(ports.files, {
+    ...(configFile !== undefined && { configFile }),
+    ...(alertmanagerConfigFile !== undefined && { alertmanagerConfigFile }),
+    environment: ports.environment,
+    rules: { checkTemplate: checkRuleTemplate },
+  });
+}
