@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { isIP } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection';
 import { errorText } from '../errors.ts';
@@ -75,6 +76,7 @@ export class SmtpMailer implements Mailer {
 
 function connectionOptions(server: MailServer): SMTPConnectionOptions {
   const { tls } = server;
+  const serverName = tls?.serverName ?? server.host;
   const versions = { TLS10: 'TLSv1', TLS11: 'TLSv1.1', TLS12: 'TLSv1.2', TLS13: 'TLSv1.3' } as const;
   const version = (name: string | undefined): (typeof versions)[keyof typeof versions] | undefined =>
     versions[name as keyof typeof versions];
@@ -88,7 +90,8 @@ function connectionOptions(server: MailServer): SMTPConnectionOptions {
     requireTLS: server.requireTls && !server.implicitTls,
     ignoreTLS: !server.requireTls,
     tls: {
-      servername: tls?.serverName ?? server.host,
+      // An address is no server name; the certificate is then held against the address.
+      ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
       rejectUnauthorized: tls?.insecureSkipVerify !== true,
       minVersion,
       ...(maxVersion === undefined ? {} : { maxVersion }),
