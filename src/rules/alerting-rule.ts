@@ -1,4 +1,5 @@
 import { Labels, METRIC_NAME } from '../core/labels.ts';
+import { LabelsBuilder } from '../core/labels-builder.ts';
 import { Matcher } from '../core/matcher.ts';
 import type { VectorSample } from '../promql/index.ts';
 import type { RuleTemplateContext } from '../template/index.ts';
@@ -56,15 +57,13 @@ export class AlertingRule {
     for (const { labels, value } of samples) {
       if (pacer.isDue) await pacer.pause();
       const own = { ...context, name: this.config.alert, labels, value };
-      const entries: [string, string][] = [...labels.without(METRIC_NAME)].map(([name, text]) => [
-        name,
-        text,
-      ]);
-      for (const [name, text] of this.config.labels) entries.push([name, await expand(text, own)]);
-      entries.push([ALERT_NAME, this.config.alert]);
+      const builder = new LabelsBuilder(labels);
+      builder.delete(METRIC_NAME);
+      for (const [name, text] of this.config.labels) builder.set(name, await expand(text, own));
+      builder.set(ALERT_NAME, this.config.alert);
       const annotations: [string, string][] = [];
       for (const [name, text] of this.config.annotations) annotations.push([name, await expand(text, own)]);
-      const alertLabels = Labels.fromEntries(entries);
+      const alertLabels = builder.labels();
       if (elements.has(alertLabels.key)) {
         return 'vector contains metrics with the same labelset after applying alert labels';
       }
@@ -78,20 +77,24 @@ export class AlertingRule {
   }
 
   /** Moves every alert on; gives the series to write. Too many active alerts drop them all. */
-  apply(elements: ReadonlyMap<string, AlertElement>, nowMs: number, limit: number): RuleOutput {
+  async apply(
+    elements: ReadonlyMap<string, AlertElement>,
+    nowMs: number,
+    limit: number,
+    pacer: Pacer,
+  ): Promise<RuleOutput> {
     const next = new Map<string, RuleAlert>();
     const samples: RuleSample[] = [];
     let activeCount = 0;
-    const step = (key: string, alert: RuleAlert | undefined): void => {
-      const stepped = stepAlert(alert, elements.get(key), this.config, nowMs);
-      if (stepped === undefined) return;
-      next.set(key, stepped);
-      if (stepped.state === 'inactive') return;
+    for (const key of new Set([...this.#alerts.keys(), ...elements.keys()])) {
+      if (pacer.isDue) await pacer.pause();
+      const alert = stepAlert(this.#alerts.get(key), elements.get(key), this.config, nowMs);
+      if (alert === undefined) continue;
+      next.set(key, alert);
+      if (alert.state === 'inactive') continue;
       activeCount++;
-      if (this.restored) samples.push(...alertSamples(stepped));
-    };
-    for (const [key, alert] of this.#alerts) step(key, alert);
-    for (const key of elements.keys()) if (!this.#alerts.has(key)) step(key, undefined);
+      if (this.restored) samples.push(alertsSample(alert), forStateSample(alert));
+    }
     if (limit > 0 && activeCount > limit) {
       this.#alerts = new Map();
       return { kind: 'failed', message: `exceeded limit of ${limit} with ${activeCount} alerts` };
@@ -127,19 +130,15 @@ export class AlertingRule {
   }
 }
 
-/** The two series of an active alert. */
-function alertSamples(alert: RuleAlert): RuleSample[] {
-  return [
-    {
-      labels: alert.labels.merge([
-        [METRIC_NAME, ALERTS_METRIC],
-        ['alertstate', alert.state],
-      ]),
-      value: 1,
-    },
-    {
-      labels: alert.labels.with(METRIC_NAME, ALERTS_FOR_STATE_METRIC),
-      value: Math.floor(alert.activeAtMs / 1000),
-    },
-  ];
+function alertsSample(alert: RuleAlert): RuleSample {
+  const builder = new LabelsBuilder(alert.labels);
+  builder.set(METRIC_NAME, ALERTS_METRIC);
+  builder.set('alertstate', alert.state);
+  return { labels: builder.labels(), value: 1 };
+}
+
+function forStateSample(alert: RuleAlert): RuleSample {
+  const builder = new LabelsBuilder(alert.labels);
+  builder.set(METRIC_NAME, ALERTS_FOR_STATE_METRIC);
+  return { labels: builder.labels(), value: Math.floor(alert.activeAtMs / 1000) };
 }

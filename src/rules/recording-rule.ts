@@ -1,6 +1,8 @@
 import { METRIC_NAME } from '../core/labels.ts';
+import { LabelsBuilder } from '../core/labels-builder.ts';
 import type { VectorSample } from '../promql/index.ts';
 import type { RecordingRuleConfig } from './config.ts';
+import type { Pacer } from './pacer.ts';
 import type { RuleSample } from './series-writer.ts';
 
 /** What a rule made of the result of its expression. */
@@ -14,17 +16,23 @@ export type RuleOutput =
  *
  * @see prometheus rules/recording.go Eval
  */
-export function recordSamples(
+export async function recordSamples(
   config: RecordingRuleConfig,
   elements: readonly VectorSample[],
   limit: number,
-): RuleOutput {
+  pacer: Pacer,
+): Promise<RuleOutput> {
   const seen = new Set<string>();
-  const samples = elements.map(({ labels, value }): RuleSample => {
-    const recorded = labels.merge([[METRIC_NAME, config.record], ...config.labels]);
+  const samples: RuleSample[] = [];
+  for (const { labels, value } of elements) {
+    if (pacer.isDue) await pacer.pause();
+    const builder = new LabelsBuilder(labels);
+    builder.set(METRIC_NAME, config.record);
+    for (const [name, text] of config.labels) builder.set(name, text);
+    const recorded = builder.labels();
     seen.add(recorded.key);
-    return { labels: recorded, value };
-  });
+    samples.push({ labels: recorded, value });
+  }
   if (seen.size < samples.length) {
     return {
       kind: 'failed',

@@ -93,11 +93,11 @@ export class Rule {
   ): Promise<RuleOutput> {
     const samples = elementsOf(value);
     if (typeof samples === 'string') return { kind: 'failed', message: samples };
-    if (this.config.kind === 'recording') return recordSamples(this.config, samples, limit);
+    if (this.config.kind === 'recording') return recordSamples(this.config, samples, limit, pacer);
     assert(this.alerting !== undefined, 'an alerting rule must have its alerts');
     const elements = await this.alerting.elements(samples, ports.expandTemplate, context, pacer);
     if (typeof elements === 'string') return { kind: 'failed', message: elements };
-    return this.alerting.apply(elements, slotMs, limit);
+    return this.alerting.apply(elements, slotMs, limit, pacer);
   }
 
   /** Takes over what the former version of this rule kept. */

@@ -80,9 +80,7 @@ const MAX_TIMESTAMP = 2 ** 63;
 /** The value of `@ <seconds>`; notes when it is out of bounds. */
 export function atTime(stream: TokenStream, expr: Expr, seconds: number): AtModifier {
   if (!(Math.abs(seconds) < MAX_TIMESTAMP)) {
-    const shown = Number.isFinite(seconds)
-      ? `${BigInt(seconds)}.000000`
-      : formatFloatPlain(seconds);
+    const shown = Number.isFinite(seconds) ? `${BigInt(seconds)}.000000` : formatFloatPlain(seconds);
     stream.issue(expr.position, `timestamp out of bounds for @ modifier: ${shown}`);
   }
   const ms = seconds * 1000;

@@ -18,7 +18,7 @@ export const MAX_DEPTH = 1000;
 export interface ParseOptions {
   /** Functions that exist; Prometheus' own when absent. */
   readonly functions?: FunctionTable;
-  /** Features beyond the stable language; all off when absent. */
+  /** Features beyond the stable language; as in Prometheus 3.14 only duration expressions are on when absent. */
   readonly features?: Partial<ParserFeatures>;
 }
 
@@ -33,7 +33,7 @@ export function parseExpr(text: string, options: ParseOptions = {}): Expr {
       functions: options.functions ?? PROMQL_FUNCTIONS,
       features: {
         experimentalFunctions: options.features?.experimentalFunctions ?? false,
-        durationExpressions: options.features?.durationExpressions ?? false,
+        durationExpressions: options.features?.durationExpressions ?? true,
         extendedRangeSelectors: options.features?.extendedRangeSelectors ?? false,
         fillModifiers: options.features?.fillModifiers ?? false,
       },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Labels } from '../../../src/core/labels.ts';
+import type { Labels } from '../../../src/core/labels.ts';
 import { QueryError } from '../../../src/promql/index.ts';
 import { groupSchedule, nextSlot, slotAtOrBefore } from '../../../src/rules/schedule.ts';
 import { FakeStorage, Fixture, vector } from './fakes.ts';
