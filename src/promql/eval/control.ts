@@ -16,6 +16,8 @@ export interface ControlOptions {
   readonly maxSamples: number;
   /** Longest stretch without giving other work a turn; Infinity in a thread of its own. */
   readonly sliceMs: number;
+  /** Work units between two looks at the clock, for tests that want every possible pause. */
+  readonly unitsPerLook?: number;
 }
 
 /**
@@ -24,7 +26,10 @@ export interface ControlOptions {
  */
 export class QueryControl {
   readonly #options: ControlOptions;
+  readonly #unitsPerLook: number;
   #units = 0;
+  /** Nothing was done yet since the last pause: it must not follow another at once. */
+  #resumed = false;
   #sliceEndMs: number;
   #held = 0;
   #peak = 0;
@@ -35,6 +40,7 @@ export class QueryControl {
 
   constructor(options: ControlOptions) {
     this.#options = options;
+    this.#unitsPerLook = options.unitsPerLook ?? UNITS_PER_LOOK;
     this.#sliceEndMs = options.clock.monotonicMs() + options.sliceMs;
   }
 
@@ -49,9 +55,13 @@ export class QueryControl {
    */
   tick(units: number): boolean {
     this.#units += units;
-    if (this.#units < UNITS_PER_LOOK) return false;
+    if (this.#units < this.#unitsPerLook) return false;
     this.#units = 0;
     this.check();
+    if (this.#resumed) {
+      this.#resumed = false;
+      return false;
+    }
     return this.#options.clock.monotonicMs() >= this.#sliceEndMs;
   }
 
@@ -65,6 +75,7 @@ export class QueryControl {
   /** Called after a pause: other work had its turn. */
   resume(): void {
     this.check();
+    this.#resumed = true;
     this.#sliceEndMs = this.#options.clock.monotonicMs() + this.#options.sliceMs;
   }
 
