@@ -123,6 +123,11 @@ export function readOpenMetrics(body: Uint8Array): ReferenceResult {
       if (reader.text.slice(reader.at, reader.at + 4) !== ' # {') timestamp = reader.take(' [^ \n\0]+');
       const seconds = timestamp === undefined ? undefined : readSeconds(timestamp);
       if (reader.take(' # \\{') !== undefined) readExemplar(reader);
+      else if (timestamp === undefined && reader.take(' ') !== undefined) {
+        // Prometheus takes the sample and stumbles over the space when it looks for the next.
+        samples.push({ labels, value, timestampMs: undefined });
+        throw new Refused('space');
+      }
       reader.need('\n');
       const timestampMs = seconds === undefined ? undefined : Math.trunc(seconds * 1000);
       samples.push({ labels, value, timestampMs });

@@ -18,11 +18,15 @@ const UNTERMINATED = 'data does not end with # EOF';
  * @see prometheus model/textparse/openmetricslex.l, openmetricsparse.go
  */
 export class OpenMetricsParser extends ExpositionParser {
+  /** Set when the present sample is followed by a space too many: it counts, and the next entry is the error. */
+  #spaceLeft = false;
+
   next(): Entry {
     const bytes = this.bytes;
     const at = this.position;
     this.hinted = false;
     this.entryStart = at;
+    if (this.#spaceLeft) throw this.#afterSpace(at);
     const known = this.matchHint(at);
     if (known > 0) {
       const entry = this.#known(at, at + known);
@@ -74,7 +78,12 @@ export class OpenMetricsParser extends ExpositionParser {
       return;
     }
     if (this.bytes[at] === SPACE) {
-      const timestampEnd = this.#token(at, 'expected a valid start token');
+      if (this.#isBare(at)) {
+        this.#spaceLeft = true;
+        this.position = at + 1;
+        return;
+      }
+      const timestampEnd = this.#token(at, '');
       this.timestampMs = this.#readTimestamp(at + 1, timestampEnd, 'timestamp');
       at = timestampEnd;
       if (this.#atExemplar(at)) {
@@ -94,11 +103,28 @@ export class OpenMetricsParser extends ExpositionParser {
     this.position = at + 1;
   }
 
+  /** Whether nothing that could be a token follows the space at `at`. */
+  #isBare(at: number): boolean {
+    const byte = this.bytes[at + 1];
+    return byte === SPACE || byte === NEWLINE || byte === 0;
+  }
+
+  #afterSpace(at: number): ExpositionError {
+    if (at >= this.length) return new ExpositionError(UNTERMINATED);
+    const isLine = this.bytes[at] === NEWLINE;
+    return this.unexpected(
+      'expected a valid start token',
+      isLine ? 'LINEBREAK' : 'INVALID',
+      at,
+      at + (isLine ? 1 : 0),
+    );
+  }
+
   /** End of the token made of a space and at least one other byte at `from`. */
   #token(from: number, expected: string): number {
     const bytes = this.bytes;
     let at = from + 1;
-    if (bytes[from] !== SPACE || bytes[at] === SPACE || bytes[at] === NEWLINE || bytes[at] === 0) {
+    if (bytes[from] !== SPACE || this.#isBare(from)) {
       const token = bytes[from] === BRACE_OPEN ? 'BOPEN' : 'INVALID';
       throw this.unexpected(
         expected,

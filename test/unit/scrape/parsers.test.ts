@@ -87,7 +87,7 @@ describe('text: what is read', () => {
     ['-inf', -Infinity],
     ['infinity', Infinity],
     ['0.1', 0.1],
-    ['123456789012345678', 123456789012345678],
+    ['123456789012345678', 123456789012345680],
     ['0.30000000000000004', 0.30000000000000004],
     ['1.7976931348623157e308', Number.MAX_VALUE],
     ['5e-324', 5e-324],
@@ -357,7 +357,10 @@ function sampleOf(parser: TextParser | OpenMetricsParser): unknown {
 
 describe('floats', () => {
   test('any decimal text is read as Number reads it', () => {
-    const digits = fc.string({ unit: fc.constantFrom(...'0123456789'), maxLength: 22 });
+    const digits = fc.string({
+      unit: fc.constantFrom('0', '1', '2', '3', '4', '5', '6', '7', '8', '9'),
+      maxLength: 22,
+    });
     const decimal = fc
       .tuple(
         fc.constantFrom('', '-', '+'),
