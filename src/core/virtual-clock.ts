@@ -36,6 +36,7 @@ export class VirtualClock implements Clock {
   readonly #startMs: number;
   #nextOrder = 0;
   #pendingWork = 0;
+  #generation = 0;
   #wake: (() => void) | undefined;
   #advancing = false;
   readonly #heap: VirtualTimer[] = [];
@@ -84,7 +85,9 @@ export class VirtualClock implements Clock {
 
   track<T>(work: Promise<T>): Promise<T> {
     this.#pendingWork++;
+    const generation = this.#generation;
     const done = (): void => {
+      if (generation !== this.#generation) return;
       this.#pendingWork--;
       if (this.#pendingWork === 0) this.#wake?.();
     };
@@ -117,6 +120,14 @@ export class VirtualClock implements Clock {
     } finally {
       this.#advancing = false;
     }
+  }
+
+  /** Forgets every timer and all tracked work: what is left of a program that was killed. */
+  abandonTimers(): void {
+    assert(!this.#advancing, 'timers must not be abandoned while the clock is advancing');
+    this.#heap.length = 0;
+    this.#pendingWork = 0;
+    this.#generation++;
   }
 
   /** {@link advanceTo} by a span. */

@@ -45,9 +45,9 @@ function conditions(plan: Plan): Map<string, Span[]> {
 export function findMissed(plan: Plan, timing: Timing, arrivals: readonly Arrival[]): string[] {
   const told = new Map<string, number[]>();
   for (const { alerts } of arrivals) {
-    for (const { labels, startsAt } of alerts) {
+    for (const { labels, startedMs } of alerts) {
       const key = alertKey(labels['alertname']!, labels['instance']!);
-      told.set(key, [...(told.get(key) ?? []), Date.parse(startsAt)]);
+      told.set(key, [...(told.get(key) ?? []), startedMs]);
     }
   }
   const down = downSpans(plan);

@@ -9,6 +9,8 @@ export interface ToldAlert {
   readonly status: 'firing' | 'resolved';
   readonly labels: Readonly<Record<string, string>>;
   readonly startsAt: string;
+  /** `startsAt` since the start of the run. */
+  readonly startedMs: number;
   readonly endsAt: string;
   readonly fingerprint: string;
 }
@@ -32,6 +34,7 @@ const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 export class World {
   readonly network: FakeNetwork = new FakeNetwork();
   readonly arrivals: Arrival[] = [];
+  scrapes = 0;
   readonly #clock: Clock;
   readonly #plan: Plan;
   readonly #startMs: number;
@@ -49,6 +52,7 @@ export class World {
   }
 
   #scrape(target: number): Promise<FakeAnswer> | FakeAnswer {
+    this.scrapes++;
     const atMs = this.#sinceStartMs;
     const outage = this.#plan.outages.find((span) => span.target === target && isWithin([span], atMs));
     if (outage?.kind === 'refuse') throw new TocsinError('TOCSIN_ERR_HTTP', 'connection refused');
@@ -88,12 +92,19 @@ export class World {
 
   #take(request: HttpRequest, atMs: number, ambiguous: boolean): void {
     const text = typeof request.body === 'string' ? request.body : new TextDecoder().decode(request.body);
-    const body = JSON.parse(text) as { groupKey: string; notification_reason?: string; alerts: ToldAlert[] };
+    const body = JSON.parse(text) as {
+      groupKey: string;
+      notification_reason?: string;
+      alerts: Omit<ToldAlert, 'startedMs'>[];
+    };
     this.arrivals.push({
       atMs,
       groupKey: body.groupKey,
       reason: body.notification_reason ?? '',
-      alerts: body.alerts,
+      alerts: body.alerts.map((alert) => ({
+        ...alert,
+        startedMs: Date.parse(alert.startsAt) - this.#startMs,
+      })),
       ambiguous,
     });
   }
