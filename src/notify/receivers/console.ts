@@ -57,7 +57,7 @@ export class ConsoleReceiver implements Receiver {
 
 function fieldsOf(alert: Alert, resolved: boolean, nowMs: number): (readonly [string, string])[] {
   const { annotations, labels } = alert;
-  const cause = annotations.get('summary') || annotations.get('cause') || annotations.get('message');
+  const summary = annotations.get('summary') || annotations.get('message');
   const detail = annotations.get('description');
   const rest = labels.without(...PLACED_LABELS);
   const since = formatRfc3339(alert.startsAtMs);
@@ -67,8 +67,9 @@ function fieldsOf(alert: Alert, resolved: boolean, nowMs: number): (readonly [st
     : `${since} (${formatDuration(lastedMs)} ago)`;
   const fields: (readonly [string, string])[] = [
     ['value', annotations.get('value')],
-    ['cause', cause],
-    ['detail', detail === cause ? '' : detail],
+    ['summary', summary],
+    ['cause', annotations.get('cause')],
+    ['detail', detail === summary ? '' : detail],
     ['since', span],
     ['labels', [...rest].map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(' ')],
     ['runbook', annotations.get('runbook_url')],
