@@ -22,7 +22,7 @@ import { Silences } from './silences.ts';
 import { TimeIntervals } from './time-interval.ts';
 
 /** Alerts looked at in one turn of the loop. */
-const TURN_ALERTS = 500;
+const TURN_ALERTS = 200;
 
 /** What a flush is built with: everything that may hold alerts back. Valid until the next reload. */
 export interface FlushParts {
@@ -81,6 +81,8 @@ export interface AlertPlaneOptions {
   /** Decides on label names and reads API filters. */
   readonly matcherParser?: MatcherParser;
   readonly flags?: Partial<AlertPlaneFlags>;
+  /** Gets bugs of background work; the process must not go on after one. */
+  readonly onFailure: (name: string, error: unknown) => void;
 }
 
 /** What holds an alert back, foretold for a moment. */
@@ -147,7 +149,7 @@ export class AlertPlane {
   #changes: Promise<void> = Promise.resolve();
 
   constructor(options: AlertPlaneOptions) {
-    const { clock, state, random, logger, registry } = options;
+    const { clock, state, random, logger, registry, onFailure } = options;
     this.#options = options;
     this.#flags = { ...DEFAULT_ALERT_PLANE_FLAGS, ...options.flags };
     this.#metrics = new AlertMetrics(registry);
@@ -165,6 +167,7 @@ export class AlertPlane {
       gcIntervalMs,
       perAlertnameLimit,
       isValidLabelName,
+      onFailure,
       resolveTimeoutMs: DEFAULT_RESOLVE_TIMEOUT_MS,
     });
     this.silences = new Silences({
@@ -175,6 +178,7 @@ export class AlertPlane {
       retentionMs,
       maintenanceIntervalMs,
       isValidLabelName,
+      onFailure,
       repository: state.silences,
       maxSilences: this.#flags.maxSilences,
       maxSilenceSizeBytes: this.#flags.maxSilenceSizeBytes,
@@ -289,7 +293,7 @@ export class AlertPlane {
   }
 
   async #run(setup: AlertSetup, nowMs: number): Promise<void> {
-    const { clock, logger } = this.#options;
+    const { clock, logger, onFailure } = this.#options;
     const { config } = setup;
     const route = Route.fromConfig(config.route);
     const inhibitor = new Inhibitor(config.inhibitRules);
@@ -298,6 +302,7 @@ export class AlertPlane {
     const dispatcher = new Dispatcher({
       clock,
       logger,
+      onFailure,
       route,
       store: this.store,
       metrics: this.#metrics,

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts';
+import { TocsinError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Random } from '../core/ports.ts';
 import type { StateStore } from '../storage/index.ts';
@@ -12,7 +13,7 @@ import type { AlertMetrics } from './metrics.ts';
 /** How often the store says on disk that it is alive; see {@link AlertStore.load}. */
 const HEARTBEAT_MS = 15_000;
 /** Alerts taken in one turn of the loop. */
-const TURN_ALERTS = 500;
+const TURN_ALERTS = 200;
 
 /** Somebody who lives by the store's alerts. Called synchronously, in order of change. */
 export interface AlertListener {
@@ -40,6 +41,8 @@ export interface AlertStoreOptions {
   /** How long history is kept. */
   readonly retentionMs: number;
   readonly isValidLabelName: (name: string) => boolean;
+  /** Gets bugs of background work. */
+  readonly onFailure: (name: string, error: unknown) => void;
 }
 
 /**
@@ -240,7 +243,8 @@ export class AlertStore implements AlertSink {
       const tickMs = clock.nowMs();
       this.#armCollector(tickMs);
       this.collect(tickMs).catch((error: unknown) => {
-        logger.error({ err: error }, 'ended alerts could not be removed from the state database');
+        if (!(error instanceof TocsinError)) this.#options.onFailure('collect alerts', error);
+        else logger.error({ err: error }, 'ended alerts could not be removed from the state database');
       });
     });
   }
@@ -252,7 +256,8 @@ export class AlertStore implements AlertSink {
       this.#armHeartbeat(tickMs);
       if (this.#alerts.size === 0) return;
       this.#writer.flush(tickMs).catch((error: unknown) => {
-        logger.error({ err: error }, 'the state database does not take alerts');
+        if (!(error instanceof TocsinError)) this.#options.onFailure('write alerts', error);
+        else logger.error({ err: error }, 'the state database does not take alerts');
       });
     });
   }

@@ -2,8 +2,8 @@ import type { Clock } from '../core/clock.ts';
 import type { AlertRepository, HistoryRow } from '../storage/index.ts';
 import type { Alert } from './alert.ts';
 
-/** Alerts a transaction; about 5 ms of the main thread. */
-const MAX_BATCH = 1000;
+/** Alerts a transaction; each costs some 10 µs of the main thread. */
+const MAX_BATCH = 500;
 
 interface Pending {
   /** By fingerprint; undefined = to be forgotten. */

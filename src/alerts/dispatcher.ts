@@ -1,6 +1,6 @@
 import { startDeadline } from '../core/clock.ts';
 import type { Clock } from '../core/clock.ts';
-import { TocsinError, assert, errorText } from '../core/errors.ts';
+import { AssertionFailure, TocsinError, assert, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { TaskScope } from '../core/task-scope.ts';
 import type { Alert } from './alert.ts';
@@ -17,7 +17,7 @@ import { compareText } from '../core/labels.ts';
 /** A flush may take at least this long, however short the group interval is. */
 const MIN_FLUSH_TIMEOUT_MS = 10_000;
 /** Alerts grouped in one turn of the loop while loading. */
-const TURN_ALERTS = 500;
+const TURN_ALERTS = 200;
 
 /** What a {@link Dispatcher} needs. */
 export interface DispatcherOptions {
@@ -33,6 +33,8 @@ export interface DispatcherOptions {
   readonly startAtMs: number;
   /** A group is no more. */
   readonly onGroupRemoved: (group: Group) => void;
+  /** Gets bugs; flushes that fail are reported to the log. */
+  readonly onFailure: (name: string, error: unknown) => void;
 }
 
 /**
@@ -58,9 +60,7 @@ export class Dispatcher implements AlertListener {
     this.#timers = new GroupTimers(options.clock, (group, nowMs) => {
       this.#tick(group, nowMs);
     });
-    this.#tasks = new TaskScope((name, error) => {
-      options.logger.error({ err: error, task: name }, 'flush ended unexpectedly');
-    });
+    this.#tasks = new TaskScope(options.onFailure);
   }
 
   /** Groups every alert that the store has, ended ones too, and then begins to flush. */
@@ -186,6 +186,7 @@ export class Dispatcher implements AlertListener {
       if (batch.resolved.length > 0) await this.#options.store.confirmAlive(context.nowMs);
       return await this.#options.flush(context, batch.alerts);
     } catch (error) {
+      if (error instanceof AssertionFailure) throw error;
       return { kind: 'failed', error };
     }
   }

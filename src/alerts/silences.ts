@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts';
+import { TocsinError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { Matcher } from '../core/matcher.ts';
 import type { Labels } from '../core/labels.ts';
@@ -28,6 +29,8 @@ export interface SilencesOptions {
   /** Whether changes are logged (`--log.silences`). */
   readonly logChanges: boolean;
   readonly isValidLabelName: (name: string) => boolean;
+  /** Gets bugs of background work. */
+  readonly onFailure: (name: string, error: unknown) => void;
 }
 
 /** What became of a draft. Reasons have Alertmanager's words. */
@@ -94,7 +97,8 @@ export class Silences implements AlertListener {
       this.start(tickMs);
       this.collect(tickMs).catch((error: unknown) => {
         this.#options.metrics.silenceCollectionErrors.inc();
-        logger.error({ err: error }, 'old silences could not be removed from the state database');
+        if (!(error instanceof TocsinError)) this.#options.onFailure('collect silences', error);
+        else logger.error({ err: error }, 'old silences could not be removed from the state database');
       });
     });
   }

@@ -46,7 +46,8 @@ export class AlertSide {
     const logger = ports.logger.child({ component: 'alertmanager' });
     this.#options = options;
     this.#metrics = new NotifyMetrics(registry, () => clock.nowMs());
-    this.plane = new AlertPlane({ clock, state, random, logger, registry, flags });
+    const { onFailure } = options;
+    this.plane = new AlertPlane({ clock, state, random, logger, registry, flags, onFailure });
     this.outbox = new Outbox({
       store: state.notifications,
       clock,
@@ -55,7 +56,7 @@ export class AlertSide {
       metrics: this.#metrics,
       retentionMs: flags.retentionMs,
       maintenanceIntervalMs: flags.maintenanceIntervalMs,
-      onFailure: options.onFailure,
+      onFailure,
     });
   }
 

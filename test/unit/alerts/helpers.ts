@@ -100,6 +100,9 @@ export class TestPlane {
       logger,
       registry: this.registry,
       flags,
+      onFailure: (_name, error) => {
+        throw error;
+      },
     });
     await this.plane.start(this.setup(config), this.clock.nowMs());
     return this;
