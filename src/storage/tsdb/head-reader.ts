@@ -4,7 +4,7 @@ import type { Matcher } from '../../core/matcher.ts';
 import type { SampleBuffer, SelectHints, SeriesCursor } from '../seam.ts';
 import { BLOCKS_PER_SLAB, BLOCK_BYTES, BLOCK_DATA, ChunkHead, ClosedSlab } from './chunk-store.ts';
 import { ReaderPins } from './epochs.ts';
-import { HeadSlabs, ROWS_PER_SLAB, Row } from './head-slabs.ts';
+import { Control, HeadSlabs, ROWS_PER_SLAB, Row } from './head-slabs.ts';
 import { LabelIndexView } from './label-index.ts';
 import { seek } from './postings.ts';
 import { selectRefs } from './selection.ts';
@@ -146,7 +146,7 @@ export class HeadReader {
       birth = slabBirth;
       const windowMs = this.#slabs.closed.floats(address >>> 16)[ClosedSlab.windowFloat]!;
       const at = address & 0xffff;
-      if (windowMs + words[at + ChunkHead.maxOffset]! < minMs) break;
+      if (windowMs + words[at + ChunkHead.maxOffset]! < minMs || windowMs < this.#truncatedMs) break;
       if (windowMs + words[at + ChunkHead.minOffset]! <= maxMs) {
         if (length === this.#chain.length) {
           const larger = new Uint32Array(length * 2);
@@ -197,11 +197,16 @@ export class HeadReader {
       birth = chunk[ClosedSlab.birth]!;
       const windowMs = this.#slabs.closed.floats(address >>> 16)[ClosedSlab.windowFloat]!;
       const chunkAt = address & 0xffff;
-      if (windowMs + chunk[chunkAt + ChunkHead.maxOffset]! < minMs) return false;
+      if (windowMs + chunk[chunkAt + ChunkHead.maxOffset]! < minMs || windowMs < this.#truncatedMs)
+        return false;
       if (windowMs + chunk[chunkAt + ChunkHead.minOffset]! <= maxMs) return true;
       address = chunk[chunkAt + ChunkHead.previous]!;
     }
     return false;
+  }
+
+  get #truncatedMs(): number {
+    return this.#slabs.controlFloats[Control.truncatedFloat]!;
   }
 
   #words(row: number): Uint32Array {

@@ -19,6 +19,8 @@ export const Control = {
   /** Floats 4 and 5: the times between which the head has samples; NaN when it has none. */
   minTimeFloat: 4,
   maxTimeFloat: 5,
+  /** Float: samples before this were given up, though chunks may still lead to them. */
+  truncatedFloat: 6,
   /** Epoch at which each reader began, 0 when it is idle. */
   readers: 16,
   /** Slabs of the shards. */
@@ -126,6 +128,7 @@ export class HeadSlabs {
     slabs.control[Control.epoch] = 1;
     slabs.controlFloats[Control.minTimeFloat] = NaN;
     slabs.controlFloats[Control.maxTimeFloat] = NaN;
+    slabs.controlFloats[Control.truncatedFloat] = -Infinity;
     return slabs;
   }
 

@@ -34,7 +34,6 @@ export class Head {
   #nextRow = 0;
   #nextRef = 1;
   #nextWalId = 1;
-  #truncatedMs = -Infinity;
   #unlogged: number[] = [];
   #soughtPairs: number[] = [];
   #soughtHash = 0;
@@ -76,12 +75,12 @@ export class Head {
   minValidMs(): number {
     const newest = this.maxTimeMs;
     const sinceNewest = Number.isNaN(newest) ? -Infinity : newest - this.slabs.chunkRangeMs / 2;
-    return Math.max(this.#truncatedMs, sinceNewest, -(2 ** 52));
+    return Math.max(this.truncatedMs, sinceNewest, -(2 ** 52));
   }
 
   /** Before which time everything was taken out. */
   get truncatedMs(): number {
-    return this.#truncatedMs;
+    return this.slabs.controlFloats[Control.truncatedFloat]!;
   }
 
   /** Number that the next series gets in the log, if it is higher than the present one. */
@@ -165,7 +164,7 @@ export class Head {
    */
   async truncate(minMs: number, clock: Clock): Promise<Truncation> {
     assert(this.chunks.windowOf(minMs) === minMs, 'the head is truncated where a window begins');
-    this.#truncatedMs = Math.max(this.#truncatedMs, minMs);
+    this.slabs.controlFloats[Control.truncatedFloat] = Math.max(this.truncatedMs, minMs);
     const windows = this.chunks.detachWindows(minMs);
     const slice = new Slice(clock);
     const gone = new Set<number>();

@@ -1,0 +1,310 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { TocsinError } from '../../../src/core/errors.ts';
+import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
+import { crc32c } from '../../../src/storage/tsdb/crc32c.ts';
+import { PAGE_BYTES, segmentName } from '../../../src/storage/tsdb/wal-format.ts';
+import { SegmentScanner, readSegment } from '../../../src/storage/tsdb/wal-reader.ts';
+import { RecordWriter, readRecord } from '../../../src/storage/tsdb/wal-records.ts';
+import { WalWriter } from '../../../src/storage/tsdb/wal-writer.ts';
+import type { WalCounters } from '../../../src/storage/tsdb/wal-writer.ts';
+
+const counters: WalCounters = {
+  pageFlushes: 0,
+  completedPages: 0,
+  recordParts: 0,
+  writesFailed: 0,
+  fsyncSeconds() {},
+};
+const noPause = async (): Promise<void> => {};
+
+function makeWriter(files: MemoryFileSystem, segment = 0, segmentBytes = 8 * PAGE_BYTES): WalWriter {
+  return new WalWriter({ files, folder: '/wal', segment, counters, monotonicMs: () => 0, segmentBytes });
+}
+
+async function newFolder(): Promise<MemoryFileSystem> {
+  const files = new MemoryFileSystem();
+  await files.makeFolder('/wal');
+  return files;
+}
+
+/** A record that can be told from others and whose content is known from its number and size. */
+function makeRecord(number: number, size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, i) =>
+    i < 2 ? (number >> (8 * i)) & 0xff : (number + i) % 251,
+  );
+}
+
+/** Records as short texts: comparing long arrays element by element is slow. */
+function digest(records: readonly Uint8Array[]): string[] {
+  return records.map((record) => `${record[0]} ${record.length} ${crc32c(record)}`);
+}
+
+function segments(files: MemoryFileSystem): string[] {
+  return files.paths().filter((path) => /^\/wal\/\d{8}$/.test(path));
+}
+
+async function readAll(files: MemoryFileSystem): Promise<Uint8Array[]> {
+  const records: Uint8Array[] = [];
+  for (const path of segments(files)) {
+    await readSegment(files, path, (record) => records.push(record.slice()), noPause);
+  }
+  return records;
+}
+
+function scan(bytes: Uint8Array): { records: Uint8Array[]; report: ReturnType<SegmentScanner['finish']> } {
+  const records: Uint8Array[] = [];
+  const scanner = new SegmentScanner((record) => records.push(record.slice()));
+  for (let at = 0; at < bytes.length; at += PAGE_BYTES) scanner.page(bytes.subarray(at, at + PAGE_BYTES));
+  return { records, report: scanner.finish() };
+}
+
+const sizes = fc.array(
+  fc.oneof(
+    fc.integer({ min: 2, max: 300 }),
+    fc.integer({ min: PAGE_BYTES - 20, max: PAGE_BYTES + 20 }),
+    fc.integer({ min: 2, max: 4 * PAGE_BYTES }),
+  ),
+  { minLength: 1, maxLength: 12 },
+);
+
+describe('CRC32C', () => {
+  it.each([
+    ['', 0],
+    ['a', 0xc1d04330],
+    ['123456789', 0xe3069283],
+    ['The quick brown fox jumps over the lazy dog', 0x22620404],
+  ])('of %j', (text, sum) => {
+    expect(crc32c(new TextEncoder().encode(text))).toBe(sum);
+  });
+});
+
+describe('segments of the log', () => {
+  it('give back what was written, over pages, segments and flushes', async () => {
+    await fc.assert(
+      fc.asyncProperty(sizes, fc.array(fc.boolean()), async (list, flushes) => {
+        const files = await newFolder();
+        const writer = makeWriter(files);
+        await writer.start();
+        const records = list.map((size, i) => makeRecord(i, size));
+        for (const [i, record] of records.entries()) {
+          writer.log(record, false);
+          if (flushes[i] === true) await writer.flush();
+        }
+        await writer.close();
+        expect(digest(await readAll(files))).toEqual(digest(records));
+        for (const path of segments(files)) {
+          expect((await files.stat(path))!.sizeBytes).toBeLessThanOrEqual(8 * PAGE_BYTES);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('torn at any byte give the records before it, and say so', async () => {
+    await fc.assert(
+      fc.asyncProperty(sizes, fc.double({ min: 0, max: 1, noNaN: true }), async (list, where) => {
+        const files = await newFolder();
+        const writer = makeWriter(files, 0, 256 * PAGE_BYTES);
+        await writer.start();
+        const ends: number[] = [];
+        for (const [i, size] of list.entries()) {
+          writer.log(makeRecord(i, size), false);
+          await writer.flush();
+          ends.push((await files.stat('/wal/00000000'))!.sizeBytes);
+        }
+        const whole = await files.readFile('/wal/00000000');
+        const cut = Math.floor(where * whole.length);
+        const { records, report } = scan(whole.subarray(0, cut));
+        // The padding of a page belongs to the record before it, which is whole without.
+        const complete = ends.filter((end) => end <= cut).length;
+        expect(records.length).toBeGreaterThanOrEqual(complete);
+        expect(records.length).toBeLessThanOrEqual(complete + 1);
+        expect(digest(records)).toEqual(digest(records.map((_, i) => makeRecord(i, list[i]!))));
+        for (const damage of report.damage) expect(damage.isTornTail).toBe(true);
+        expect(report.damage.length).toBeLessThanOrEqual(1);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('with one flipped byte lose only records that it touches', async () => {
+    const flip = fc.record({ where: fc.double({ min: 0, max: 0.999, noNaN: true }), bit: fc.nat(7) });
+    await fc.assert(
+      fc.asyncProperty(sizes, flip, async (list, { where, bit }) => {
+        const files = await newFolder();
+        const writer = makeWriter(files, 0, 256 * PAGE_BYTES);
+        await writer.start();
+        const starts: number[] = [];
+        for (const [i, size] of list.entries()) {
+          starts.push((await files.stat('/wal/00000000'))!.sizeBytes);
+          writer.log(makeRecord(i, size), false);
+          await writer.flush();
+        }
+        const bytes = await files.readFile('/wal/00000000');
+        const at = Math.floor(where * bytes.length);
+        bytes[at]! ^= 1 << bit;
+        const page = Math.floor(at / PAGE_BYTES);
+        const { records } = scan(bytes);
+        const got = new Set(records.map((record) => record[0]! | (record[1]! << 8)));
+        for (const [i, start] of starts.entries()) {
+          const end = starts[i + 1] ?? bytes.length;
+          // When a head is hit, the rest of its page can't be told apart.
+          const isElsewhere =
+            Math.floor((end - 1) / PAGE_BYTES) < page || Math.floor(start / PAGE_BYTES) > page;
+          if (isElsewhere) expect(got.has(i)).toBe(true);
+        }
+        for (const record of records) {
+          const number = record[0]! | (record[1]! << 8);
+          expect(digest([record])).toEqual(digest([makeRecord(number, list[number]!)]));
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('never fail on arbitrary bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
+        const { records } = scan(bytes);
+        expect(records.length).toBeLessThanOrEqual(bytes.length / 7);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('after a failed write: the next one goes into a new segment, with the series of the failed one first', async () => {
+    const files = await newFolder();
+    const writer = makeWriter(files);
+    await writer.start();
+    writer.log(makeRecord(1, 50), true);
+    await writer.flush();
+    files.fault = ({ kind }) => (kind === 'append' ? { code: 'ENOSPC', writtenBytes: 33 } : undefined);
+    writer.log(makeRecord(2, 50), true);
+    writer.log(makeRecord(3, 50), false);
+    await expect(writer.flush()).rejects.toThrow('ENOSPC');
+    writer.log(makeRecord(4, 50), true);
+    await expect(writer.flush()).rejects.toThrow('ENOSPC');
+    files.fault = undefined;
+    writer.log(makeRecord(5, 50), false);
+    await writer.flush();
+    await writer.close();
+    expect((await readAll(files)).map((record) => record[0])).toEqual([1, 2, 4, 5]);
+    expect(segments(files).length).toBeGreaterThan(1);
+  });
+
+  it('are synced when they end', async () => {
+    const files = await newFolder();
+    const writer = makeWriter(files, 0, PAGE_BYTES);
+    await writer.start();
+    writer.log(makeRecord(1, PAGE_BYTES - 100), false);
+    writer.log(makeRecord(2, 500), false);
+    await writer.flush();
+    files.losePower();
+    expect((await readAll(files)).map((record) => record[0])).toEqual([1]);
+    expect(segments(files)).toEqual([`/wal/${segmentName(0)}`, `/wal/${segmentName(1)}`]);
+  });
+});
+
+interface PlainSample {
+  readonly walId: number;
+  readonly tMs: number;
+  readonly bits: bigint;
+}
+
+function plainVarint(value: bigint): number[] {
+  let rest = value >= 0n ? value * 2n : -value * 2n - 1n;
+  const out: number[] = [];
+  while (rest >= 128n) {
+    out.push(Number(rest & 127n) | 128);
+    rest >>= 7n;
+  }
+  return [...out, Number(rest)];
+}
+
+function plain64(value: bigint): number[] {
+  const unsigned = BigInt.asUintN(64, value);
+  return Array.from({ length: 8 }, (_, i) => Number((unsigned >> BigInt(56 - 8 * i)) & 255n));
+}
+
+function plainSamples(samples: readonly PlainSample[]): number[] {
+  const first = samples[0]!;
+  return [
+    2,
+    ...plain64(BigInt(first.walId)),
+    ...plain64(BigInt(first.tMs)),
+    ...samples.flatMap(({ walId, tMs, bits }) => [
+      ...plainVarint(BigInt(walId - first.walId)),
+      ...plainVarint(BigInt(tMs - first.tMs)),
+      ...plain64(bits),
+    ]),
+  ];
+}
+
+describe('records', () => {
+  const sample = fc.record({
+    walId: fc.oneof(fc.nat(300), fc.integer({ min: 1, max: 2 ** 50 })),
+    tMs: fc.oneof(fc.integer({ min: 1e12, max: 1e12 + 1000 }), fc.integer({ min: -(2 ** 51), max: 2 ** 51 })),
+    bits: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
+  });
+
+  it('of samples have the bytes of the plain version, and read back', () => {
+    const writer = new RecordWriter();
+    fc.assert(
+      fc.property(fc.array(sample, { minLength: 1, maxLength: 50 }), (samples) => {
+        writer.beginSamples();
+        for (const { walId, tMs, bits } of samples) {
+          writer.sample(walId, tMs, Number(bits & 0xffffffffn), Number(bits >> 32n));
+        }
+        expect([...writer.bytes]).toEqual(plainSamples(samples));
+        const got: PlainSample[] = [];
+        readRecord(writer.bytes, {
+          series() {},
+          sample(walId, tMs, low, high) {
+            got.push({ walId, tMs, bits: (BigInt(high) << 32n) | BigInt(low) });
+          },
+        });
+        expect(got).toEqual(samples);
+      }),
+    );
+  });
+
+  it('of series read back', () => {
+    const writer = new RecordWriter();
+    const text = fc.string({ unit: 'binary', maxLength: 60 });
+    const series = fc.record({
+      walId: fc.integer({ min: 1, max: 2 ** 50 }),
+      labels: fc.array(fc.tuple(text, text)),
+    });
+    fc.assert(
+      fc.property(fc.array(series, { maxLength: 5 }), (list) => {
+        writer.beginSeries();
+        for (const { walId, labels } of list) writer.series(walId, labels.flat());
+        const got: [number, readonly string[]][] = [];
+        readRecord(writer.bytes, {
+          series: (walId, flat) => got.push([walId, flat]),
+          sample() {},
+        });
+        expect(JSON.stringify(got)).toBe(
+          JSON.stringify(list.map(({ walId, labels }) => [walId, labels.flat()])),
+        );
+      }),
+    );
+  });
+
+  it('never fail otherwise than by their own error on arbitrary bytes', () => {
+    const bytes = fc
+      .tuple(fc.constantFrom(1, 2, 3, 0, 255), fc.uint8Array({ maxLength: 100 }))
+      .map(([type, rest]) => Uint8Array.of(type, ...rest));
+    fc.assert(
+      fc.property(bytes, (record) => {
+        try {
+          readRecord(record, { series() {}, sample() {} });
+        } catch (error) {
+          expect(error).toBeInstanceOf(TocsinError);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
