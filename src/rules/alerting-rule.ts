@@ -109,8 +109,9 @@ export class AlertingRule {
   }
 
   /** Notes that alerts were handed over. */
-  markSent(alerts: readonly RuleAlert[], nowMs: number): void {
+  async markSent(alerts: readonly RuleAlert[], nowMs: number, pacer: Pacer): Promise<void> {
     for (const { labels } of alerts) {
+      if (pacer.isDue) await pacer.pause();
       const alert = this.#alerts.get(labels.key);
       if (alert !== undefined) this.#alerts.set(labels.key, { ...alert, lastSentAtMs: nowMs });
     }

@@ -272,7 +272,7 @@ export class RuleGroup {
       );
       return;
     }
-    rule.markSent(due, slotMs);
+    await rule.markSent(due, slotMs, pacer);
   }
 
   async #endOrphans(slotMs: number, nowMs: number): Promise<void> {
