@@ -199,9 +199,7 @@ export const webhookSchema = z
   });
 
 const requiredIn = (what: string, where: string) =>
-  z
-    .string({ error: `missing ${what} in ${where}` })
-    .refine((text) => text !== '', `missing ${what} in ${where}`);
+  z.string().refine((text) => text !== '', `missing ${what} in ${where}`);
 
 const slackConfirmSchema = z
   .strictObject({
