@@ -174,7 +174,7 @@ export class AlertPlane {
       clock,
       random,
       logger,
-      metrics,
+      metrics: metrics.silences,
       retentionMs,
       maintenanceIntervalMs,
       isValidLabelName,

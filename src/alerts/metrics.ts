@@ -18,14 +18,7 @@ export class AlertMetrics {
   readonly subscriberWrites: Counter<'subscriber'>;
   readonly processing: Summary;
   readonly inhibitionRules: Gauge;
-  readonly silenceQueries: Counter;
-  readonly silenceQueryErrors: Counter;
-  readonly silenceQuerySeconds: Histogram;
-  readonly silencesScanned: Counter;
-  readonly silencesSkipped: Counter;
-  readonly silenceCollections: Counter;
-  readonly silenceCollectionErrors: Counter;
-  readonly silenceCollectSeconds: Summary;
+  readonly silences: SilenceMetrics;
   readonly #registry: Registry;
 
   constructor(registry: Registry) {
@@ -74,38 +67,7 @@ export class AlertMetrics {
       help: 'Number of configured inhibition rules.',
       registers,
     });
-    this.silenceQueries = counter('silences_queries_total', 'How many silence queries were received.');
-    this.silenceQueryErrors = counter(
-      'silences_query_errors_total',
-      'How many silence received queries did not succeed.',
-    );
-    this.silenceQuerySeconds = new Histogram({
-      name: name('silences_query_duration_seconds'),
-      help: 'Duration of silence query evaluation.',
-      registers,
-    });
-    this.silencesScanned = counter(
-      'silences_query_silences_scanned_total',
-      'How many silences were scanned during query evaluation.',
-    );
-    this.silencesSkipped = counter(
-      'silences_query_silences_skipped_total',
-      'How many silences were skipped during query evaluation using the version index.',
-    );
-    this.silenceCollections = counter(
-      'silences_maintenance_total',
-      'How many maintenances were executed for silences.',
-    );
-    this.silenceCollectionErrors = counter(
-      'silences_maintenance_errors_total',
-      'How many maintenances were executed for silences that failed.',
-    );
-    this.silenceCollectSeconds = new Summary({
-      name: name('silences_gc_duration_seconds'),
-      help: 'Duration of the last silence garbage collection cycle.',
-      percentiles: [],
-      registers,
-    });
+    this.silences = new SilenceMetrics(registry);
   }
 
   /** Adds the gauges that are read from the rooms' state when asked for. Call it once. */
@@ -113,6 +75,15 @@ export class AlertMetrics {
     const registers = [this.#registry];
     this.#gauge('alerts', 'How many alerts by state.', () => sources.countAlerts());
     this.#gauge('silences', 'How many silences by state.', () => sources.countSilences());
+    new Gauge({
+      name: 'alertmanager_silences_state_size',
+      help: 'The number of silences in the state map.',
+      registers,
+      collect() {
+        const { active, pending, expired } = sources.countSilences();
+        this.set(active + pending + expired);
+      },
+    });
     new Gauge({
       name: 'alertmanager_dispatcher_aggregation_groups',
       help: 'Number of active aggregation groups.',
@@ -132,6 +103,59 @@ export class AlertMetrics {
       collect() {
         for (const [state, value] of Object.entries(count())) this.set({ state }, value);
       },
+    });
+  }
+}
+
+/** Alertmanager's metrics of silences. */
+export class SilenceMetrics {
+  readonly queries: Counter;
+  readonly queryErrors: Counter;
+  readonly querySeconds: Histogram;
+  readonly scanned: Counter;
+  readonly skipped: Counter;
+  readonly collections: Counter;
+  readonly collectionErrors: Counter;
+  readonly gcErrors: Counter;
+  readonly collectSeconds: Summary;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const name = (rest: string): string => `alertmanager_${rest}`;
+    const counter = (rest: string, help: string): Counter =>
+      new Counter({ name: name(rest), help, registers });
+    this.queries = counter('silences_queries_total', 'How many silence queries were received.');
+    this.queryErrors = counter(
+      'silences_query_errors_total',
+      'How many silence received queries did not succeed.',
+    );
+    this.querySeconds = new Histogram({
+      name: name('silences_query_duration_seconds'),
+      help: 'Duration of silence query evaluation.',
+      registers,
+    });
+    this.scanned = counter(
+      'silences_query_silences_scanned_total',
+      'How many silences were scanned during query evaluation.',
+    );
+    this.skipped = counter(
+      'silences_query_silences_skipped_total',
+      'How many silences were skipped during query evaluation using the version index.',
+    );
+    this.collections = counter(
+      'silences_maintenance_total',
+      'How many maintenances were executed for silences.',
+    );
+    this.collectionErrors = counter(
+      'silences_maintenance_errors_total',
+      'How many maintenances were executed for silences that failed.',
+    );
+    this.gcErrors = counter('silences_gc_errors_total', 'How many silence GC errors were encountered.');
+    this.collectSeconds = new Summary({
+      name: name('silences_gc_duration_seconds'),
+      help: 'Duration of the last silence garbage collection cycle.',
+      percentiles: [],
+      registers,
     });
   }
 }

@@ -8,7 +8,7 @@ import type { SilenceRepository, SilenceRow } from '../storage/index.ts';
 import type { Alert } from './alert.ts';
 import type { AlertListener } from './alert-store.ts';
 import { equalMatchers, formatMatchers } from './matcher-text.ts';
-import type { AlertMetrics } from './metrics.ts';
+import type { SilenceMetrics } from './metrics.ts';
 import { canUpdate, compileMatcherSets, silenceMatches, silenceSizeBytes, silenceState } from './silence.ts';
 import type { Silence, SilenceDraft, SilenceState } from './silence.ts';
 
@@ -18,7 +18,7 @@ export interface SilencesOptions {
   readonly repository: SilenceRepository;
   readonly random: Random;
   readonly logger: Logger;
-  readonly metrics: AlertMetrics;
+  readonly metrics: SilenceMetrics;
   /** How long an ended silence is kept. */
   readonly retentionMs: number;
   readonly maintenanceIntervalMs: number;
@@ -96,7 +96,8 @@ export class Silences implements AlertListener {
       const tickMs = clock.nowMs();
       this.start(tickMs);
       this.collect(tickMs).catch((error: unknown) => {
-        this.#options.metrics.silenceCollectionErrors.inc();
+        this.#options.metrics.collectionErrors.inc();
+        this.#options.metrics.gcErrors.inc();
         if (!(error instanceof TocsinError)) this.#options.onFailure('collect silences', error);
         else logger.error({ err: error }, 'old silences could not be removed from the state database');
       });
@@ -136,8 +137,8 @@ export class Silences implements AlertListener {
   query(query: SilenceQuery, nowMs: number): Silence[] {
     const { metrics, clock } = this.#options;
     const startedMs = clock.monotonicMs();
-    metrics.silenceQueries.inc();
-    metrics.silencesScanned.inc(this.#kept.size);
+    metrics.queries.inc();
+    metrics.scanned.inc(this.#kept.size);
     const byState: Record<SilenceState, Silence[]> = { active: [], pending: [], expired: [] };
     for (const { silence } of this.#kept.values()) {
       const state = silenceState(silence, nowMs);
@@ -149,7 +150,7 @@ export class Silences implements AlertListener {
     byState.active.sort((a, b) => a.endsAtMs - b.endsAtMs);
     byState.pending.sort((a, b) => a.startsAtMs - b.startsAtMs);
     byState.expired.sort((a, b) => b.endsAtMs - a.endsAtMs);
-    metrics.silenceQuerySeconds.observe((clock.monotonicMs() - startedMs) / 1000);
+    metrics.querySeconds.observe((clock.monotonicMs() - startedMs) / 1000);
     return [...byState.active, ...byState.pending, ...byState.expired];
   }
 
@@ -176,7 +177,7 @@ export class Silences implements AlertListener {
     return this.#inOrder(async () => {
       const { clock, metrics, repository } = this.#options;
       const startedMs = clock.monotonicMs();
-      metrics.silenceCollections.inc();
+      metrics.collections.inc();
       await clock.track(repository.removeExpired(nowMs));
       let removed = 0;
       for (const [id, { expiresAtMs }] of this.#kept) {
@@ -184,7 +185,7 @@ export class Silences implements AlertListener {
         this.#kept.delete(id);
         removed++;
       }
-      metrics.silenceCollectSeconds.observe((clock.monotonicMs() - startedMs) / 1000);
+      metrics.collectSeconds.observe((clock.monotonicMs() - startedMs) / 1000);
       return removed;
     });
   }
@@ -285,8 +286,8 @@ export class Silences implements AlertListener {
       if (silenceState(silence, nowMs) === 'expired') continue;
       if (isNew ? silenceMatches(silence, alert.labels) : known.has(silence.id)) ids.push(silence.id);
     }
-    metrics.silencesScanned.inc(scanned);
-    metrics.silencesSkipped.inc(this.#kept.size - scanned);
+    metrics.scanned.inc(scanned);
+    metrics.skipped.inc(this.#kept.size - scanned);
     this.#cache.set(alert.fingerprint, { version: this.#version, ids });
     return ids;
   }

@@ -47,7 +47,7 @@ function parseRange(
 }
 
 /** @see alertmanager timeinterval.go WeekdayRange.UnmarshalYAML */
-export function parseWeekdayRange(text: string): Parsed<InclusiveRange> {
+function parseWeekdayRange(text: string): Parsed<InclusiveRange> {
   const range = parseRange(text, 'weekday', (day) => indexOrUndefined(WEEKDAYS, day));
   if (range.ok && range.value.begin > range.value.end) {
     return failure(`start day cannot be after end day in ${text}; write two ranges to go past saturday`);
@@ -61,7 +61,7 @@ function indexOrUndefined(names: readonly string[], name: string): number | unde
 }
 
 /** @see alertmanager timeinterval.go MonthRange.UnmarshalYAML */
-export function parseMonthRange(text: string): Parsed<InclusiveRange> {
+function parseMonthRange(text: string): Parsed<InclusiveRange> {
   const range = parseRange(text, 'month', (month) => {
     const index = MONTHS.indexOf(month);
     return index === -1 ? parseInteger(month) : index + 1;
@@ -73,7 +73,7 @@ export function parseMonthRange(text: string): Parsed<InclusiveRange> {
 }
 
 /** @see alertmanager timeinterval.go YearRange.UnmarshalYAML */
-export function parseYearRange(text: string): Parsed<InclusiveRange> {
+function parseYearRange(text: string): Parsed<InclusiveRange> {
   const range = parseRange(text, 'year', parseInteger);
   if (range.ok && range.value.begin > range.value.end) {
     return failure(`end year ${range.value.end} is before start year ${range.value.begin}`);
@@ -82,7 +82,7 @@ export function parseYearRange(text: string): Parsed<InclusiveRange> {
 }
 
 /** @see alertmanager timeinterval.go DayOfMonthRange.UnmarshalYAML */
-export function parseDayOfMonthRange(text: string): Parsed<InclusiveRange> {
+function parseDayOfMonthRange(text: string): Parsed<InclusiveRange> {
   const range = parseRange(text, 'day of the month', parseInteger);
   if (!range.ok) return range;
   const { begin, end } = range.value;
@@ -103,7 +103,7 @@ function parseMinute(text: string): number | undefined {
 }
 
 /** @see alertmanager timeinterval.go TimeRange.UnmarshalYAML */
-export function parseTimeRange(start: string, end: string): Parsed<MinuteRange> {
+function parseTimeRange(start: string, end: string): Parsed<MinuteRange> {
   if (start === '' || end === '') return failure('both start and end times must be provided');
   const startMinute = parseMinute(start);
   const endMinute = parseMinute(end);
@@ -120,7 +120,7 @@ export function parseTimeRange(start: string, end: string): Parsed<MinuteRange> 
 }
 
 /** The zone's IANA name; `Local` is the machine's, an empty name UTC. */
-export function parseLocation(text: string): Parsed<string> {
+function parseLocation(text: string): Parsed<string> {
   if (text === '' || text === 'UTC') return { ok: true, value: 'UTC' };
   if (text === 'Local') return { ok: true, value: new Intl.DateTimeFormat('en').resolvedOptions().timeZone };
   try {
