@@ -12,11 +12,11 @@ import type { RuleOutput } from './recording-rule.ts';
 import type { RuleSample } from './series-writer.ts';
 
 /** Label that holds an alert's name. */
-export const ALERT_NAME = 'alertname';
+const ALERT_NAME = 'alertname';
 /** Series that is 1 for every pending and firing alert. */
-export const ALERTS_METRIC = 'ALERTS';
+const ALERTS_METRIC = 'ALERTS';
 /** Series that keeps, in seconds, since when an alert is active. */
-export const ALERTS_FOR_STATE_METRIC = 'ALERTS_FOR_STATE';
+const ALERTS_FOR_STATE_METRIC = 'ALERTS_FOR_STATE';
 
 /** What the templates of one evaluation are expanded with, the element's own labels and value left out. */
 export type ExpansionContext = Omit<RuleTemplateContext, 'name' | 'labels' | 'value'>;

@@ -92,7 +92,7 @@ const groupSchema = z.strictObject({
 });
 
 /** The schema of a rule file; {@link parseRuleFile} makes the checks that a schema cannot. */
-export const ruleFileSchema = z.strictObject({ groups: z.array(groupSchema).default([]) });
+const ruleFileSchema = z.strictObject({ groups: z.array(groupSchema).default([]) });
 
 type RawGroup = z.infer<typeof groupSchema>;
 type RawRule = z.infer<typeof ruleSchema>;

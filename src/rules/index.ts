@@ -1,6 +1,3 @@
-export { RESOLVED_RETENTION_MS } from './alert-state.ts';
-export type { AlertState } from './alert-state.ts';
-export { ALERTS_FOR_STATE_METRIC, ALERTS_METRIC } from './alerting-rule.ts';
 export { parseRuleFile } from './config.ts';
 export type {
   AlertingRuleConfig,

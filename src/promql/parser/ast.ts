@@ -32,7 +32,7 @@ export type ComparisonOp = '==' | '!=' | '<' | '<=' | '>' | '>=';
 /** Set operators, allowed between instant vectors only. */
 export type SetOp = 'and' | 'or' | 'unless';
 /** Operators that cut native histograms at a bound: upper (`</`) and lower (`>/`). */
-export type TrimOp = '</' | '>/';
+type TrimOp = '</' | '>/';
 /** Every operator of a {@link BinaryExpr}. */
 export type BinaryOp = ArithmeticOp | ComparisonOp | SetOp | TrimOp;
 
@@ -104,7 +104,7 @@ export interface NumberLiteral {
 }
 
 /** A text, unquoted. */
-export interface StringLiteral {
+interface StringLiteral {
   readonly kind: 'stringLiteral';
   readonly value: string;
   readonly position: Position;
@@ -227,9 +227,6 @@ export type Expr =
   | AggregateExpr
   | CallExpr
   | ParenExpr;
-
-/** The `kind` of every expression. */
-export type ExprKind = Expr['kind'];
 
 /**
  * Arithmetic on durations inside ranges, offsets and resolutions (`[step() * 2]`). Its value is a number of seconds

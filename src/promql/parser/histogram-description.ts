@@ -2,10 +2,10 @@ import { goQuote, goQuoteRune } from '../../core/go-quote.ts';
 import { parseNumber } from './number-scanner.ts';
 
 /** What the last sample of a native histogram says about a reset. */
-export type CounterResetHint = 'unknown' | 'reset' | 'not_reset' | 'gauge';
+type CounterResetHint = 'unknown' | 'reset' | 'not_reset' | 'gauge';
 
 /** Neighbouring buckets: the index of the first and their counts. */
-export interface BucketRun {
+interface BucketRun {
   readonly offset: number;
   readonly counts: readonly number[];
 }

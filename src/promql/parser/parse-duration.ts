@@ -25,7 +25,7 @@ export function toParsedDuration(node: DurationNode): ParsedDuration {
 }
 
 /** Whole milliseconds of seconds, cut off; microseconds are rounded first so that no exact duration loses one. */
-export function secondsToMs(seconds: number): number {
+function secondsToMs(seconds: number): number {
   // Adding 0 turns -0 into 0.
   return Math.trunc(Math.round(seconds * 1e6) / 1e3) + 0;
 }

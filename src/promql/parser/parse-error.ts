@@ -20,7 +20,7 @@ export function lineColumn(text: string, offset: number): string {
 }
 
 /** One issue as Prometheus prints it: `1:5: parse error: unexpected …`. */
-export function issueText(text: string, issue: ParseIssue): string {
+function issueText(text: string, issue: ParseIssue): string {
   return `${lineColumn(text, issue.position.start)}: parse error: ${issue.message}`;
 }
 

@@ -48,7 +48,7 @@ export function printExpr(expr: Expr): string {
 }
 
 /** One condition as `name="value"`; names that need it are quoted. */
-export function printMatcher(matcher: Matcher): string {
+function printMatcher(matcher: Matcher): string {
   return `${printLabelName(matcher.name)}${matcher.op}${goQuote(matcher.value)}`;
 }
 

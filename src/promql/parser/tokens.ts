@@ -24,10 +24,10 @@ export interface Token {
 }
 
 /** Words that are operators. */
-export const OPERATOR_WORDS: ReadonlySet<string> = new Set(['and', 'or', 'unless', 'atan2']);
+const OPERATOR_WORDS: ReadonlySet<string> = new Set(['and', 'or', 'unless', 'atan2']);
 
 /** Words that are aggregations. */
-export const AGGREGATE_WORDS: ReadonlySet<string> = new Set([
+const AGGREGATE_WORDS: ReadonlySet<string> = new Set([
   'sum',
   'avg',
   'count',
@@ -45,7 +45,7 @@ export const AGGREGATE_WORDS: ReadonlySet<string> = new Set([
 ]);
 
 /** Words that modify what stands around them. */
-export const MODIFIER_WORDS: ReadonlySet<string> = new Set([
+const MODIFIER_WORDS: ReadonlySet<string> = new Set([
   'offset',
   'smoothed',
   'anchored',
