@@ -12,18 +12,10 @@ export type {
   GroupView,
 } from './alert-plane.ts';
 export type { AlertListener, AlertStore } from './alert-store.ts';
-export { DEFAULT_RESOLVE_TIMEOUT_MS, checkRouting, createAlertsSchemas } from './config.ts';
-export type {
-  AlertsConfig,
-  AlertsSchemas,
-  InhibitRuleConfig,
-  RouteConfig,
-  RoutingParts,
-  RoutingProblem,
-} from './config.ts';
+export { checkRouting, createAlertsSchemas } from './config.ts';
+export type { AlertsConfig, InhibitRuleConfig, RouteConfig } from './config.ts';
 export type { Flush, FlushContext, FlushOutcome, RouteOptions } from './flush.ts';
 export type { FlushedState, Group } from './group.ts';
-export type { GroupPhase } from './group-lifecycle.ts';
 export { Inhibitor } from './inhibitor.ts';
 export { MatcherParser } from './matcher-parser.ts';
 export type { MatcherMode, MatcherParseResult } from './matcher-parser.ts';
@@ -35,4 +27,4 @@ export { canUpdate, silenceState } from './silence.ts';
 export type { DraftMatcher, Silence, SilenceDraft, SilenceState } from './silence.ts';
 export type { SetSilenceOutcome, SilenceQuery, Silences } from './silences.ts';
 export { TimeIntervals, entryContains } from './time-interval.ts';
-export type { InclusiveRange, MinuteRange, TimeInterval, TimeIntervalEntry } from './time-interval.ts';
+export type { TimeInterval } from './time-interval.ts';

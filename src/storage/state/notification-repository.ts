@@ -33,7 +33,7 @@ export interface KeyedLogEntry {
 }
 
 /** States of an {@link OutboxRow}; `pending` and `sending` are open. What they mean belongs to the room `notify`. */
-export type OutboxState = 'pending' | 'sending' | 'sent' | 'failed' | 'withdrawn';
+type OutboxState = 'pending' | 'sending' | 'sent' | 'failed' | 'withdrawn';
 
 const STATES: readonly string[] = [
   'pending',

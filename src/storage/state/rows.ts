@@ -67,7 +67,7 @@ export function isTextList(value: unknown): value is string[] {
 }
 
 /** `?, ?, ?`. */
-export function placeholders(count: number): string {
+function placeholders(count: number): string {
   return Array.from({ length: count }, () => '?').join(', ');
 }
 

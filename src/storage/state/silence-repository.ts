@@ -2,7 +2,7 @@ import type { SqlDatabase } from '../../core/ports.ts';
 import { RowReader, isTextRecord, upsertStatement } from './rows.ts';
 
 /** A matcher as text; the room that owns silences compiles it. */
-export interface StoredMatcher {
+interface StoredMatcher {
   readonly name: string;
   readonly op: '=' | '!=' | '=~' | '!~';
   readonly value: string;
