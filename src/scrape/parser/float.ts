@@ -1,11 +1,15 @@
 import { DOT, MINUS, PLUS, ZERO } from './bytes.ts';
 
 /**
- * Reads floats from bytes without making strings in the common case.
+ * Reads floats from bytes without making strings in all but rare cases. The grammar is Go's `strconv.ParseFloat`
+ * without `_`, `p` and hexadecimal.
  *
- * A decimal whose digits fit 2^53 and whose power of ten is at most 22 is one exact integer multiplied or divided by
- * one exact power of ten, so a single rounding gives the nearest double (Clinger's fast path). Everything else goes
- * through `Number`, which is exact too. The grammar is Go's `strconv.ParseFloat` without `_`, `p` and hexadecimal.
+ * - Digits that fit 2^53 and a power of ten of at most 22: one exact integer times or by one exact power, so a single
+ *   rounding gives the nearest double (Clinger 1990).
+ * - Up to 19 digits with a point (what most languages print for a double): the same quotient in double-double
+ *   arithmetic (Dekker 1971), whose error is below 2^-100. Where a shift by far more than that does not change the
+ *   rounded result, it is the nearest double.
+ * - Everything else goes through `Number`.
  */
 
 /** What went wrong in the last {@link parseFloatBytes}. */
@@ -16,7 +20,12 @@ export type FloatError = (typeof FloatError)[keyof typeof FloatError];
 export const floatState: { error: FloatError } = { error: FloatError.none };
 
 const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
+const POWER_MAX = 22;
 const EXACT_INTEGERS_END = 2 ** 53;
+/** Significant digits that always fit 2^53. */
+const HEAD_DIGITS = 15;
+/** Significant digits of the double-double path: {@link HEAD_DIGITS} and four more. */
+const DIGITS_MAX = 19;
 const EXPONENT_DIGITS_MAX = 99_999;
 /** Decimal exponent from which Go's shortest 'g' format (`strconv.FormatFloat`, unlike `%v`) writes an exponent. */
 const EXPONENT_FROM = 6;
@@ -27,25 +36,27 @@ export function parseFloatBytes(bytes: Uint8Array, start: number, end: number): 
   let at = start;
   const negative = bytes[at] === MINUS;
   if (negative || bytes[at] === PLUS) at++;
-  let mantissa = 0;
+  let head = 0;
+  let tail = 0;
+  let significant = 0;
+  let digitCount = 0;
   let power = 0;
-  const wholeStart = at;
   let digit = 0;
-  while (at < end && (digit = bytes[at]! - ZERO) >= 0 && digit <= 9) {
-    mantissa = mantissa * 10 + digit;
-    at++;
-  }
-  let digitCount = at - wholeStart;
-  if (at < end && bytes[at] === DOT) {
-    at++;
-    const fractionStart = at;
-    while (at < end && (digit = bytes[at]! - ZERO) >= 0 && digit <= 9) {
-      mantissa = mantissa * 10 + digit;
-      at++;
+  let pointAt = -1;
+  for (; at < end; at++) {
+    const byte = bytes[at]!;
+    digit = byte - ZERO;
+    if (digit < 0 || digit > 9) {
+      if (byte !== DOT || pointAt >= 0) break;
+      pointAt = at;
+      continue;
     }
-    power = fractionStart - at;
-    digitCount -= power;
+    digitCount++;
+    if (significant < HEAD_DIGITS) head = head * 10 + digit;
+    else if (significant < DIGITS_MAX) tail = tail * 10 + digit;
+    if (significant > 0 || digit > 0) significant++;
   }
+  if (pointAt >= 0) power = pointAt + 1 - at;
   if (digitCount > 0 && at < end && (bytes[at]! | 32) === 101) {
     const exponent = readExponent(bytes, at + 1, end);
     if (Number.isNaN(exponent)) return failFloat(bytes, start, end);
@@ -53,10 +64,57 @@ export function parseFloatBytes(bytes: Uint8Array, start: number, end: number): 
     at = end;
   }
   if (at !== end || digitCount === 0) return failFloat(bytes, start, end);
-  if (mantissa < EXACT_INTEGERS_END && power >= -22 && power <= 22) {
-    const value = power < 0 ? mantissa / POWERS_OF_TEN[-power]! : mantissa * POWERS_OF_TEN[power]!;
-    return negative ? -value : value;
+  const value = nearest(head, tail, significant, power);
+  // Only NaN differs from itself: no quick way was exact.
+  if (value !== value) return slowFloat(bytes, start, end);
+  return negative ? -value : value;
+}
+
+/** The double nearest to the digits times 10^power, or NaN when neither quick way is sure of it. */
+function nearest(head: number, tail: number, significant: number, power: number): number {
+  if (power < -POWER_MAX || power > POWER_MAX || significant > DIGITS_MAX) return NaN;
+  if (significant <= HEAD_DIGITS) {
+    return power < 0 ? head / POWERS_OF_TEN[-power]! : head * POWERS_OF_TEN[power]!;
   }
+  const shift = POWERS_OF_TEN[significant - HEAD_DIGITS]!;
+  const whole = head * shift + tail;
+  if (whole < EXACT_INTEGERS_END) {
+    return power < 0 ? whole / POWERS_OF_TEN[-power]! : whole * POWERS_OF_TEN[power]!;
+  }
+  return power < 0 ? divideWide(head, shift, tail, POWERS_OF_TEN[-power]!) : NaN;
+}
+
+const SPLITTER = 2 ** 27 + 1;
+/** Relative shift that must not change the result: far above the error, far below half a unit in the last place. */
+const DOUBT = 2 ** -90;
+
+/** (head * shift + tail) / divisor, correctly rounded, or NaN when it is too near the middle of two doubles. */
+function divideWide(head: number, shift: number, tail: number, divisor: number): number {
+  const product = head * shift;
+  const productError = multiplyError(head, shift, product);
+  const sum = product + tail;
+  const sumError = tail - (sum - product) + productError;
+  const quotient = sum / divisor;
+  const back = quotient * divisor;
+  const rest = sum - back - multiplyError(quotient, divisor, back) + sumError;
+  const correction = rest / divisor;
+  const doubt = quotient * DOUBT;
+  const low = quotient + (correction - doubt);
+  return low === quotient + (correction + doubt) ? low : NaN;
+}
+
+/** a * b - product, exactly, where product is the rounded a * b (Dekker's product with Veltkamp's splitting). */
+function multiplyError(a: number, b: number, product: number): number {
+  const aScaled = a * SPLITTER;
+  const aHigh = aScaled - (aScaled - a);
+  const aLow = a - aHigh;
+  const bScaled = b * SPLITTER;
+  const bHigh = bScaled - (bScaled - b);
+  const bLow = b - bHigh;
+  return aHigh * bHigh - product + aHigh * bLow + aLow * bHigh + aLow * bLow;
+}
+
+function slowFloat(bytes: Uint8Array, start: number, end: number): number {
   const value = Number(latin1(bytes, start, end));
   if (!Number.isFinite(value)) floatState.error = FloatError.range;
   return value;
