@@ -15,6 +15,9 @@ import {
 } from './config-receivers.ts';
 import type { ConsoleConfig, EmailConfig, HostPort, SlackConfig, WebhookConfig } from './config-receivers.ts';
 
+export { alertingSchema } from './alerting-config.ts';
+export type { AlertingConfig, AlertmanagerConfig } from './alerting-config.ts';
+
 /** Address of Slack's chat.postMessage. */
 const SLACK_APP_URL = 'https://slack.com/api/chat.postMessage';
 /** Port that means TLS from the first byte. */

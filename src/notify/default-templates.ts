@@ -33,7 +33,7 @@ Annotations:
 {{ end }}
 Source: {{ .GeneratorURL }}
 {{ end }}
-{{- end -}}
+{{ end -}}
 `;
 
 const SLACK = String.raw`

@@ -18,7 +18,7 @@ describe('Outbox', () => {
     expect(await b.flush([letterAlert('A')])).toBe('delivered');
     expect(b.said).toEqual(['A | first notification']);
     expect(b.store.states()).toEqual(['sent']);
-    const [{ entry }] = [...b.store.entries.values()] as [{ entry: unknown }];
+    const entry = [...b.store.entries.values()][0]?.entry;
     expect(entry).toEqual({
       timestampMs: START_MS,
       firing: ['A'],
