@@ -182,7 +182,7 @@ export function sourceOf(value: Secret | undefined, file: string | undefined): S
 }
 
 /** Items of `webhook_configs`. */
-export const webhookSchema = z
+const webhookSchema = z
   .strictObject({
     send_resolved: z.boolean().default(true),
     http_config: httpConfigSchema.optional(),
@@ -251,7 +251,7 @@ const slackFieldSchema = z
 const slackDefault = (name: string) => z.string().default(`{{ template "slack.default.${name}" . }}`);
 
 /** Items of `slack_configs`. */
-export const slackSchema = z
+const slackSchema = z
   .strictObject({
     send_resolved: z.boolean().default(false),
     http_config: httpConfigSchema.optional(),
@@ -332,7 +332,7 @@ const headersSchema = z.record(z.string(), z.string()).transform((headers, conte
 });
 
 /** Items of `email_configs`. */
-export const emailSchema = z
+const emailSchema = z
   .strictObject({
     send_resolved: z.boolean().default(false),
     to: requiredIn('to address', 'email config'),
@@ -366,7 +366,7 @@ export const emailSchema = z
   });
 
 /** Items of `console_configs`. */
-export const consoleSchema = z.strictObject({
+const consoleSchema = z.strictObject({
   send_resolved: z.boolean().default(true),
   colors: z.boolean().default(false),
 });

@@ -93,7 +93,7 @@ const TWINS = [
 ] as const;
 
 /** Alertmanager's `global`. */
-export const globalSchema = globalFieldsSchema.superRefine((fields, context) => {
+const globalSchema = globalFieldsSchema.superRefine((fields, context) => {
   for (const key of TWINS) atMostOne(context, [key, fields[key]], [`${key}_file`, fields[`${key}_file`]]);
   const hasToken = isGiven(fields.slack_app_token) || isGiven(fields.slack_app_token_file);
   const hasUrl = isGiven(fields.slack_api_url) || isGiven(fields.slack_api_url_file);

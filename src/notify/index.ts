@@ -4,7 +4,7 @@ export { AlertmanagerClient, relabelAlerts } from './alertmanager-client.ts';
 export type { AlertmanagerClientOptions } from './alertmanager-client.ts';
 export { alertingSchema } from './alerting-config.ts';
 export type { AlertingConfig, AlertmanagerConfig } from './alerting-config.ts';
-export { globalSchema, notifyConfigOf, notifyShape } from './config.ts';
+export { notifyConfigOf, notifyShape } from './config.ts';
 export type {
   IntegrationConfig,
   NotifyConfig,
@@ -12,7 +12,7 @@ export type {
   NotifyProblem,
   ReceiverConfig,
 } from './config.ts';
-export { RECEIVER_KINDS_NOT_IN_VERSION, receiverFieldsSchema } from './config-receivers.ts';
+export { RECEIVER_KINDS_NOT_IN_VERSION } from './config-receivers.ts';
 export type {
   ConsoleConfig,
   EmailConfig,
@@ -27,7 +27,6 @@ export type { DedupInput, NotificationReason } from './dedup.ts';
 export { DEFAULT_TEMPLATES } from './default-templates.ts';
 export { NotifyMetrics } from './metrics.ts';
 export type { OutboxGauges, SuppressionReason } from './metrics.ts';
-export { FAILURE_REASONS } from './notification.ts';
 export type { FailureReason, Integration, Notification, Receiver, SendOutcome } from './notification.ts';
 export { decideFlush } from './outbox-decision.ts';
 export type { FlushView, LoggedSets, OpenNotification, OutboxDecision } from './outbox-decision.ts';
@@ -50,5 +49,5 @@ export type {
 export { ConsoleReceiver } from './receivers/console.ts';
 export type { SecretSource } from './secret-source.ts';
 export type { Stage, StageContext } from './stage.ts';
-export { NotificationTemplates, commonLabels, notificationView } from './templates.ts';
+export { NotificationTemplates, commonLabels } from './templates.ts';
 export type { Rendering, TemplateSource } from './templates.ts';

@@ -21,7 +21,7 @@ export function retryDelayMs(attempts: number, afterMs: number | undefined, rand
 }
 
 /** Milliseconds of a `Retry-After` header: seconds (fractions too, as some send) or an HTTP date; undefined if neither. */
-export function parseRetryAfter(header: string | undefined, nowMs: number): number | undefined {
+function parseRetryAfter(header: string | undefined, nowMs: number): number | undefined {
   const text = header?.trim();
   if (text === undefined || text === '') return undefined;
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
@@ -49,7 +49,7 @@ export function classifyStatus(
 }
 
 /** Alertmanager's failure class of an HTTP status. */
-export function failureReasonOfStatus(status: number): FailureReason {
+function failureReasonOfStatus(status: number): FailureReason {
   if (status === 401 || status === 403) return 'authError';
   if (status === 429) return 'rateLimited';
   if (status >= 400 && status < 500) return 'clientError';

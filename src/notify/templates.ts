@@ -102,7 +102,7 @@ export interface Rendering {
  *
  * @see prometheus/alertmanager template/template.go Data
  */
-export function notificationView(
+function notificationView(
   notification: Notification,
   alerts: readonly Alert[],
   externalUrl: string,

@@ -214,7 +214,7 @@ async function compose(draft: Draft, id: string): Promise<Uint8Array> {
 }
 
 /** What a failed conversation means: permanent replies and wrong set-ups are final, everything else is tried again. */
-export function classifyMailFailure({ phase, code, message }: MailOutcome & { kind: 'failed' }): SendOutcome {
+function classifyMailFailure({ phase, code, message }: MailOutcome & { kind: 'failed' }): SendOutcome {
   const permanent = code >= 500 && code < 600;
   const reason: FailureReason = phase === 'auth' ? 'authError' : permanent ? 'clientError' : 'other';
   const text = `${PHASE_TEXTS[phase]}: ${message}`;
