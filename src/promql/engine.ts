@@ -149,6 +149,14 @@ export class LocalQueryEngine implements QueryEngine {
       }
     } finally {
       this.#metrics?.ended(control.samplesRead);
+      this.#options.logger.debug(
+        {
+          query: request.text,
+          durationMs: this.#clock.monotonicMs() - startedMs,
+          samples: control.samplesRead,
+        },
+        'query ended',
+      );
     }
   }
 

@@ -2,8 +2,8 @@ import { SampleBuffer } from '../storage/index.ts';
 import { type Column, countPresent, stepTime, type StepGrid } from './eval/column.ts';
 import { Compiler } from './eval/compile.ts';
 import { mergeEqualLabels } from './eval/kept-source.ts';
-import { duplicateLabelset, withoutMetadata } from './eval/metric-name.ts';
-import { type OpenSelection, SelectionReaders } from './eval/selection.ts';
+import { withoutMetadata } from './eval/metric-name.ts';
+import { type OpenSelection, type SelectionReader, SelectionReaders } from './eval/selection.ts';
 import { removeStale } from './eval/stale-samples.ts';
 import { Collector, type EvalContext, type KeptSeries } from './eval/source.ts';
 import type { Plan, PlanNode } from './plan.ts';
@@ -30,6 +30,8 @@ export class Evaluation {
   readonly #compiler: Compiler;
   readonly #collector: Collector | undefined;
   readonly #node: PlanNode | undefined;
+  readonly #rawSeries: MatrixSeries[] = [];
+  #raw: SelectionReader | undefined;
 
   /** Throws QueryError for arguments that can't be used. */
   constructor(input: EvaluationInput) {
@@ -78,25 +80,30 @@ export class Evaluation {
     return { type: 'vector', samples };
   }
 
-  #samples(root: { readonly selection: number; readonly minMs: number; readonly maxMs: number }): QueryValue {
+  /** Raw samples of a range selector; undefined asks for a pause. */
+  #samples(root: {
+    readonly selection: number;
+    readonly minMs: number;
+    readonly maxMs: number;
+  }): QueryValue | undefined {
     const { control } = this.#input.context;
-    const reader = this.#compiler.reader(root.selection);
+    this.#raw ??= this.#compiler.reader(root.selection);
+    const reader = this.#raw;
     const buffer = new SampleBuffer();
-    const series: MatrixSeries[] = [];
-    const keys = new Set<string>();
     while (reader.next()) {
-      control.check();
       reader.read(root.minMs + 1, root.maxMs, buffer);
       removeStale(buffer);
-      if (buffer.length === 0) continue;
-      control.hold(buffer.length);
-      const labels = reader.labels();
-      if (keys.has(labels.key)) throw duplicateLabelset();
-      keys.add(labels.key);
-      const timestamps = buffer.timestamps.slice(0, buffer.length);
-      series.push({ labels, timestamps, values: buffer.values.slice(0, buffer.length) });
+      if (buffer.length > 0) {
+        control.hold(buffer.length);
+        this.#rawSeries.push({
+          labels: reader.labels(),
+          timestamps: buffer.timestamps.slice(0, buffer.length),
+          values: buffer.values.slice(0, buffer.length),
+        });
+      }
+      if (control.tick(buffer.length + 10)) return undefined;
     }
-    return { type: 'matrix', series: series.toSorted((a, b) => a.labels.compare(b.labels)) };
+    return { type: 'matrix', series: this.#rawSeries.toSorted((a, b) => a.labels.compare(b.labels)) };
   }
 }
 

@@ -16,7 +16,7 @@ const KEEPS_NAME: ReadonlySet<string> = new Set(['last_over_time', 'first_over_t
  *
  * @see prometheus promql/functions.go createLabelsForAbsentFunction
  */
-export function absentLabels(expr: Expr): Labels {
+function absentLabels(expr: Expr): Labels {
   const bare = withoutParens(expr);
   const selector = bare.kind === 'matrixSelector' ? bare.selector : bare;
   if (selector.kind !== 'vectorSelector') return Labels.EMPTY;

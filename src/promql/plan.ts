@@ -20,7 +20,7 @@ interface Node<Kind extends string> {
 }
 
 /** Series read from the storage; see {@link Plan.selections}. */
-export interface SelectorPlan extends Node<'selector'> {
+interface SelectorPlan extends Node<'selector'> {
   readonly selection: number;
   readonly at: LookAt;
   /** The samples' times in seconds in place of their values. */
@@ -52,7 +52,7 @@ export interface MapPlan extends Node<'map'> {
 }
 
 /** An operator between a vector and a scalar. */
-export interface VectorScalarPlan extends Node<'vectorScalar'> {
+interface VectorScalarPlan extends Node<'vectorScalar'> {
   readonly op: ScalarOp;
   readonly vector: PlanNode;
   readonly scalar: PlanNode;
@@ -61,7 +61,7 @@ export interface VectorScalarPlan extends Node<'vectorScalar'> {
 }
 
 /** An operator between two vectors. */
-export interface VectorVectorPlan extends Node<'vectorVector'> {
+interface VectorVectorPlan extends Node<'vectorVector'> {
   readonly op: ScalarOp;
   readonly lhs: PlanNode;
   readonly rhs: PlanNode;
@@ -70,7 +70,7 @@ export interface VectorVectorPlan extends Node<'vectorVector'> {
 }
 
 /** `and`, `or`, `unless`. */
-export interface SetPlan extends Node<'set'> {
+interface SetPlan extends Node<'set'> {
   readonly op: SetOp;
   readonly lhs: PlanNode;
   readonly rhs: PlanNode;
@@ -78,14 +78,14 @@ export interface SetPlan extends Node<'set'> {
 }
 
 /** An operator between two scalars. */
-export interface ScalarScalarPlan extends Node<'scalarScalar'> {
+interface ScalarScalarPlan extends Node<'scalarScalar'> {
   readonly op: ScalarOp;
   readonly lhs: PlanNode;
   readonly rhs: PlanNode;
 }
 
 /** An aggregation that gives one series a group. */
-export interface AggregatePlan extends Node<'aggregate'> {
+interface AggregatePlan extends Node<'aggregate'> {
   readonly op: AccumulatedOp;
   readonly input: PlanNode;
   readonly grouping: Grouping;
@@ -94,7 +94,7 @@ export interface AggregatePlan extends Node<'aggregate'> {
 }
 
 /** `topk`, `bottomk`. */
-export interface RankPlan extends Node<'rank'> {
+interface RankPlan extends Node<'rank'> {
   readonly largest: boolean;
   readonly input: PlanNode;
   readonly grouping: Grouping;
@@ -102,14 +102,14 @@ export interface RankPlan extends Node<'rank'> {
 }
 
 /** `count_values`. */
-export interface CountValuesPlan extends Node<'countValues'> {
+interface CountValuesPlan extends Node<'countValues'> {
   readonly label: string;
   readonly input: PlanNode;
   readonly grouping: Grouping;
 }
 
 /** `histogram_quantile`, `histogram_fraction`. */
-export interface HistogramPlan extends Node<'histogram'> {
+interface HistogramPlan extends Node<'histogram'> {
   readonly input: PlanNode;
   readonly scalars: readonly PlanNode[];
   readonly position: Position;
@@ -118,14 +118,14 @@ export interface HistogramPlan extends Node<'histogram'> {
 }
 
 /** `label_replace` and `label_join`, with their text arguments. */
-export interface LabelPlan extends Node<'label'> {
+interface LabelPlan extends Node<'label'> {
   readonly func: 'label_replace' | 'label_join';
   readonly input: PlanNode;
   readonly texts: readonly string[];
 }
 
 /** `absent` and `absent_over_time`. */
-export interface AbsentPlan extends Node<'absent'> {
+interface AbsentPlan extends Node<'absent'> {
   readonly input: PlanNode;
   readonly labels: Labels;
 }

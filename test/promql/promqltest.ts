@@ -198,7 +198,7 @@ export class ScriptRunner {
 }
 
 /** Whether a query was refused because this version doesn't have what it uses. */
-export function isRefusal(error: QueryError): boolean {
+function isRefusal(error: QueryError): boolean {
   return error.message.endsWith('is not in this version');
 }
 

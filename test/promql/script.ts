@@ -1,6 +1,5 @@
 import { parseDuration } from '../../src/core/duration.ts';
 import { parseFloatText } from '../../src/core/float-text.ts';
-import type { Labels } from '../../src/core/labels.ts';
 import {
   parseSeriesDescription,
   type SequenceValue,
@@ -14,10 +13,10 @@ import {
  */
 
 /** Kinds of `expect` lines that speak of errors and annotations. */
-export type ExpectationKind = 'fail' | 'warn' | 'info' | 'no_warn' | 'no_info' | 'ordered';
+type ExpectationKind = 'fail' | 'warn' | 'info' | 'no_warn' | 'no_info' | 'ordered';
 
 /** One `expect` line. */
-export interface Expectation {
+interface Expectation {
   readonly kind: ExpectationKind;
   readonly matches: (text: string) => boolean;
   readonly shown: string;
@@ -34,7 +33,7 @@ export interface LoadCommand {
 }
 
 /** What an `eval` expects to see. */
-export type ExpectedValue =
+type ExpectedValue =
   | { readonly kind: 'scalar'; readonly value: number }
   | { readonly kind: 'string'; readonly text: string }
   | { readonly kind: 'series'; readonly series: readonly SeriesDescription[] };
@@ -208,9 +207,4 @@ function parseEval(
 /** Whether a description has any histogram sample. */
 export function hasHistogram(values: readonly SequenceValue[]): boolean {
   return values.some(({ kind }) => kind === 'histogram');
-}
-
-/** Labels of a series written in a script. */
-export function labelsOf(text: string): Labels {
-  return parseSeriesDescription(`${text} _`).labels;
 }

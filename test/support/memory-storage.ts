@@ -84,7 +84,10 @@ export class MemoryStorage implements SampleStorage {
     const dump: Record<string, { readonly tMs: number; readonly value: number }[]> = {};
     for (const { labels, timestamps, values, length } of this.sorted()) {
       if (length === 0 || (name !== undefined && labels.metricName !== name)) continue;
-      dump[labels.toString()] = Array.from({ length }, (_, i) => ({ tMs: timestamps[i]!, value: values[i]! }));
+      dump[labels.toString()] = Array.from({ length }, (_, i) => ({
+        tMs: timestamps[i]!,
+        value: values[i]!,
+      }));
     }
     return dump;
   }

@@ -14,11 +14,6 @@ export function stepTime(grid: StepGrid, step: number): number {
   return grid.startMs + step * grid.stepMs;
 }
 
-/** The time of the last step. */
-export function gridEnd(grid: StepGrid): number {
-  return grid.startMs + (grid.count - 1) * grid.stepMs;
-}
-
 /** The grid of a query; a range whose end lies before its start has no steps. */
 export function makeGrid(startMs: number, endMs: number, stepMs: number): StepGrid {
   const step = Math.max(1, stepMs);

@@ -30,6 +30,7 @@ export class QueryControl {
   #units = 0;
   /** Nothing was done yet since the last pause: it must not follow another at once. */
   #resumed = false;
+  #due = false;
   #sliceEndMs: number;
   #held = 0;
   #peak = 0;
@@ -54,15 +55,15 @@ export class QueryControl {
    * or `timeout`.
    */
   tick(units: number): boolean {
+    // Who asks at a place where it can't pause leaves it to the next.
+    if (this.#due) return true;
     this.#units += units;
     if (this.#units < this.#unitsPerLook) return false;
     this.#units = 0;
     this.check();
-    if (this.#resumed) {
-      this.#resumed = false;
-      return false;
-    }
-    return this.#options.clock.monotonicMs() >= this.#sliceEndMs;
+    if (!this.#resumed) this.#due = this.#options.clock.monotonicMs() >= this.#sliceEndMs;
+    this.#resumed = false;
+    return this.#due;
   }
 
   /** Throws when the query is no longer wanted or has run out of time. */
@@ -76,6 +77,7 @@ export class QueryControl {
   resume(): void {
     this.check();
     this.#resumed = true;
+    this.#due = false;
     this.#sliceEndMs = this.#options.clock.monotonicMs() + this.#options.sliceMs;
   }
 

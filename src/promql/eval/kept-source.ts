@@ -31,7 +31,7 @@ export class KeptSource implements SeriesSource {
  * Takes everything from an input and then streams what `arrange` makes of it: sorting, and whatever else needs all
  * series at once.
  */
-export class ArrangeSource implements SeriesSource {
+class ArrangeSource implements SeriesSource {
   readonly #collector: Collector;
   readonly #arrange: (series: KeptSeries[]) => readonly KeptSeries[];
   #kept: KeptSource | undefined;

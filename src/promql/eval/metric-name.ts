@@ -7,7 +7,7 @@ const TYPE_LABEL = '__type__';
 const UNIT_LABEL = '__unit__';
 
 /** The text of the error that two equal series at one step make. */
-export function duplicateLabelset(): QueryError {
+function duplicateLabelset(): QueryError {
   return new QueryError('execution', 'vector cannot contain metrics with the same labelset');
 }
 

@@ -35,6 +35,7 @@ export class RangeSource implements SeriesSource {
   /** Next step of the series at hand; the number of steps when it is done with. */
   #step: number;
   #stretch = 0;
+  #unitsPerStep = 0;
 
   constructor(call: RangeCall, context: EvalContext) {
     this.column = new Column(call.grid.count);
@@ -86,6 +87,7 @@ export class RangeSource implements SeriesSource {
     const steps = this.column.values.length;
     this.#stretch =
       units <= UNITS_PER_STRETCH ? steps : Math.max(1, Math.floor((steps * UNITS_PER_STRETCH) / units));
+    this.#unitsPerStep = steps === 0 ? 0 : 1 + units / steps;
     this.#step = 0;
     return Status.series;
   }
@@ -93,13 +95,12 @@ export class RangeSource implements SeriesSource {
   /** Runs the kernel over the remaining steps; false asks for a pause. */
   #compute(): boolean {
     const steps = this.column.values.length;
-    const { lo, hi } = this.#windows;
     while (this.#step < steps) {
       const to = Math.min(steps, this.#step + this.#stretch);
       this.#call.kernel(this.#windows, this.column, this.#step, to);
-      const visited = hi[to - 1]! - lo[this.#step]! + to - this.#step;
+      const pause = this.#context.control.tick((to - this.#step) * this.#unitsPerStep);
       this.#step = to;
-      if (this.#context.control.tick(visited) && to < steps) return false;
+      if (pause && to < steps) return false;
     }
     return true;
   }

@@ -17,13 +17,7 @@ export interface LookAt {
  *
  * O(samples + steps).
  */
-export function lookUp(
-  samples: SampleBuffer,
-  at: LookAt,
-  lookbackMs: number,
-  asTime: boolean,
-  out: Column,
-): number {
+function lookUp(samples: SampleBuffer, at: LookAt, lookbackMs: number, asTime: boolean, out: Column): number {
   const { timestamps, values, length } = samples;
   const { values: outValues, present } = out;
   const steps = outValues.length;
