@@ -14,6 +14,11 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     help: 'serve with simulated model servers and a scripted incident',
     load: () => import('./demo.ts'),
   },
+  check: { help: 'check configuration, rule and Alertmanager files', load: () => import('./check.ts') },
+  query: { help: 'ask a running server (PromQL, series, labels)', load: () => import('./query.ts') },
+  alert: { help: 'list alerts, hand one in', load: () => import('./alert.ts') },
+  silence: { help: 'add, list and end silences', load: () => import('./silence.ts') },
+  routes: { help: 'draw the routing tree, try where an alert goes', load: () => import('./routes.ts') },
 };
 
 /** Commands of the contract that later versions bring. */
@@ -53,7 +58,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
       return name === undefined ? 1 : 0;
     }
     if (name === '--version') {
-      const { versionText } = await import('../app/version.ts');
+      const { versionText } = await import('../app/index.ts');
       process.stdout.write(`${versionText()}\n`);
       return 0;
     }

@@ -1,4 +1,3 @@
-export type { AlertingConfig, OutsideAlertmanagerConfig } from './alerting.ts';
 export { loadAlertmanagerFile, loadAlertmanagerText, loadBuiltInAlertmanager } from './alertmanager.ts';
 export type { AlertmanagerSource, LoadedAlertmanager } from './alertmanager.ts';
 export type { MatcherReader } from './alertmanager-schema.ts';

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { durationSchema, filePathSchema, labelNameSchema, textSchema } from '../core/schema.ts';
 import { notInVersion } from '../core/validate-yaml.ts';
+import { alertingSchema } from '../notify/config.ts';
+import type { AlertingConfig } from '../notify/config.ts';
 import {
   GLOBAL_SCRAPE_KEYS_NOT_IN_VERSION,
   globalScrapeShape,
@@ -9,8 +11,6 @@ import {
 import type { ScrapeConfigFields } from '../scrape/config.ts';
 import { DEFAULT_STORAGE_CONFIG, storageConfigSchema } from '../storage/config.ts';
 import type { StorageConfig } from '../storage/config.ts';
-import { alertingSchema } from './alerting.ts';
-import type { AlertingConfig } from './alerting.ts';
 import { createAlertmanagerSchema } from './alertmanager-schema.ts';
 import type { AlertmanagerFields, MatcherReader } from './alertmanager-schema.ts';
 import { isLastPartPattern } from './glob.ts';
