@@ -214,3 +214,20 @@ export interface AlertmanagerStatus {
   readonly config: { readonly original: string };
   readonly uptime: string;
 }
+
+/** A notification that is not out yet, in `data` of `/api/tocsin/v1/outbox`; oldest first. */
+export interface OpenNotification {
+  readonly id: string;
+  readonly groupKey: string;
+  readonly receiver: string;
+  readonly integration: string;
+  readonly index: number;
+  readonly state: 'pending' | 'sending' | 'sent' | 'failed' | 'withdrawn';
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly nextAttemptAt: string;
+  readonly attempts: number;
+  /** Whether an earlier request may have arrived although nobody knows. */
+  readonly ambiguous: boolean;
+  readonly lastError: string;
+}

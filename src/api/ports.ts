@@ -1,0 +1,107 @@
+import type { AlertPlane, AlertSink, Silences } from '../alerts/index.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Labels } from '../core/labels.ts';
+import type { Logger } from '../core/log.ts';
+import type { Registry } from '../core/metrics.ts';
+import type { OutboxRow } from '../notify/index.ts';
+import type { QueryEngine } from '../promql/index.ts';
+import type { RuleManager } from '../rules/index.ts';
+import type { ScrapeManager } from '../scrape/index.ts';
+import type { SampleStorage } from '../storage/index.ts';
+import type { BuildInfo, RuntimeInfo } from './types.ts';
+
+/** Where a program is in its life. */
+export type Readiness = 'starting' | 'ready' | 'stopping';
+
+/** What the Prometheus half of the API reads from; the rooms' own objects fit. */
+export interface PrometheusPorts {
+  readonly engine: QueryEngine;
+  readonly storage: Pick<SampleStorage, 'querier' | 'stats' | 'cardinality'>;
+  readonly scrape: Pick<ScrapeManager, 'scrapePools' | 'targets' | 'targetMetadata'>;
+  readonly rules: Pick<RuleManager, 'groups' | 'activeAlerts'>;
+  /** URLs that alerts are sent to, the embedded Alertmanager's included, and those that relabelling dropped. */
+  readonly alertmanagers: () => { readonly active: readonly string[]; readonly dropped: readonly string[] };
+  readonly externalLabels: () => Labels;
+  /** The configuration at work as YAML, without secrets. */
+  readonly configText: () => string;
+  readonly runtimeInfo: () => RuntimeInfo;
+  /** Segments of the write-ahead log: first, last, and the one being read. */
+  readonly walReplay: () => { readonly min: number; readonly max: number; readonly current: number };
+}
+
+/** A receiver of the configuration with its labels. */
+export interface ReceiverView {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** What the Alertmanager half of the API reads from and writes to. */
+export interface AlertmanagerPorts {
+  readonly plane: Pick<AlertPlane, 'alerts' | 'groups' | 'matcherParser'> & {
+    readonly store: AlertSink;
+    readonly silences: Pick<Silences, 'set' | 'expire' | 'get' | 'query'>;
+  };
+  /** In the order of the configuration. */
+  readonly receivers: () => readonly ReceiverView[];
+  /** The configuration at work as YAML with defaults, without secrets. */
+  readonly configText: () => string;
+  /** How replicas share notifications; `peers` has this process when it stands alone. */
+  readonly cluster: () => {
+    readonly name?: string;
+    readonly status: 'ready' | 'settling' | 'disabled';
+    readonly peers: readonly { readonly name: string; readonly address: string }[];
+  };
+  readonly startedAtMs: number;
+  /** Notifications that are not out yet. */
+  readonly openNotifications: () => readonly OutboxRow[];
+}
+
+/** The files of the web app. */
+export interface UiFiles {
+  /** A file by its path in the app's folder (`index.html`, `assets/x.js`); undefined when there is none. */
+  read(path: string): Promise<Uint8Array | undefined>;
+}
+
+/** How the API is served; from the flags. */
+export interface ApiOptions {
+  /** '' or `/prefix`: what every route stands below. */
+  readonly routePrefix: string;
+  /** As configured, without trailing slash; its path is where the browser finds the web app. */
+  readonly externalUrl: string;
+  readonly pageTitle: string;
+  /** Anchored regular expression of `--web.cors.origin`. */
+  readonly corsOrigin: string;
+  /** Whether `/-/reload` and `/-/quit` work. */
+  readonly enableLifecycle: boolean;
+  readonly buildInfo: BuildInfo;
+  /** Name and value of every flag, as shown. */
+  readonly flags: Readonly<Record<string, string>>;
+  /** How far back `/federate` looks. */
+  readonly lookbackMs: number;
+  /** `tocsin` in `tocsin is Healthy.`; Alertmanager alone answers `OK`. */
+  readonly appName: string;
+  /** Longest body that is taken; 64 MiB when absent. */
+  readonly maxBodyBytes?: number;
+}
+
+/** Everything the API is made of. Functions are asked at each request, so that they follow starts, stops and reloads. */
+export interface ApiDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly options: ApiOptions;
+  readonly readiness: () => Readiness;
+  /** undefined while starting or stopping, and in `tocsin alertmanager`. */
+  readonly prometheus: () => PrometheusPorts | undefined;
+  /** undefined while starting or stopping, and where there is no embedded Alertmanager. */
+  readonly alertmanager: () => AlertmanagerPorts | undefined;
+  /** Whether this program has the Prometheus half at all. */
+  readonly hasPrometheus: boolean;
+  /** Rejects with what is wrong with the configuration. */
+  readonly reload: () => Promise<void>;
+  /** Asks the program to end; called once. */
+  readonly quit: () => void;
+  readonly ui: UiFiles | undefined;
+  /** Told of bugs found while answering. */
+  readonly onFailure: (name: string, error: unknown) => void;
+}

@@ -1,0 +1,23 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiDeps, PrometheusPorts } from '../ports.ts';
+import type { Params } from '../params.ts';
+import type { Success } from '../reply.ts';
+
+/** What a handler of `/api/v1/*` works with. */
+export interface V1Context {
+  readonly deps: ApiDeps;
+  readonly ports: PrometheusPorts;
+  readonly params: Params;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** Answers a request; throws ApiError and QueryError. */
+export type V1Handler = (context: V1Context) => Success | Promise<Success>;
+
+/** A path below `/api/v1` with its methods and handler. */
+export interface V1Route {
+  readonly path: string;
+  readonly methods: readonly ('GET' | 'POST')[];
+  readonly handler: V1Handler;
+}
