@@ -157,7 +157,7 @@ export class ChunkStore {
     target[at + ChunkHead.maxOffset] = floats[half + Row.lastTimeFloat]! - windowMs;
     target[at + ChunkHead.countAndBytes] = count | (bytes << 16);
     const first = words[row + Row.openFirst]!;
-    this.#copyChain(first, this.#slabs.closed.bytes(address >>> 16), (at + ChunkHead.words) * 4, bytes);
+    this.#copyChain(first, target, at + ChunkHead.words, bytes);
     Atomics.add(words, row + Row.version, 1);
     words[row + Row.closed] = address;
     words[row + Row.openFirst] = 0;
@@ -259,25 +259,38 @@ export class ChunkStore {
     this.#blocks = position >>> 16;
   }
 
+  /** Writes the low `count` bits of `value`, which has no others set when `count` is below 32. */
   #writeBits(value: number, count: number): void {
-    let left = count;
-    let bit = this.#bit;
-    while (left > 0) {
-      if (bit === BLOCK_BITS) {
-        this.#appendBlock();
-        bit = 0;
-      }
-      const used = bit & 7;
-      const free = 8 - used;
-      const take = left < free ? left : free;
-      const part = ((value >>> (left - take)) & ((1 << take) - 1)) << (free - take);
-      const at = this.#base + (bit >>> 3);
-      // A block is not cleared before it is used; its first bits overwrite what was there.
-      this.#bytes[at] = used === 0 ? part : this.#bytes[at]! | part;
-      bit += take;
-      left -= take;
+    const bit = this.#bit;
+    const used = bit & 7;
+    const total = used + count;
+    if (total > 32 || bit + count > BLOCK_BITS) {
+      this.#writeSplit(value, count);
+      return;
     }
-    this.#bit = bit;
+    const bytes = this.#bytes;
+    const at = this.#base + (bit >>> 3);
+    const window = value << (32 - total);
+    // A block is not cleared before it is used; the first bits of a byte overwrite what was there.
+    bytes[at] = used === 0 ? window >>> 24 : bytes[at]! | (window >>> 24);
+    if (total > 8) {
+      bytes[at + 1] = window >>> 16;
+      if (total > 16) {
+        bytes[at + 2] = window >>> 8;
+        if (total > 24) bytes[at + 3] = window;
+      }
+    }
+    this.#bit = bit + count;
+  }
+
+  /** {@link #writeBits} where they don't fit a 32-bit window or the block. */
+  #writeSplit(value: number, count: number): void {
+    if (this.#bit === BLOCK_BITS) this.#appendBlock();
+    const room = BLOCK_BITS - this.#bit;
+    const first = Math.min(room, count > 24 ? count - 16 : count);
+    const rest = count - first;
+    this.#writeBits(value >>> rest, first);
+    if (rest > 0) this.#writeBits(value & (2 ** rest - 1), rest);
   }
 
   #writeVarint(value: number): void {
@@ -344,6 +357,7 @@ export class ChunkStore {
     const words = this.#slabs.open.u32[(this.#block / BLOCKS_PER_SLAB) | 0]!;
     Atomics.store(words, (this.#block & (BLOCKS_PER_SLAB - 1)) * BLOCKS_WORDS + BLOCKS_WORDS - 1, next);
     this.#block = next;
+    this.#bit = 0;
     this.#bytes = this.#slabs.open.u8[(next / BLOCKS_PER_SLAB) | 0]!;
     this.#base = (next & (BLOCKS_PER_SLAB - 1)) * BLOCK_BYTES;
     this.#blocks++;
@@ -377,15 +391,16 @@ export class ChunkStore {
     }
   }
 
-  #copyChain(first: number, target: Uint8Array, at: number, bytes: number): void {
+  /** Copies the first `bytes` of a chain, rounded up to whole words. */
+  #copyChain(first: number, target: Uint32Array, at: number, bytes: number): void {
+    const total = (bytes + 3) >>> 2;
     let block = first;
-    for (let done = 0; done < bytes; done += BLOCK_DATA) {
-      const source = this.#slabs.open.u8[(block / BLOCKS_PER_SLAB) | 0]!;
-      const base = (block & (BLOCKS_PER_SLAB - 1)) * BLOCK_BYTES;
-      const length = Math.min(BLOCK_DATA, bytes - done);
+    for (let done = 0; done < total; done += BLOCK_DATA / 4) {
+      const source = this.#slabs.open.u32[(block / BLOCKS_PER_SLAB) | 0]!;
+      const base = (block & (BLOCKS_PER_SLAB - 1)) * BLOCKS_WORDS;
+      const length = Math.min(BLOCK_DATA / 4, total - done);
       for (let i = 0; i < length; i++) target[at + done + i] = source[base + i]!;
-      const words = this.#slabs.open.u32[(block / BLOCKS_PER_SLAB) | 0]!;
-      block = words[(block & (BLOCKS_PER_SLAB - 1)) * BLOCKS_WORDS + BLOCKS_WORDS - 1]!;
+      block = source[base + BLOCKS_WORDS - 1]!;
     }
   }
 

@@ -27,7 +27,8 @@ export class HeadReader {
   readonly #slabs: HeadSlabs;
   readonly #labels: LabelIndexView;
   readonly #pins: Pins;
-  readonly #scratch = new Uint8Array(SCRATCH_BYTES);
+  readonly #scratchWords = new Uint32Array(SCRATCH_BYTES / 4);
+  readonly #scratch = new Uint8Array(this.#scratchWords.buffer);
   #chain = new Uint32Array(256);
   #ranks = new Uint32Array(0);
 
@@ -169,17 +170,16 @@ export class HeadReader {
   /** Puts a chain of blocks together in the scratch buffer. Returns its length in bytes. */
   #gather(first: number): number {
     const blockWords = BLOCK_BYTES / 4;
+    const scratch = this.#scratchWords;
     let length = 0;
-    for (let block = first; block !== 0 && length + BLOCK_DATA <= SCRATCH_BYTES;) {
-      const slab = (block / BLOCKS_PER_SLAB) | 0;
-      const start = (block & (BLOCKS_PER_SLAB - 1)) * BLOCK_BYTES;
-      const bytes = this.#slabs.open.bytes(slab);
-      for (let i = 0; i < BLOCK_DATA; i++) this.#scratch[length + i] = bytes[start + i]!;
-      length += BLOCK_DATA;
-      const words = this.#slabs.open.words(slab);
-      block = Atomics.load(words, (block & (BLOCKS_PER_SLAB - 1)) * blockWords + blockWords - 1);
+    for (let block = first; block !== 0 && (length + blockWords) * 4 <= SCRATCH_BYTES;) {
+      const words = this.#slabs.open.words((block / BLOCKS_PER_SLAB) | 0);
+      const start = (block & (BLOCKS_PER_SLAB - 1)) * blockWords;
+      for (let i = 0; i < BLOCK_DATA / 4; i++) scratch[length + i] = words[start + i]!;
+      length += BLOCK_DATA / 4;
+      block = Atomics.load(words, start + blockWords - 1);
     }
-    return length;
+    return length * 4;
   }
 
   #overlaps(row: number, minMs: number, maxMs: number): boolean {

@@ -21,7 +21,8 @@ export class IdMap {
   #find(key: number): number {
     const mask = this.#keys.length - 1;
     const folded = (key | 0) ^ Math.floor(key / 0x1_0000_0000);
-    let at = (Math.imul(folded, 0x9e3779b1) >>> 7) & mask;
+    // Keys are dense and come in order: as their own hash they don't collide and stay near each other.
+    let at = folded & mask;
     while (this.#values[at] !== 0 && this.#keys[at] !== key) at = (at + 1) & mask;
     return at;
   }

@@ -1,0 +1,67 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { Labels } from '../../../src/core/labels.ts';
+import { silentLogger } from '../../../src/core/log.ts';
+import { createRegistry } from '../../../src/core/metrics.ts';
+import { NodeFileSystem } from '../../../src/core/system/node-file-system.ts';
+import { VirtualClock } from '../../../src/core/virtual-clock.ts';
+import { Tsdb } from '../../../src/storage/tsdb/index.ts';
+
+const HOUR_MS = 3600_000;
+const START = 1_700_000_000_000 - (1_700_000_000_000 % (2 * HOUR_MS));
+
+function hasPromtool(): boolean {
+  try {
+    execFileSync('promtool', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+it.skipIf(!hasPromtool())('Prometheus reads our log, checkpoints included', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'tocsin-promtool-'));
+  const clock = new VirtualClock(START);
+  const open = (): Promise<Tsdb> =>
+    Tsdb.open({
+      files: new NodeFileSystem(),
+      path,
+      clock,
+      logger: silentLogger,
+      registry: createRegistry(),
+      retentionMs: 2 * HOUR_MS,
+      walSegmentBytes: 64 * 1024,
+      lock: undefined,
+    });
+  try {
+    const expected = new Set<string>();
+    for (let part = 0; part < 3; part++) {
+      const tsdb = await open();
+      for (let i = 0; i < 120; i++) {
+        const tMs = START + part * 2 * HOUR_MS + i * 60_000;
+        const appender = tsdb.appender(tMs);
+        for (let s = 0; s < 30; s++) {
+          const labels = Labels.fromObject({ __name__: 'm', s: s === 0 ? `new${i}` : String(s), u: 'ü😀' });
+          appender.append(appender.series(labels), tMs, s * 1000 + i);
+          // The first window is behind the retention in the end.
+          if (part > 0)
+            expected.add(`{__name__="m", s="${labels.get('s')}", u="ü😀"} ${s * 1000 + i} ${tMs}`);
+        }
+        await appender.commit();
+      }
+      if (part === 2) await tsdb.maintain();
+      await tsdb.close();
+    }
+    const { stdout } = await promisify(execFile)('promtool', ['tsdb', 'dump', path], {
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    const dumped = new Set(stdout.trim().split('\n'));
+    expect([...expected].filter((line) => !dumped.has(line))).toEqual([]);
+  } finally {
+    await rm(path, { recursive: true, force: true });
+  }
+});

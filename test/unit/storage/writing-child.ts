@@ -1,0 +1,29 @@
+/** Writes to a data folder until it is killed, and prints the number of each commit that resolved. */
+import { silentLogger } from '../../../src/core/log.ts';
+import { Labels } from '../../../src/core/labels.ts';
+import { createRegistry } from '../../../src/core/metrics.ts';
+import { NodeFileSystem } from '../../../src/core/system/node-file-system.ts';
+import { SystemClock } from '../../../src/core/system/system-clock.ts';
+import { Tsdb } from '../../../src/storage/tsdb/index.ts';
+
+const [path, from] = process.argv.slice(2);
+const tsdb = await Tsdb.open({
+  files: new NodeFileSystem(),
+  path: path!,
+  clock: new SystemClock(),
+  logger: silentLogger,
+  registry: createRegistry(),
+  retentionMs: 0,
+  walSegmentBytes: 64 * 1024,
+  lock: { pid: process.pid, isAlive: () => false },
+});
+for (let i = Number(from); ; i++) {
+  const appender = tsdb.appender(i);
+  for (let pod = 0; pod < 40; pod++) {
+    // Every commit also makes a series, so that torn series records occur too.
+    const labels = pod === 0 ? { n: String(i) } : { pod: String(pod) };
+    appender.append(appender.series(Labels.fromObject(labels)), i, i);
+  }
+  await appender.commit();
+  process.stdout.write(`${i}\n`);
+}
