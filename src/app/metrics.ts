@@ -38,7 +38,6 @@ export class AppMetrics {
       registers,
     });
     for (const result of ['success', 'failure']) this.#reloads.inc({ result }, 0);
-    gauge('prometheus_ready', 'Whether the program is ready to serve.').set(1);
     new Gauge({
       name: 'tocsin_build_info',
       help: 'What runs; always 1.',

@@ -1,0 +1,81 @@
+import type { TocsinOptions } from '../app/index.ts';
+import { TocsinError } from '../core/errors.ts';
+import type { ParsedFlags } from './flag-set.ts';
+
+/** `/a/b` from what people write: `a/b/`, `/a/b`, `/`. '' is no prefix. */
+export function normalisePrefix(text: string): string {
+  const inner = text.replaceAll(/^\/+|\/+$/g, '');
+  return inner === '' ? '' : `/${inner}`;
+}
+
+/** Checks `--web.external-url`; a host without scheme gets `http://`. '' is undefined. No slash at the end. */
+export function parseExternalUrl(text: string): string | undefined {
+  if (text === '') return undefined;
+  const url = URL.parse(text) ?? URL.parse(`http://${text}`);
+  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
+    throw new TocsinError('TOCSIN_ERR_USAGE', `--web.external-url=${text} is not an http or https URL`);
+  }
+  return `${url.origin}${normalisePrefix(url.pathname)}`;
+}
+
+function orUndefined(text: string): string | undefined {
+  return text === '' ? undefined : text;
+}
+
+/** What the flags of `tocsin serve` mean. Throws TOCSIN_ERR_USAGE for values that make no sense. */
+export function optionsFromFlags(flags: ParsedFlags, features: ReadonlySet<string>): TocsinOptions {
+  const externalUrl = parseExternalUrl(flags.text('web.external-url'));
+  const routePrefix = flags.isGiven('web.route-prefix')
+    ? normalisePrefix(flags.text('web.route-prefix'))
+    : normalisePrefix(externalUrl === undefined ? '' : new URL(externalUrl).pathname);
+  const retention = flags.isGiven('storage.tsdb.retention.time')
+    ? flags.durationMs('storage.tsdb.retention.time')
+    : flags.isGiven('storage.tsdb.retention')
+      ? flags.durationMs('storage.tsdb.retention')
+      : undefined;
+  return {
+    configFile: orUndefined(flags.text('config.file')),
+    alertmanagerConfigFile: orUndefined(flags.text('alertmanager.config.file')),
+    dataPath: flags.text('storage.tsdb.path'),
+    lockDataFolder: !flags.isOn('storage.tsdb.no-lockfile'),
+    retentionMs: retention,
+    listenAddresses: flags.list('web.listen-address'),
+    externalUrl,
+    routePrefix,
+    pageTitle: flags.text('web.page-title'),
+    corsOrigin: flags.text('web.cors.origin'),
+    readTimeoutMs: flags.durationMs('web.read-timeout'),
+    maxConnections: flags.integer('web.max-connections'),
+    enableLifecycle: flags.isOn('web.enable-lifecycle'),
+    autoReload: flags.isOn('config.auto-reload') || features.has('auto-reload-config'),
+    autoReloadIntervalMs: flags.durationMs('config.auto-reload-interval'),
+    rules: {
+      outageToleranceMs: flags.durationMs('rules.alert.for-outage-tolerance'),
+      gracePeriodMs: flags.durationMs('rules.alert.for-grace-period'),
+      resendDelayMs: flags.durationMs('rules.alert.resend-delay'),
+    },
+    query: {
+      lookbackMs: flags.durationMs('query.lookback-delta'),
+      timeoutMs: flags.durationMs('query.timeout'),
+      maxConcurrency: flags.integer('query.max-concurrency'),
+      maxSamples: flags.integer('query.max-samples'),
+    },
+    outsideAlertmanagers: {
+      queueCapacity: flags.integer('alertmanager.notification-queue-capacity'),
+      maxBatchSize: flags.integer('alertmanager.notification-batch-size'),
+      drainOnShutdown: flags.isOn('alertmanager.drain-notification-queue-on-shutdown'),
+    },
+    alerts: {
+      retentionMs: flags.durationMs('alertmanager.data.retention'),
+      maintenanceIntervalMs: flags.durationMs('alertmanager.data.maintenance-interval'),
+      gcIntervalMs: flags.durationMs('alertmanager.alerts.gc-interval'),
+      perAlertnameLimit: flags.integer('alertmanager.alerts.per-alertname-limit'),
+      dispatchStartDelayMs: flags.durationMs('alertmanager.dispatch.start-delay'),
+      maxSilences: flags.integer('alertmanager.silences.max-silences'),
+      maxSilenceSizeBytes: flags.integer('alertmanager.silences.max-silence-size-bytes'),
+      logSilences: false,
+    },
+    extraScrapeMetrics: features.has('extra-scrape-metrics'),
+    shownFlags: flags.all(),
+  };
+}
