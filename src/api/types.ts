@@ -58,7 +58,7 @@ export interface ActiveTarget {
 export interface TargetsData {
   readonly activeTargets: readonly ActiveTarget[];
   readonly droppedTargets: readonly { readonly discoveredLabels: WireLabels; readonly scrapePool: string }[];
-  readonly droppedTargetCounts: Readonly<Record<string, number>>;
+  readonly droppedTargetCounts: Readonly<Record<string, number>> | null;
 }
 
 /** An alert of a rule, in `/api/v1/alerts` and `/api/v1/rules`. */

@@ -119,7 +119,7 @@ export function TargetsPage(): ReactNode {
           key={name}
           name={name}
           targets={members ?? []}
-          dropped={targets.data?.droppedTargetCounts[name] ?? 0}
+          dropped={targets.data?.droppedTargetCounts?.[name] ?? 0}
         />
       ))}
     </Stack>
