@@ -197,6 +197,7 @@ export class ModelInstruments {
   }
 
   #initialise(options: ModelInstrumentOptions): void {
+    for (const histogram of [this.#latency, this.#score, this.#labelLag]) histogram.zero(this.#labels);
     for (const outcome of OUTCOMES) this.#predictions.inc({ ...this.#labels, outcome }, 0);
     for (const cell of CELLS) this.#outcomes.inc({ ...this.#labels, cell }, 0);
     for (const reason of options.errorReasons ?? []) this.#errors.inc({ ...this.#labels, reason }, 0);

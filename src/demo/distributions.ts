@@ -1,7 +1,7 @@
 import type { Random } from '../core/ports.ts';
 
 /** A normal deviate (Box and Muller 1958). */
-export function normal(random: Random): number {
+function normal(random: Random): number {
   const radius = Math.sqrt(-2 * Math.log(1 - random.next()));
   return radius * Math.cos(2 * Math.PI * random.next());
 }

@@ -61,6 +61,9 @@ export class ImageServer extends ModelServer {
     this.#gpuUtilization = gauge('nv_gpu_utilization', 'GPU utilization rate [0.0 - 1.0)');
     this.#gpuMemoryUsed = gauge('nv_gpu_memory_used_bytes', 'GPU used memory, in bytes');
     gauge('nv_gpu_memory_total_bytes', 'GPU total memory, in bytes').set(this.#gpu, GPU_MEMORY_BYTES);
+    this.#pending.set(this.#labels, 0);
+    this.#gpuUtilization.set(this.#gpu, 0);
+    this.#gpuMemoryUsed.set(this.#gpu, 0);
     for (const reason of FAILURE_REASONS) this.#failure.inc({ ...this.#labels, reason }, 0);
     for (const plain of [this.#success, this.#count, this.#executions, ...this.#durations.values()])
       plain.inc(this.#labels, 0);

@@ -99,12 +99,10 @@ export class LlmServer extends ModelServer {
   }
 
   #gauge(name: string, help: string): Gauge {
-    return new Gauge({
-      name: `vllm:${name}`,
-      help,
-      labelNames: ['model_name', 'engine'],
-      registers: [this.registry],
-    });
+    const labelNames = ['model_name', 'engine'];
+    const gauge = new Gauge({ name: `vllm:${name}`, help, labelNames, registers: [this.registry] });
+    gauge.set(this.#labels, 0);
+    return gauge;
   }
 
   #counter(name: string, help: string, more: readonly string[] = []): Counter {
@@ -116,6 +114,9 @@ export class LlmServer extends ModelServer {
 
   #histogram(name: string, help: string, buckets: number[]): Histogram {
     const labelNames = ['model_name', 'engine'];
-    return new Histogram({ name: `vllm:${name}`, help, labelNames, buckets, registers: [this.registry] });
+    const registers = [this.registry];
+    const histogram = new Histogram({ name: `vllm:${name}`, help, labelNames, buckets, registers });
+    histogram.zero(this.#labels);
+    return histogram;
   }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { durationSchema, positiveDurationSchema } from '../core/schema.ts';
 
 /** What can go wrong with a simulated server. */
-export const INCIDENT_KINDS = ['errors', 'latency', 'drift', 'down'] as const;
+const INCIDENT_KINDS = ['errors', 'latency', 'drift', 'down'] as const;
 /** One of {@link INCIDENT_KINDS}. */
 export type IncidentKind = (typeof INCIDENT_KINDS)[number];
 

@@ -4,7 +4,7 @@ import {
   binNames,
   binOf,
   instrumentModel,
-} from '../client/instrument.ts';
+} from '../client/index.ts';
 import { logNormal, pick, poisson } from './distributions.ts';
 import { ModelServer, type ModelServerOptions } from './model-server.ts';
 import type { IncidentKind } from './scenario.ts';

@@ -47,14 +47,12 @@ export const DISCOVERY_KEYS_NOT_IN_VERSION: readonly string[] = [
 ];
 
 /** `static_configs`. */
-export const staticConfigsSchema: z.ZodType<readonly WrittenGroup[]> = z
-  .array(writtenGroupSchema)
-  .default([]);
+const staticConfigsSchema: z.ZodType<readonly WrittenGroup[]> = z.array(writtenGroupSchema).default([]);
 
 const FILE_PATTERN = /^[^*]*(?:\*[^/]*)?\.(?:json|yml|yaml|JSON|YML|YAML)$/;
 
 /** One entry of `file_sd_configs`. */
-export interface FileDiscoveryConfig {
+interface FileDiscoveryConfig {
   readonly files: readonly string[];
   readonly refreshIntervalMs: number;
 }
@@ -76,9 +74,7 @@ const fileConfigSchema: z.ZodType<FileDiscoveryConfig> = z
   .transform(({ files, refresh_interval }) => ({ files, refreshIntervalMs: refresh_interval }));
 
 /** `file_sd_configs`. */
-export const fileSdConfigsSchema: z.ZodType<readonly FileDiscoveryConfig[]> = z
-  .array(fileConfigSchema)
-  .default([]);
+const fileSdConfigsSchema: z.ZodType<readonly FileDiscoveryConfig[]> = z.array(fileConfigSchema).default([]);
 
 /** The keys of discovery, for use inside the object schema of a job or of an Alertmanager. */
 export const discoveryShape = {

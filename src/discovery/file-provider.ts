@@ -152,7 +152,7 @@ class FileProvider implements Provider {
 }
 
 /** Target groups in a file's text; throws a TocsinError that says where it is wrong. */
-export function parseGroups(text: string, file: string): TargetGroup[] {
+function parseGroups(text: string, file: string): TargetGroup[] {
   if (/\.json$/i.test(file)) {
     try {
       JSON.parse(text);

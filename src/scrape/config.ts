@@ -158,7 +158,7 @@ export interface ScrapeGlobals {
 }
 
 /** A setting that does not go with another; `path` is relative to the block it is in. */
-export interface ScrapeConfigProblem {
+interface ScrapeConfigProblem {
   readonly path: readonly (string | number)[];
   readonly message: string;
 }

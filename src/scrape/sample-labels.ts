@@ -3,7 +3,7 @@ import { ExpositionError } from './parser/entry.ts';
 import { quoteText } from './parser/bytes.ts';
 
 /** Relabelling: the changed labels, or undefined when they are dropped. */
-export type Relabel = (labels: Labels) => Labels | undefined;
+type Relabel = (labels: Labels) => Labels | undefined;
 
 /** How a target's samples get their final labels. */
 export interface SampleLabelRules {

@@ -62,7 +62,7 @@ export interface ActiveTarget {
 }
 
 /** A target that relabelling dropped. */
-export interface DroppedTarget {
+interface DroppedTarget {
   readonly discoveredLabels: Labels;
   readonly scrapePool: string;
 }

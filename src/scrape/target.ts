@@ -174,7 +174,7 @@ export function seedOf(text: string): Seed {
  *
  * @see prometheus scrape/target.go offset
  */
-export function scrapeOffsetMs(target: Target, seed: Seed): number {
+function scrapeOffsetMs(target: Target, seed: Seed): number {
   const [high, low] = seedOf(target.key);
   const mixed = (BigInt((high ^ seed[0]) >>> 0) << 32n) | BigInt((low ^ seed[1]) >>> 0);
   return Number(mixed % BigInt(target.intervalMs));

@@ -5,8 +5,8 @@ import { TextParser } from './text-parser.ts';
 import type { ExpositionParser } from './exposition-parser.ts';
 
 /** Media types that have a parser here. */
-export const OPENMETRICS_MEDIA_TYPE = 'application/openmetrics-text';
-export const TEXT_MEDIA_TYPE = 'text/plain';
+const OPENMETRICS_MEDIA_TYPE = 'application/openmetrics-text';
+const TEXT_MEDIA_TYPE = 'text/plain';
 const KNOWN_MEDIA_TYPES: ReadonlySet<string> = new Set([
   OPENMETRICS_MEDIA_TYPE,
   TEXT_MEDIA_TYPE,

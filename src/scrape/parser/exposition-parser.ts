@@ -29,7 +29,7 @@ import { FloatError, floatState, parseFloatBytes } from './float.ts';
  */
 
 /** Bytes of one series (name and labels) above which a scrape fails: nobody has such, and it bounds the work of a step. */
-export const SERIES_BYTES_MAX = 1 << 20;
+const SERIES_BYTES_MAX = 1 << 20;
 /** Bytes of a value or timestamp above which it is refused. */
 export const NUMBER_BYTES_MAX = 4096;
 /** Bytes of a help text that are kept. */

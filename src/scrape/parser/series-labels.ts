@@ -17,7 +17,7 @@ import { FloatError, floatState, formatOpenMetricsFloat, parseFloatBytes } from 
 import { unescapeLabelText } from './openmetrics-parser.ts';
 
 /** Labels of one series above which a scrape fails. */
-export const SERIES_LABELS_MAX = 16_384;
+const SERIES_LABELS_MAX = 16_384;
 
 /**
  * The labels in a series' raw bytes, which a parser has accepted before: pairs sorted by name, `__name__` among them,

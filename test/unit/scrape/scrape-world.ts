@@ -12,10 +12,10 @@ import {
   globalScrapeShape,
   resolveScrapeConfig,
   resolveScrapeGlobals,
-  ScrapeManager,
   scrapeConfigSchema,
-} from '../../../src/scrape/index.ts';
-import type { ActiveTarget, ScrapeConfig, ScrapeManagerConfig } from '../../../src/scrape/index.ts';
+} from '../../../src/scrape/config.ts';
+import { ScrapeManager } from '../../../src/scrape/index.ts';
+import type { ActiveTarget, ScrapeConfig } from '../../../src/scrape/index.ts';
 import { ScrapeStorage } from './scrape-storage.ts';
 
 /** 2026-01-01T00:00:00Z, a multiple of every interval used in tests. */
@@ -116,6 +116,3 @@ function collectingLogger(lines: string[]): Logger {
   };
   return logger;
 }
-
-/** Type of what `apply` takes, for tests that build it by hand. */
-export type Config = ScrapeManagerConfig;
