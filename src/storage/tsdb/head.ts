@@ -167,7 +167,7 @@ export class Head {
     this.slabs.controlFloats[Control.truncatedFloat] = Math.max(this.truncatedMs, minMs);
     const windows = this.chunks.detachWindows(minMs);
     const slice = new Slice(clock);
-    const gone = new Set<number>();
+    const gone: number[] = [];
     const goneRows: number[] = [];
     const walIds: number[] = [];
     const emptied = new Set<number>();
@@ -183,7 +183,7 @@ export class Head {
         if (isGone) Atomics.store(words, at + Row.closed, 0);
         continue;
       }
-      gone.add(words[at + Row.ref]!);
+      gone.push(words[at + Row.ref]!);
       for (const pair of this.labels.lists.view(words[at + Row.labels]!)) emptied.add(pair);
       walIds.push(this.walIdOf(row));
       chunksRemoved += this.chunks.discardOpen(words, at);
@@ -194,9 +194,9 @@ export class Head {
     this.chunks.endBatch();
     const floats = this.slabs.controlFloats;
     if (floats[Control.minTimeFloat]! < minMs) floats[Control.minTimeFloat] = Math.min(minMs, this.maxTimeMs);
-    if (gone.size > 0) await this.#sweep(gone, goneRows, emptied, slice);
+    if (gone.length > 0) await this.#sweep(Uint32Array.from(gone).sort(), goneRows, emptied, slice);
     this.epochs.collect();
-    return { seriesRemoved: gone.size, chunksRemoved, walIds };
+    return { seriesRemoved: gone.length, chunksRemoved, walIds };
   }
 
   #makeSeries(pairs: readonly number[], hash: number, walId: number | undefined): number {
@@ -265,17 +265,15 @@ export class Head {
   }
 
   async #sweep(
-    gone: ReadonlySet<number>,
+    gone: Uint32Array,
     goneRows: readonly number[],
     pairs: ReadonlySet<number>,
     slice: Slice,
   ): Promise<void> {
-    const isGone = (ref: number): boolean => gone.has(ref);
     const emptyByName = new Map<number, Set<number>>();
-    let done = 0;
     for (const pair of pairs) {
-      if (done++ % 16 === 0) await slice.pause();
-      if (!this.labels.sweepPair(pair, isGone)) continue;
+      await slice.pause();
+      if (!this.labels.sweepPair(pair, gone)) continue;
       const name = this.labels.name(pair);
       const empty = emptyByName.get(name);
       if (empty === undefined) emptyByName.set(name, new Set([pair]));
@@ -285,7 +283,7 @@ export class Head {
       await slice.pause();
       this.labels.dropPairs(empty);
     }
-    this.labels.sweepAll(isGone);
+    this.labels.sweepAll(gone);
     this.epochs.retire(() => {
       for (const row of goneRows) {
         this.labels.releaseLabels(this.rowWords(row)[this.rowStart(row) + Row.labels]!);

@@ -2,6 +2,7 @@ import { Labels } from '../../core/labels.ts';
 import { Control, PAIRS_PER_SLAB, PAIR_WORDS } from './head-slabs.ts';
 import { HashIndex, HashIndexView, hashPair } from './hash-index.ts';
 import { ListView, Lists } from './lists.ts';
+import { subtract } from './postings.ts';
 import { Symbols, SymbolsView } from './symbols.ts';
 import type { Epochs } from './epochs.ts';
 import type { HeadSlabs } from './head-slabs.ts';
@@ -167,10 +168,10 @@ export class LabelIndex extends LabelIndexView {
     this.#lists.retire(all);
   }
 
-  /** Takes the refs for which `isGone` holds out of a pair's list. True when none is left: see {@link dropPairs}. */
-  sweepPair(pair: number, isGone: (ref: number) => boolean): boolean {
+  /** Takes refs (ascending) out of a pair's list. True when none is left: see {@link dropPairs}. */
+  sweepPair(pair: number, gone: Uint32Array): boolean {
     const address = this.listAddress(pair);
-    const kept = this.list(pair).filter((ref) => !isGone(ref));
+    const kept = subtract(this.list(pair), gone);
     this.#setList(pair, kept.length === 0 ? 0 : this.#lists.make(kept, kept.length));
     this.#lists.retire(address);
     return kept.length === 0;
@@ -198,10 +199,10 @@ export class LabelIndex extends LabelIndexView {
     });
   }
 
-  /** Takes the refs for which `isGone` holds out of the list of all series. */
-  sweepAll(isGone: (ref: number) => boolean): void {
+  /** Takes refs (ascending) out of the list of all series. */
+  sweepAll(gone: Uint32Array): void {
     const all = this.slabs.control[Control.allSeries]!;
-    const kept = this.lists.view(all).filter((ref) => !isGone(ref));
+    const kept = subtract(this.lists.view(all), gone);
     Atomics.store(this.slabs.control, Control.allSeries, this.#lists.make(kept, kept.length));
     this.#lists.retire(all);
   }

@@ -103,8 +103,9 @@ export class Tsdb implements SampleStorage {
     const { files, path, clock, logger } = options;
     const walFolder = join(path, 'wal');
     const metrics = new TsdbMetrics(options.registry);
-    await makeUsable(files, path, walFolder);
-    const lock = options.lock && (await lockFolder(files, path, options.lock, logger));
+    await orUnusable(path, () => files.makeFolder(walFolder));
+    const lock =
+      options.lock && (await orUnusable(path, () => lockFolder(files, path, options.lock!, logger)));
     metrics.cleanStart.set(lock === undefined ? -1 : lock.wasStale ? 0 : 1);
     try {
       await refuseBlocks(files, path);
@@ -130,7 +131,8 @@ export class Tsdb implements SampleStorage {
         monotonicMs: () => clock.monotonicMs(),
         segmentBytes: options.walSegmentBytes ?? SEGMENT_BYTES,
       });
-      await wal.start();
+      const log = wal;
+      await orUnusable(path, () => log.start());
       logger.info({ ...replay, tookMs: Math.round(tookMs) }, 'the write-ahead log was read');
       const tsdb = new Tsdb({ options, storage, wal, metrics, lock, replay, walFolder });
       tsdb.#startTasks();
@@ -322,10 +324,12 @@ export class Tsdb implements SampleStorage {
   }
 }
 
-async function makeUsable(files: FileSystem, path: string, walFolder: string): Promise<void> {
+/** Runs a step that fails when the folder is not ours to write; its failure says so. */
+async function orUnusable<T>(path: string, step: () => Promise<T>): Promise<T> {
   try {
-    await files.makeFolder(walFolder);
+    return await step();
   } catch (error) {
+    if (error instanceof TocsinError && error.code === 'TOCSIN_ERR_DATA_FOLDER') throw error;
     throw new TocsinError(
       'TOCSIN_ERR_DATA_FOLDER',
       `cannot use the data folder ${path}: ${errorText(error)}; make it writable or choose another --storage.tsdb.path`,
