@@ -4,7 +4,7 @@ import { ApiError } from './api-error.ts';
 import { FEDERATE_TYPE, federate } from './prometheus/federate.ts';
 import type { ApiDeps } from './ports.ts';
 import { serviceUnavailable } from './readiness.ts';
-import { sendPieces } from './reply.ts';
+import { sendJsonText, sendPieces } from './reply.ts';
 import { requestParams } from './request-params.ts';
 
 const PLAIN = 'text/plain; charset=utf-8';
@@ -19,7 +19,9 @@ export function addLifecycleRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get('/metrics', async (_request, reply) =>
     reply.type(deps.registry.contentType).send(await deps.registry.metrics()),
   );
-  app.get('/version', (_request, reply) => reply.send(options.buildInfo));
+  app.get('/version', (_request, reply) =>
+    sendJsonText(reply, 200, `${JSON.stringify(options.buildInfo)}\n`),
+  );
   app.route({
     url: '/-/healthy',
     method: ['GET', 'HEAD'],

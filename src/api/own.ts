@@ -3,7 +3,7 @@ import { ApiError } from './api-error.ts';
 import { jsonList } from './json-text.ts';
 import type { ApiDeps } from './ports.ts';
 import { serviceUnavailable } from './readiness.ts';
-import { sendSuccess } from './reply.ts';
+import { sendJsonText, sendSuccess } from './reply.ts';
 import type { OpenNotification } from './types.ts';
 
 /** Adds tocsin's own API; `app` stands at `/api/tocsin/v1`. Answers have Prometheus' envelope. */
@@ -33,6 +33,6 @@ export function addOwnRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.setErrorHandler((error: unknown, _request, reply) => {
     if (!(error instanceof ApiError)) deps.onFailure('api', error);
     const shown = error instanceof ApiError ? error : new ApiError('internal', 'internal error; see the log');
-    return reply.code(shown.status).header('content-type', 'application/json').send(JSON.stringify(shown));
+    return sendJsonText(reply, shown.status, JSON.stringify(shown));
   });
 }

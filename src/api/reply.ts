@@ -27,7 +27,7 @@ export async function sendPieces(
   const iterator = pieces[Symbol.iterator]();
   const first = gather(iterator);
   void reply.header('content-type', contentType);
-  if (first.done) return reply.send(first.text);
+  if (first.done) return reply.send(Buffer.from(first.text));
   return reply.send(Readable.from(rest(first.text, iterator, clock), { objectMode: false }));
 }
 
@@ -38,6 +38,11 @@ export function sendSuccess(reply: FastifyReply, success: Success, clock: Clock)
   if (warnings.length > 0) fields['warnings'] = json(warnings);
   if (infos.length > 0) fields['infos'] = json(infos);
   return sendPieces(reply, jsonObject(fields), JSON_TYPE, clock);
+}
+
+/** Sends a short JSON text. As bytes, for the framework would add a charset to the type of a text. */
+export function sendJsonText(reply: FastifyReply, status: number, text: string): FastifyReply {
+  return reply.code(status).header('content-type', JSON_TYPE).send(Buffer.from(text));
 }
 
 /** Sends JSON without an envelope. */

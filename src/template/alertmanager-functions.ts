@@ -1,9 +1,10 @@
+import { toLowerCase, toUpperCase } from '../core/go-case.ts';
+import { goQuote } from '../core/go-quote.ts';
 import { queryUnescape } from './escape-text.ts';
 import { goJson } from './go-json.ts';
 import { GoDuration, GoTime } from './go-time.ts';
 import { humanizeDuration, toFloat } from './humanize.ts';
 import { parseTime } from './time-parse.ts';
-import { goQuote } from './quote.ts';
 import { matchString, replaceAll } from './regexp-functions.ts';
 import { titleCase } from './title-case.ts';
 import {
@@ -66,8 +67,8 @@ export function alertmanagerFunctions(options: AlertmanagerFunctionOptions): Fun
 }
 
 const TEXT_FUNCTIONS: FunctionMap = {
-  toUpper: fn(['string'], (text) => text.toUpperCase()),
-  toLower: fn(['string'], (text) => text.toLowerCase()),
+  toUpper: fn(['string'], (text) => toUpperCase(text)),
+  toLower: fn(['string'], (text) => toLowerCase(text)),
   title: fn(['string'], (text) => titleCase(text, true)),
   trimSpace: fn(['string'], (text) => text.trim()),
   match: fn(['string', 'string'], (pattern, text) => matchString(pattern, text)),

@@ -1,4 +1,4 @@
-import { goQuote } from './quote.ts';
+import { goQuote } from '../core/go-quote.ts';
 
 /** Where a node is: offset in its template's source, UTF-16 units. */
 interface Positioned {

@@ -23,7 +23,7 @@ import { GoDuration } from './go-time.ts';
 import { byteLength, isTrue, itemsOf, mapOf, typeName } from './kinds.ts';
 import { memberOf } from './members.ts';
 import { PARAM_TYPE_NAMES, acceptsNil, convertParam } from './params.ts';
-import { goQuote } from './quote.ts';
+import { goQuote } from '../core/go-quote.ts';
 import { AnswerNeeded, type ExecOptions } from './exec-types.ts';
 import type { ParamType, TemplateFunction, TemplateValue } from './value.ts';
 

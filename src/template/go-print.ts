@@ -1,7 +1,8 @@
 import { formatFloat } from './go-float.ts';
 import { GoDuration, GoNamedInt, GoTime } from './go-time.ts';
 import { itemsOf, mapOf, typeName } from './kinds.ts';
-import { goQuote, goQuoteAscii, goQuoteRune } from './quote.ts';
+import { goQuote, goQuoteRune } from '../core/go-quote.ts';
+import { goQuoteAscii } from './quote.ts';
 import { GoMap, GoSlice, GoStruct, SafeText, type TemplateValue } from './value.ts';
 
 /** Flags, width and precision of one verb of a format. */

@@ -1,7 +1,7 @@
 import { formatFloat } from './go-float.ts';
 import { GoDuration, GoTime } from './go-time.ts';
 import { parseFloatText } from '../core/float-text.ts';
-import { goQuote } from './quote.ts';
+import { goQuote } from '../core/go-quote.ts';
 import { typeName } from './kinds.ts';
 import type { TemplateValue } from './value.ts';
 

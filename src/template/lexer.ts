@@ -1,4 +1,4 @@
-import { goQuote } from './quote.ts';
+import { goQuote } from '../core/go-quote.ts';
 
 /** Kinds of tokens; those from `block` on are keywords. */
 export type TokenKind =

@@ -1,5 +1,6 @@
 import type { NumberNode } from './ast.ts';
-import { goQuote, goUnquote } from './quote.ts';
+import { goQuote } from '../core/go-quote.ts';
+import { goUnquote } from './quote.ts';
 
 const MIN_INT = -(2n ** 63n);
 const MAX_INT = 2n ** 63n - 1n;

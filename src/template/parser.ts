@@ -15,7 +15,8 @@ import { errorText } from '../core/errors.ts';
 import { TemplateError } from './errors.ts';
 import { isKeyword, lex, type Token, type TokenKind } from './lexer.ts';
 import { parseNumber } from './number.ts';
-import { goQuote, goUnquote } from './quote.ts';
+import { goQuote } from '../core/go-quote.ts';
+import { goUnquote } from './quote.ts';
 
 /** How deep actions and parentheses may be nested. */
 const MAX_NESTING = 500;

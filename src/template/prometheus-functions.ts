@@ -1,4 +1,6 @@
 import { parseDuration } from '../core/duration.ts';
+import { toLowerCase, toUpperCase } from '../core/go-case.ts';
+import { goQuote } from '../core/go-quote.ts';
 import type { Labels } from '../core/labels.ts';
 import { compareText } from '../core/labels.ts';
 import { queryEscape } from './escape-text.ts';
@@ -13,7 +15,6 @@ import {
   toFloat,
 } from './humanize.ts';
 import { isIpAddress, joinHostPort, splitHostPort } from './host-port.ts';
-import { goQuote } from './quote.ts';
 import { matchString, replaceAll } from './regexp-functions.ts';
 import { titleCase } from './title-case.ts';
 import {
@@ -106,8 +107,8 @@ const FUNCTIONS: FunctionMap = {
   safeHtml: fn(['string'], (text) => new SafeText('html', text)),
   match: fn(['string', 'string'], (pattern, text) => matchString(pattern, text)),
   title: fn(['string'], (text) => titleCase(text, false)),
-  toUpper: fn(['string'], (text) => text.toUpperCase()),
-  toLower: fn(['string'], (text) => text.toLowerCase()),
+  toUpper: fn(['string'], (text) => toUpperCase(text)),
+  toLower: fn(['string'], (text) => toLowerCase(text)),
   graphLink: fn(['string'], (expr) => `/graph?g0.expr=${queryEscape(expr)}&g0.tab=0`),
   tableLink: fn(['string'], (expr) => `/graph?g0.expr=${queryEscape(expr)}&g0.tab=1`),
   sortByLabel: fn(['string', 'vector'], (name, samples) =>

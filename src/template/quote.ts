@@ -1,3 +1,5 @@
+import { goQuote } from '../core/go-quote.ts';
+
 const ESCAPES: Readonly<Record<string, string>> = {
   a: '\x07',
   b: '\b',
@@ -9,50 +11,13 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\\': '\\',
 };
 
-const NAMES: Readonly<Record<string, string>> = {
-  '\x07': String.raw`\a`,
-  '\b': String.raw`\b`,
-  '\f': String.raw`\f`,
-  '\n': String.raw`\n`,
-  '\r': String.raw`\r`,
-  '\t': String.raw`\t`,
-  '\v': String.raw`\v`,
-  '\\': String.raw`\\`,
-};
-
-const UNPRINTABLE = /[\p{C}\p{Z}]/u;
-
-/** Go's strconv.Quote (`%q`): in double quotes, with everything unprintable escaped. */
-export function goQuote(text: string): string {
-  return quoteWith(text, '"', false);
-}
-
 /** Go's strconv.QuoteToASCII (`%+q`). */
 export function goQuoteAscii(text: string): string {
-  return quoteWith(text, '"', true);
-}
-
-/** Go's strconv.QuoteRune (`%q` of an integer). */
-export function goQuoteRune(char: string): string {
-  return quoteWith(char, "'", false);
-}
-
-function quoteWith(text: string, quote: string, asciiOnly: boolean): string {
-  let out = quote;
-  for (const char of text) {
+  return goQuote(text).replaceAll(/[\u0080-\u{10ffff}]/gu, (char) => {
     const code = char.codePointAt(0)!;
-    const name = NAMES[char];
-    if (char === quote) out += `\\${char}`;
-    else if (name !== undefined) out += name;
-    else if (char === ' ' || !(UNPRINTABLE.test(char) || (asciiOnly && code > 126))) out += char;
-    else if (code < 0x80) out += String.raw`\x` + hex(code, 2);
-    else out += code > 0xffff ? String.raw`\U` + hex(code, 8) : String.raw`\u` + hex(code, 4);
-  }
-  return out + quote;
-}
-
-function hex(code: number, width: number): string {
-  return code.toString(16).padStart(width, '0');
+    const hex = code.toString(16);
+    return code > 0xffff ? String.raw`\U` + hex.padStart(8, '0') : String.raw`\u` + hex.padStart(4, '0');
+  });
 }
 
 /** The text of a Go string literal in any of the three quotes; undefined when it is none (Go's strconv.Unquote). */

@@ -8,7 +8,7 @@ import { sprintValue } from './go-print.ts';
 import { HtmlSink } from './html-sink.ts';
 import { HTML_BUILTINS } from './html-escape.ts';
 import { parseTemplate } from './parser.ts';
-import { goQuote } from './quote.ts';
+import { goQuote } from '../core/go-quote.ts';
 import type { FunctionMap, TemplateValue } from './value.ts';
 
 /** A text with templates: its name is what messages show. */

@@ -1,5 +1,5 @@
 import { GoTime, daysFromCivil } from './go-time.ts';
-import { goQuote } from './quote.ts';
+import { goQuote } from '../core/go-quote.ts';
 import { MONTHS, WEEKDAYS, layoutChunks, type LayoutChunk } from './time-layout.ts';
 
 /** A time that was read, or Go's message. */

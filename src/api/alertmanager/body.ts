@@ -148,5 +148,6 @@ function kindOf(value: unknown): string {
 }
 
 function jsonProblem(text: string, reason: string): string {
-  return /end of JSON input/.test(reason) || text.trim() === '' ? 'unexpected EOF' : reason;
+  const position = Number(/at position (\d+)/.exec(reason)?.[1] ?? 0);
+  return /end of JSON input/.test(reason) || position >= text.length ? 'unexpected EOF' : reason;
 }

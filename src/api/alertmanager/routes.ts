@@ -3,7 +3,7 @@ import { TocsinError } from '../../core/errors.ts';
 import { AlertmanagerApiError } from '../api-error.ts';
 import type { ApiDeps } from '../ports.ts';
 import { serviceUnavailable } from '../readiness.ts';
-import { sendJson } from '../reply.ts';
+import { sendJson, sendJsonText } from '../reply.ts';
 import { requestParams } from '../request-params.ts';
 import { getAlertGroups, getAlerts, postAlerts } from './alerts.ts';
 import type { V2Handler, V2Route } from './handler.ts';
@@ -76,10 +76,7 @@ async function handle(
 function sendError(error: unknown, deps: ApiDeps, reply: FastifyReply): FastifyReply {
   const shown = asApiError(error, deps);
   if (shown.body === undefined) return reply.code(shown.status).send();
-  return reply
-    .code(shown.status)
-    .header('content-type', 'application/json')
-    .send(`${JSON.stringify(shown.body)}\n`);
+  return sendJsonText(reply, shown.status, `${JSON.stringify(shown.body)}\n`);
 }
 
 function asApiError(error: unknown, deps: ApiDeps): AlertmanagerApiError {

@@ -21,8 +21,7 @@ export function getSilences({ ports, params, deps }: V2Context): JsonPieces {
     flag(params, state),
   );
   const nowMs = deps.clock.nowMs();
-  // No state asked for means every state, as in Alertmanager.
-  const silences = ports.plane.silences.query({ filter, ...(states.length > 0 && { states }) }, nowMs);
+  const silences = ports.plane.silences.query({ filter, states }, nowMs);
   return jsonList(silences, (silence) => JSON.stringify(silenceView(silence, nowMs)));
 }
 

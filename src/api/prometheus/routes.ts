@@ -4,7 +4,7 @@ import { ApiError } from '../api-error.ts';
 import { makeCors } from '../cors.ts';
 import { requestParams } from '../request-params.ts';
 import type { ApiDeps } from '../ports.ts';
-import { sendSuccess } from '../reply.ts';
+import { sendJsonText, sendSuccess } from '../reply.ts';
 import { serviceUnavailable } from '../readiness.ts';
 import type { V1Route } from './handler.ts';
 import { QUERY_ROUTES } from './query.ts';
@@ -86,7 +86,7 @@ async function handle(
 
 function sendError(error: unknown, deps: ApiDeps, reply: FastifyReply): FastifyReply {
   const shown = asApiError(error, deps);
-  return reply.code(shown.status).header('content-type', 'application/json').send(JSON.stringify(shown));
+  return sendJsonText(reply, shown.status, JSON.stringify(shown));
 }
 
 function asApiError(error: unknown, deps: ApiDeps): ApiError {
