@@ -16,8 +16,9 @@ ${rest}    file_sd_configs:
 `;
 
 /** The demo's configuration: what a newcomer would write, with intervals of seconds. */
-function configText(folder: string, ownAddress: string, ownPath: string): string {
-  const targets = join(folder, 'targets');
+function configText(ownAddress: string, ownPath: string): string {
+  // Relative to the configuration file, whose folder may itself be given relative to the working folder.
+  const targets = 'targets';
   return `# Written by "tocsin demo" at each start. Copy it for a configuration of your own.
 global:
   scrape_interval: 2s
@@ -93,6 +94,6 @@ export async function writeDemoFiles(
     await files.replaceFile(path, encoder.encode(`${JSON.stringify(groups, undefined, 2)}\n`));
   }
   const path = join(folder, 'tocsin.yml');
-  await files.replaceFile(path, encoder.encode(configText(folder, own.address, own.routePrefix)));
+  await files.replaceFile(path, encoder.encode(configText(own.address, own.routePrefix)));
   return path;
 }
