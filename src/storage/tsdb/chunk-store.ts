@@ -13,7 +13,7 @@ const BLOCK_BITS = BLOCK_DATA * 8;
 const BLOCKS_WORDS = BLOCK_BYTES / 4;
 
 /** Samples that a chunk is meant to have. */
-export const TARGET_SAMPLES = 120;
+const TARGET_SAMPLES = 120;
 /** Bytes from which on a chunk is cut, less the most that one sample takes. Prometheus: 1024 - 19. */
 const MAX_CHUNK_BYTES = 1005;
 

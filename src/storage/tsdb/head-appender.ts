@@ -8,7 +8,7 @@ import { Row } from './head-slabs.ts';
 import { RecordWriter } from './wal-records.ts';
 
 /** How far ahead of now a sample may be. Prometheus' scrapes: 10 minutes. */
-export const MAX_AHEAD_MS = 10 * 60_000;
+const MAX_AHEAD_MS = 10 * 60_000;
 /** Times beyond this are not exact in the formats. */
 const MAX_TIME_MS = 2 ** 52;
 
