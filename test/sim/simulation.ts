@@ -1,5 +1,4 @@
 import { DatabaseSync } from 'node:sqlite';
-import { DEFAULT_ALERT_PLANE_FLAGS } from '../../src/alerts/index.ts';
 import type { TocsinOptions } from '../../src/app/options.ts';
 import type { TocsinPorts } from '../../src/app/ports.ts';
 import { Tocsin } from '../../src/app/tocsin.ts';
@@ -8,6 +7,7 @@ import { createLogger } from '../../src/core/system/pino-logger.ts';
 import { SqliteDatabase } from '../../src/core/system/sqlite-database.ts';
 import { MemoryFileSystem } from '../../src/core/testing/memory-file-system.ts';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
+import { TEST_OPTIONS } from './options.ts';
 import { type Plan, makePlan } from './plan.ts';
 import type { Timing } from './check.ts';
 import { type Arrival, World, targetName } from './world.ts';
@@ -65,29 +65,7 @@ function configText(targets: number): string {
   });
 }
 
-const OPTIONS: TocsinOptions = {
-  configFile: '/etc/tocsin.yml',
-  alertmanagerConfigFile: undefined,
-  dataPath: '/data',
-  lockDataFolder: true,
-  retentionMs: undefined,
-  listenAddresses: [],
-  externalUrl: undefined,
-  routePrefix: '',
-  pageTitle: 'tocsin',
-  corsOrigin: '.*',
-  readTimeoutMs: 1,
-  maxConnections: 1,
-  enableLifecycle: false,
-  autoReload: false,
-  autoReloadIntervalMs: 1,
-  rules: { outageToleranceMs: 3_600_000, gracePeriodMs: 600_000, resendDelayMs: 60_000 },
-  query: { lookbackMs: 300_000, timeoutMs: 120_000, maxConcurrency: 20, maxSamples: 50_000_000 },
-  outsideAlertmanagers: { queueCapacity: 10_000, maxBatchSize: 256, drainOnShutdown: true },
-  alerts: DEFAULT_ALERT_PLANE_FLAGS,
-  extraScrapeMetrics: false,
-  shownFlags: {},
-};
+const OPTIONS: TocsinOptions = { ...TEST_OPTIONS, configFile: '/etc/tocsin.yml', dataPath: '/data' };
 
 /** What a run did. */
 export interface SimulationResult {
