@@ -1,11 +1,2 @@
 export { createApi } from './create-api.ts';
-export { basePath } from './ui.ts';
-export type {
-  AlertmanagerPorts,
-  ApiDeps,
-  ApiOptions,
-  PrometheusPorts,
-  Readiness,
-  ReceiverView,
-  UiFiles,
-} from './ports.ts';
+export type { AlertmanagerPorts, ApiDeps, ApiOptions, PrometheusPorts, Readiness } from './ports.ts';

@@ -46,7 +46,7 @@ export function pairsJson(pairs: Iterable<readonly [string, string]>): string {
 }
 
 /** Seconds: a whole number or exactly three decimals, as Prometheus writes timestamps. */
-export function secondsText(timeMs: number): string {
+function secondsText(timeMs: number): string {
   const negative = timeMs < 0;
   const magnitude = Math.abs(timeMs);
   const fraction = magnitude % 1000;

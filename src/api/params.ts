@@ -113,7 +113,7 @@ export function invalidParam(name: string, reason: string): ApiError {
 }
 
 /** Milliseconds of Unix seconds or RFC 3339; undefined when the text is neither. */
-export function parseTimeMs(text: string): number | undefined {
+function parseTimeMs(text: string): number | undefined {
   const seconds = parseFloatText(text);
   if (seconds !== undefined) {
     if (!Number.isFinite(seconds) || Math.abs(seconds) > MAX_TIME_MS / 1000) return undefined;

@@ -30,7 +30,7 @@ export interface PrometheusPorts {
 }
 
 /** A receiver of the configuration with its labels. */
-export interface ReceiverView {
+interface ReceiverView {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -57,7 +57,7 @@ export interface AlertmanagerPorts {
 }
 
 /** The files of the web app. */
-export interface UiFiles {
+interface UiFiles {
   /** A file by its path in the app's folder (`index.html`, `assets/x.js`); undefined when there is none. */
   read(path: string): Promise<Uint8Array | undefined>;
 }

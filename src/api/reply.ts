@@ -6,7 +6,7 @@ import { json, jsonObject, type JsonPieces } from './json-text.ts';
 /** Text that is handed on at a time. */
 const PIECE_LENGTH = 64 * 1024;
 /** Text that is made before other work gets a turn. */
-const TURN_LENGTH = 512 * 1024;
+const TURN_LENGTH = 128 * 1024;
 
 const JSON_TYPE = 'application/json';
 

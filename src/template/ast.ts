@@ -6,15 +6,15 @@ interface Positioned {
 }
 
 /** `.` */
-export interface DotNode extends Positioned {
+interface DotNode extends Positioned {
   readonly kind: 'dot';
 }
 /** `nil` */
-export interface NilNode extends Positioned {
+interface NilNode extends Positioned {
   readonly kind: 'nil';
 }
 /** `true`, `false` */
-export interface BoolNode extends Positioned {
+interface BoolNode extends Positioned {
   readonly kind: 'bool';
   readonly value: boolean;
 }
@@ -28,7 +28,7 @@ export interface NumberNode extends Positioned {
   readonly ideal: bigint | number | undefined;
 }
 /** A string in either kind of quotes. */
-export interface StringNode extends Positioned {
+interface StringNode extends Positioned {
   readonly kind: 'string';
   readonly quoted: string;
   readonly text: string;
@@ -82,12 +82,12 @@ export type ExprNode =
   | PipeNode;
 
 /** Text outside actions. */
-export interface TextNode extends Positioned {
+interface TextNode extends Positioned {
   readonly kind: 'text';
   readonly text: string;
 }
 /** An action that prints. */
-export interface ActionNode extends Positioned {
+interface ActionNode extends Positioned {
   readonly kind: 'action';
   readonly pipe: PipeNode;
 }
@@ -105,7 +105,7 @@ export interface TemplateNode extends Positioned {
   readonly pipe: PipeNode | undefined;
 }
 /** break and continue. */
-export interface JumpNode extends Positioned {
+interface JumpNode extends Positioned {
   readonly kind: 'break' | 'continue';
 }
 /** What stands one after the other. */

@@ -9,7 +9,6 @@ import {
   type IdentifierNode,
   type ListNode,
   type Node,
-  type NumberNode,
   type PipeNode,
   type StatementNode,
   type TemplateNode,
@@ -17,20 +16,17 @@ import {
   type VariableNode,
 } from './ast.ts';
 import { BUILTINS } from './builtins.ts';
-import { TemplateError } from './errors.ts';
+import type { TemplateError } from './errors.ts';
 import { sprintValue } from './go-print.ts';
 import { GoDuration } from './go-time.ts';
-import { byteLength, isTrue, itemsOf, mapOf, typeName } from './kinds.ts';
+import { isTrue, itemsOf, mapOf, typeName } from './kinds.ts';
 import { memberOf } from './members.ts';
-import { PARAM_TYPE_NAMES, acceptsNil, convertParam } from './params.ts';
+import { PARAM_TYPE_NAMES, acceptsNil, convertParam, paramAt } from './params.ts';
 import { goQuote } from '../core/go-quote.ts';
+import { executionError } from './exec-error.ts';
 import { AnswerNeeded, type ExecOptions } from './exec-types.ts';
+import { Variables } from './variables.ts';
 import type { ParamType, TemplateFunction, TemplateValue } from './value.ts';
-
-interface Variable {
-  readonly name: string;
-  value: TemplateValue;
-}
 
 type Flow = 'next' | 'break' | 'continue';
 
@@ -50,7 +46,7 @@ class Execution {
   readonly #maxDepth: number;
   #tree: Tree;
   #node: Node | undefined;
-  #vars: Variable[] = [];
+  #vars = new Variables(undefined);
   #depth = 0;
   #steps = 0;
   #asked = 0;
@@ -66,7 +62,7 @@ class Execution {
 
   run(data: TemplateValue): void {
     this.#data = data;
-    this.#vars = [{ name: '$', value: data }];
+    this.#vars = new Variables(data);
     this.#walkList(data, this.#tree.root);
   }
 
@@ -109,19 +105,19 @@ class Execution {
   }
 
   #ifOrWith(dot: TemplateValue, node: ControlNode): Flow {
-    const mark = this.#vars.length;
+    const mark = this.#vars.size;
     const value = this.#pipeline(dot, node.pipe);
     let flow: Flow = 'next';
     if (isTrue(value)) flow = this.#walkList(node.kind === 'with' ? value : dot, node.list);
     else if (node.elseList !== undefined) flow = this.#walkList(dot, node.elseList);
-    this.#vars.length = mark;
+    this.#vars.shrink(mark);
     return flow;
   }
 
   #range(dot: TemplateValue, node: ControlNode): Flow {
-    const outer = this.#vars.length;
+    const outer = this.#vars.size;
     const value = this.#pipeline(dot, node.pipe);
-    const mark = this.#vars.length;
+    const mark = this.#vars.size;
     let ran = false;
     let flow: Flow = 'next';
     for (const [index, element] of this.#elements(value, node)) {
@@ -129,11 +125,11 @@ class Execution {
       this.#step();
       this.#setRangeVariables(node.pipe, index, element);
       const ended = this.#walkList(element, node.list);
-      this.#vars.length = mark;
+      this.#vars.shrink(mark);
       if (ended === 'break') break;
     }
     if (!ran && node.elseList !== undefined) flow = this.#walkList(dot, node.elseList);
-    this.#vars.length = outer;
+    this.#vars.shrink(outer);
     return flow;
   }
 
@@ -160,12 +156,12 @@ class Execution {
     const [first, second] = pipe.declared;
     if (first === undefined) return;
     if (pipe.isAssign) {
-      this.#setVariable(first.path[0]!, second === undefined ? element : index);
-      if (second !== undefined) this.#setVariable(second.path[0]!, element);
+      this.#assign(first.path[0]!, second === undefined ? element : index);
+      if (second !== undefined) this.#assign(second.path[0]!, element);
       return;
     }
-    this.#vars.at(-1)!.value = element;
-    if (second !== undefined) this.#vars.at(-2)!.value = index;
+    this.#vars.setFromTop(1, element);
+    if (second !== undefined) this.#vars.setFromTop(2, index);
   }
 
   #callTemplate(dot: TemplateValue, node: TemplateNode): void {
@@ -175,7 +171,7 @@ class Execution {
     const data = node.pipe === undefined ? undefined : this.#pipeline(dot, node.pipe);
     const saved = { tree: this.#tree, vars: this.#vars };
     this.#tree = tree;
-    this.#vars = [{ name: '$', value: data }];
+    this.#vars = new Variables(data);
     this.#depth += 1;
     this.#walkList(data, tree.root);
     this.#depth -= 1;
@@ -190,8 +186,8 @@ class Execution {
     const result = value === MISSING ? undefined : value;
     for (const variable of pipe.declared) {
       const name = variable.path[0]!;
-      if (pipe.isAssign) this.#setVariable(name, result);
-      else this.#vars.push({ name, value: result });
+      if (pipe.isAssign) this.#assign(name, result);
+      else this.#vars.declare(name, result);
     }
     return result;
   }
@@ -231,7 +227,7 @@ class Execution {
       case 'dot':
         return dot;
       case 'number':
-        return this.#idealConstant(node);
+        return node.ideal;
       case 'string':
         return node.text;
       case 'chain':
@@ -242,11 +238,6 @@ class Execution {
       case 'variable':
         return this.#fail(`can't handle assignment of ${nodeText(node)} to empty interface argument`);
     }
-  }
-
-  #idealConstant(node: NumberNode): TemplateValue {
-    this.#node = node;
-    return node.ideal;
   }
 
   #notAFunction(args: readonly ExprNode[], final: Piped): void {
@@ -269,7 +260,7 @@ class Execution {
 
   #variable(dot: TemplateValue, node: VariableNode, args: readonly ExprNode[], final: Piped): TemplateValue {
     this.#node = node;
-    const value = this.#variableValue(node.path[0]!);
+    const value = this.#vars.get(node.path[0]!);
     if (node.path.length === 1) {
       if (args.length > 0) this.#notAFunction(args, final);
       return value;
@@ -482,21 +473,8 @@ class Execution {
     return this.#fail(`wrong type for value; expected ${expected}; got ${got}`);
   }
 
-  #variableValue(name: string): TemplateValue {
-    for (let i = this.#vars.length - 1; i >= 0; i--) {
-      if (this.#vars[i]!.name === name) return this.#vars[i]!.value;
-    }
-    return this.#fail(`undefined variable: ${name}`);
-  }
-
-  #setVariable(name: string, value: TemplateValue): void {
-    for (let i = this.#vars.length - 1; i >= 0; i--) {
-      if (this.#vars[i]!.name === name) {
-        this.#vars[i]!.value = value;
-        return;
-      }
-    }
-    this.#fail(`undefined variable: ${name}`);
+  #assign(name: string, value: TemplateValue): void {
+    if (!this.#vars.assign(name, value)) this.#fail(`undefined variable: ${name}`);
   }
 
   #step(): void {
@@ -515,21 +493,6 @@ class Execution {
   }
 
   #error(message: string, cause?: unknown): TemplateError {
-    const options = cause === undefined ? undefined : { cause };
-    const { name, parseName, text } = this.#tree;
-    if (this.#node === undefined) return new TemplateError(`template: ${name}: ${message}`, options);
-    const before = text.slice(0, this.#node.pos);
-    const lineStart = before.lastIndexOf('\n') + 1;
-    const line = 1 + (before.match(/\n/g)?.length ?? 0);
-    const where = `${parseName}:${line}:${byteLength(before.slice(lineStart))}`;
-    const at = nodeText(this.#node);
-    return new TemplateError(
-      `template: ${where}: executing ${goQuote(name)} at <${at}>: ${message}`,
-      options,
-    );
+    return executionError(this.#tree, this.#node, message, cause);
   }
-}
-
-function paramAt(callee: TemplateFunction, index: number): ParamType {
-  return callee.params[index] ?? callee.variadic ?? 'any';
 }

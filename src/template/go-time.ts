@@ -6,7 +6,7 @@ const NS_PER_SECOND = 1_000_000_000n;
 const DAY_NS = 86_400n * NS_PER_SECOND;
 
 /** Nanoseconds from the Unix epoch to Go's zero time, 0001-01-01 00:00:00 UTC. */
-export const ZERO_TIME_NS: bigint = -62_135_596_800n * NS_PER_SECOND;
+const ZERO_TIME_NS = -62_135_596_800n * NS_PER_SECOND;
 
 /** The calendar of a {@link GoTime} in its zone. */
 export interface TimeFields {

@@ -5,7 +5,7 @@ import { stringOf } from './kinds.ts';
 import { SafeText, variadicFn, type FunctionMap, type SafeKind, type TemplateValue } from './value.ts';
 
 /** What stands in for a value that is not safe where it would go. */
-export const UNSAFE = 'ZgotmplZ';
+const UNSAFE = 'ZgotmplZ';
 
 /** A value's text and what it is declared safe as. */
 export interface Content {
@@ -73,7 +73,7 @@ export function escapeUnquoted({ text, kind }: Content): string {
 }
 
 /** The text of a piece of HTML. */
-export function stripTags(html: string): string {
+function stripTags(html: string): string {
   if (!html.includes('<')) return html;
   return html
     .replaceAll(/<!--[\s\S]*?(?:-->|$)/g, '')

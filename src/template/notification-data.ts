@@ -4,7 +4,7 @@ import { GoTime } from './go-time.ts';
 import { GoMap, GoSlice, GoStruct, fn, type TemplateValue } from './value.ts';
 
 /** An alert as notification templates see it. */
-export interface AlertView {
+interface AlertView {
   readonly status: 'firing' | 'resolved';
   readonly labels: Labels;
   readonly annotations: Labels;
@@ -31,7 +31,7 @@ export interface NotificationView {
 }
 
 /** A template.Strings: a []string that can be joined (`.Names.Join ", "`). */
-export function kvStrings(strings: readonly string[]): GoSlice {
+function kvStrings(strings: readonly string[]): GoSlice {
   return new GoSlice('template.Strings', 'string', strings, (items) => ({
     Join: () => fn(['string'], (separator) => items.map(sprintValue).join(separator)),
   }));
@@ -42,7 +42,7 @@ export function kvStrings(strings: readonly string[]): GoSlice {
  *
  * @see prometheus/alertmanager template/template.go
  */
-export function kv(labels: Iterable<readonly [string, string]>): GoMap {
+function kv(labels: Iterable<readonly [string, string]>): GoMap {
   const entries = new Map<string, string>(labels);
   return new GoMap('template.KV', 'string', entries, {
     SortedPairs: () => fn([], () => pairs(sortedPairs(entries))),
@@ -89,7 +89,7 @@ function texts(items: readonly TemplateValue[], field: string): string[] {
 }
 
 /** A template.Alert. */
-export function alertValue(alert: AlertView): GoStruct {
+function alertValue(alert: AlertView): GoStruct {
   const endsAt = alert.endsAtMs === undefined ? GoTime.ZERO : GoTime.fromMs(alert.endsAtMs);
   return new GoStruct('template.Alert', [
     { name: 'Status', value: alert.status, json: 'status' },
@@ -103,7 +103,7 @@ export function alertValue(alert: AlertView): GoStruct {
 }
 
 /** A template.Alerts: with the methods Firing and Resolved. */
-export function alertsValue(alerts: readonly AlertView[]): GoSlice {
+function alertsValue(alerts: readonly AlertView[]): GoSlice {
   return new GoSlice('template.Alerts', 'struct', alerts.map(alertValue), (items) => ({
     Firing: () => fn([], () => withStatus(items, 'firing')),
     Resolved: () => fn([], () => withStatus(items, 'resolved')),

@@ -1,6 +1,6 @@
 import { GoDuration, GoTime } from './go-time.ts';
 import { intOf, isPlainObject, stringOf } from './kinds.ts';
-import { GoSlice, GoStruct, type ParamType, type TemplateValue } from './value.ts';
+import { GoSlice, GoStruct, type ParamType, type TemplateFunction, type TemplateValue } from './value.ts';
 
 /** Go's names of the types that parameters have. */
 export const PARAM_TYPE_NAMES: Readonly<Record<ParamType, string>> = {
@@ -68,4 +68,9 @@ export function convertParam(value: TemplateValue, type: ParamType): Converted {
 
 function accept(value: TemplateValue): Converted {
   return value === undefined ? REFUSED : { ok: true, value };
+}
+
+/** Type of a function's argument by its place. */
+export function paramAt(callee: TemplateFunction, index: number): ParamType {
+  return callee.params[index] ?? callee.variadic ?? 'any';
 }

@@ -13,7 +13,7 @@ export interface V1Context {
 }
 
 /** Answers a request; throws ApiError and QueryError. */
-export type V1Handler = (context: V1Context) => Success | Promise<Success>;
+type V1Handler = (context: V1Context) => Success | Promise<Success>;
 
 /** A path below `/api/v1` with its methods and handler. */
 export interface V1Route {

@@ -60,7 +60,7 @@ class FakeCursor implements SeriesCursor {
   }
 }
 
-export function fakeStorage(series: readonly FakeSeries[]): PrometheusPorts['storage'] {
+function fakeStorage(series: readonly FakeSeries[]): PrometheusPorts['storage'] {
   const fitting = (matchers: readonly Matcher[]): FakeSeries[] =>
     series.filter((one) => matchesAll(matchers, one.labels));
   const querier: Querier = {
@@ -96,7 +96,7 @@ export function fakeStorage(series: readonly FakeSeries[]): PrometheusPorts['sto
 }
 
 /** Remembers what it was asked and answers what it is told to. */
-export class FakeEngine implements QueryEngine {
+class FakeEngine implements QueryEngine {
   readonly asked: unknown[] = [];
   answer: () => Promise<QueryResult> = () => Promise.resolve(result({ type: 'vector', samples: [] }));
 
@@ -130,7 +130,7 @@ export function result(
 }
 
 /** Alerts and silences in memory; only as much of the plane as the API asks for. */
-export class FakePlane implements Omit<AlertmanagerPorts['plane'], 'groups'> {
+class FakePlane implements Omit<AlertmanagerPorts['plane'], 'groups'> {
   readonly matcherParser = new MatcherParser();
   readonly posted: unknown[] = [];
   readonly asked: AlertQuery[] = [];
@@ -198,7 +198,7 @@ const BUILD_INFO = {
   goVersion: 'node v26',
 };
 
-export const OPTIONS: ApiOptions = {
+const OPTIONS: ApiOptions = {
   routePrefix: '',
   externalUrl: 'http://localhost:9090',
   pageTitle: 'tocsin <1>',
