@@ -68,7 +68,7 @@ export class TocsinServer {
   /** Listens at once (answering 503 where data is needed), then opens the data and starts the rooms. */
   async start(): Promise<void> {
     const { options, ports } = this.tocsin;
-    const api = await createApi(this.#deps());
+    const api = createApi(this.#deps());
     await api.ready();
     this.#closeApi = () => api.close();
     this.#handler = (request, response) => {

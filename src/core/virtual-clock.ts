@@ -86,12 +86,12 @@ export class VirtualClock implements Clock {
   track<T>(work: Promise<T>): Promise<T> {
     this.#pendingWork++;
     const generation = this.#generation;
-    const done = (): void => {
+    const finish = (): void => {
       if (generation !== this.#generation) return;
       this.#pendingWork--;
       if (this.#pendingWork === 0) this.#wake?.();
     };
-    work.then(done, done);
+    work.then(finish, finish);
     return work;
   }
 

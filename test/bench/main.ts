@@ -20,7 +20,7 @@ for (const name of wanted) {
   console.log(`\n== ${name}`);
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
-  const { run } = (await import(`./${name}.ts`)) as { run(): Promise<void> };
+  const { run } = (await import(`./${name}.ts`)) as { readonly run: () => Promise<void> };
   await run();
   delay.disable();
   console.log(

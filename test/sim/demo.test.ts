@@ -116,7 +116,7 @@ describe('the demo', () => {
   });
 
   test('tells of nothing else', () => {
-    const told = [...printed.matchAll(/^\[(FIRING|RESOLVED)[^\]]*\] (\S+)/gm)].map((match) => match[2]);
+    const told = [...printed.matchAll(/^\[(FIRING|RESOLVED)[^\]]*\] (\S+)/gm)].map((match) => match[2]!);
     expect([...new Set(told)].sort()).toEqual([
       'LlmCachePressure',
       'LlmFirstTokenSlow',
