@@ -1,4 +1,4 @@
-import { formatDuration, parseDuration } from '../core/duration.ts';
+import { parseDuration } from '../core/duration.ts';
 import { TocsinError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 
@@ -192,6 +192,3 @@ export function describeFlags(specs: readonly FlagSpec[]): string {
   }
   return `${lines.join('\n')}\n`;
 }
-
-/** Milliseconds as a flag's text. */
-export const flagDuration: (durationMs: number) => string = formatDuration;

@@ -120,15 +120,6 @@ export interface Random {
   bytes(length: number): Uint8Array;
 }
 
-/** Outside programs (desktop notifications): argument lists, never a shell. */
-export interface ProcessRunner {
-  run(
-    file: string,
-    args: readonly string[],
-    signal: AbortSignal,
-  ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
-}
-
 /** Where people read: the console receiver and the commands write here. */
 export interface TextOutput {
   write(text: string): void;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { formatDuration, parseDuration } from './duration.ts';
+import { parseDuration } from './duration.ts';
 import { errorText } from './errors.ts';
 import { isValidLabelName } from './labels.ts';
 import { AnchoredRegexp } from './regexp.ts';
@@ -71,9 +71,6 @@ export const secretSchema: z.ZodType<Secret, string> = z.string().transform((val
 export const textSchema: z.ZodType<string, string | number | boolean> = z
   .union([z.string(), z.number(), z.boolean()])
   .transform(String);
-
-/** The text of a duration for messages: {@link formatDuration}. */
-export const durationText: (durationMs: number) => string = formatDuration;
 
 /**
  * Path of a file (or a pattern for files). `validateYaml` makes relative ones absolute against the folder it is given,

@@ -1,5 +1,5 @@
 export * from './seam.ts';
-export { isStale, normalNaN, staleMarker } from './stale.ts';
+export { isStale, staleMarker } from './stale.ts';
 export * from './state/index.ts';
-export { HeadReader, HeadStorage, Tsdb } from './tsdb/index.ts';
-export type { HeadDescriptor, SlabAnnouncement, TsdbOptions } from './tsdb/index.ts';
+export { Tsdb } from './tsdb/index.ts';
+export type { TsdbOptions } from './tsdb/index.ts';

@@ -10,8 +10,6 @@ const STALE_HIGH = 0x7ff00000;
 const STALE_LOW = 0x00000002;
 /** Bit by which a signalling NaN becomes a quiet one. */
 const QUIET_HIGH = 0x00080000;
-const NORMAL_HIGH = 0x7ff80000;
-const NORMAL_LOW = 0x00000001;
 
 const floats = new Float64Array(1);
 const words = new Uint32Array(floats.buffer);
@@ -27,9 +25,6 @@ function fromWords(high: number, low: number): number {
 
 /** The stale marker as a number; pass it on, never compute with it. */
 export const staleMarker: number = fromWords(STALE_HIGH, STALE_LOW);
-
-/** The NaN that every NaN of an exposition becomes. */
-export const normalNaN: number = fromWords(NORMAL_HIGH, NORMAL_LOW);
 
 /** Whether the bits of a value are those of the stale marker, quieted or not; see {@link isStale}. */
 export function areStaleBits(low: number, high: number): boolean {

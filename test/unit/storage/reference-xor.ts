@@ -4,7 +4,7 @@ const box = new Float64Array(1);
 const bigBox = new BigUint64Array(box.buffer);
 
 /** Bits of a float, as an unsigned 64-bit number. */
-export function bitsOf(value: number): bigint {
+function bitsOf(value: number): bigint {
   box[0] = value;
   return bigBox[0]!;
 }
