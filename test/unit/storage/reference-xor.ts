@@ -1,14 +1,5 @@
 /** Prometheus' XOR chunk written the plain way: text of bits and BigInts. Slow and obvious. */
 
-const box = new Float64Array(1);
-const bigBox = new BigUint64Array(box.buffer);
-
-/** Bits of a float, as an unsigned 64-bit number. */
-function bitsOf(value: number): bigint {
-  box[0] = value;
-  return bigBox[0]!;
-}
-
 function bits(value: bigint, count: number): string {
   return BigInt.asUintN(count, value).toString(2).padStart(count, '0');
 }
