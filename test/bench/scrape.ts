@@ -77,7 +77,11 @@ interface Figures {
 
 async function query(port: number, expr: string): Promise<number> {
   const response = await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expr)}`);
-  const answer = (await response.json()) as { data: { result: { value: [number, string] }[] } };
+  const answer = (await response.json()) as {
+    error?: string;
+    data?: { result: { value: [number, string] }[] };
+  };
+  if (answer.data === undefined) throw new Error(`${expr}: ${answer.error ?? 'no answer'}`);
   return Number(answer.data.result[0]?.value[1] ?? 0);
 }
 
