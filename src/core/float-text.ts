@@ -57,12 +57,11 @@ function padExponent(text: string): string {
   return text.replace(/e([+-])(\d)$/, 'e$10$2');
 }
 
-const FLOAT =
-  /^[+-]?(?:(?:\d(?:_?\d)*)?\.?(?:\d(?:_?\d)*)?(?:[eE][+-]?\d+)?|0[xX][0-9a-fA-F_]*\.?[0-9a-fA-F_]*(?:[pP][+-]?\d+)?)$/;
+const FLOAT = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /**
  * Reads a float as Go's `strconv.ParseFloat` does (underscores and hexadecimal floats left out, as exposition formats
- * refuse them); undefined when the text is none.
+ * refuse them); undefined when the text is none or its value out of range.
  */
 export function parseFloatText(text: string): number | undefined {
   if (text === '') return undefined;
@@ -70,6 +69,8 @@ export function parseFloatText(text: string): number | undefined {
   const unsigned = lower.startsWith('+') || lower.startsWith('-') ? lower.slice(1) : lower;
   if (unsigned === 'inf' || unsigned === 'infinity') return lower.startsWith('-') ? -Infinity : Infinity;
   if (lower === 'nan') return NaN;
-  if (text.includes('_') || /[xXpP]/.test(text) || !FLOAT.test(text) || !/\d/.test(text)) return undefined;
-  return Number(text);
+  if (!FLOAT.test(text)) return undefined;
+  const value = Number(text);
+  // Out of range is an error in Go, not infinity.
+  return Number.isFinite(value) ? value : undefined;
 }

@@ -1,5 +1,6 @@
 import { assert } from './errors.ts';
 import { fnv1a64Flat } from './fnv.ts';
+import { goQuote } from './go-quote.ts';
 
 /** Label that holds a series' metric name. */
 export const METRIC_NAME = '__name__';
@@ -165,8 +166,8 @@ export class Labels implements Iterable<readonly [name: string, value: string]> 
     const parts: string[] = [];
     for (const [label, value] of this) {
       if (label !== METRIC_NAME || !LEGACY_METRIC_NAME.test(name)) {
-        const printed = LEGACY_LABEL_NAME.test(label) ? label : JSON.stringify(label);
-        parts.push(`${printed}=${JSON.stringify(value)}`);
+        const printed = LEGACY_LABEL_NAME.test(label) ? label : goQuote(label);
+        parts.push(`${printed}=${goQuote(value)}`);
       }
     }
     const shown = LEGACY_METRIC_NAME.test(name) ? name : '';

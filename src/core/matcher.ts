@@ -1,3 +1,4 @@
+import { goQuote } from './go-quote.ts';
 import type { Labels } from './labels.ts';
 import { AnchoredRegexp } from './regexp.ts';
 
@@ -44,7 +45,7 @@ export class Matcher {
 
   /** `name="value"`, as Prometheus prints it. */
   toString(): string {
-    return `${this.name}${this.op}${JSON.stringify(this.value)}`;
+    return `${this.name}${this.op}${goQuote(this.value)}`;
   }
 }
 

@@ -50,7 +50,7 @@ export interface ExpectedShape {
 }
 
 /** Decoded values (aliases counted each time) a document may have: bounds what a chain of aliases can blow up to. */
-const MAX_VALUES = 2_000_000;
+const MAX_VALUES = 1_000_000;
 
 /** A parsed YAML document (the first of its file) that knows where each of its values stands. */
 export class YamlDocument {
@@ -274,9 +274,9 @@ function findPair(map: YAMLMap, key: string, document: Document, depth: number):
   return undefined;
 }
 
-/** Text of a scalar; the failsafe schema leaves every scalar as its text. */
+/** Text of a scalar; the failsafe schema leaves every scalar as its text, save those that are tagged as something else. */
 function scalarText(node: ScalarLike | null): string {
-  return typeof node?.value === 'string' ? node.value : '';
+  return typeof node?.value === 'string' ? node.value : (node?.source ?? '');
 }
 
 interface ScalarLike {

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import {
   formatDuration,
@@ -319,10 +320,10 @@ describe('schema building blocks', () => {
   });
   test('secrets do not show', () => {
     const secret = secretSchema.parse('hunter2');
-    expect([String(secret), JSON.stringify({ secret }), `${String(secret)}`]).toEqual([
+    expect([String(secret), JSON.stringify({ secret }), inspect({ secret })]).toEqual([
       '<secret>',
       '{"secret":"<secret>"}',
-      '<secret>',
+      '{ secret: <secret> }',
     ]);
     expect(secret.reveal()).toBe('hunter2');
   });
