@@ -1,5 +1,6 @@
 import { TocsinError, errorText } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
+import { ConfigError, formatIssue } from '../core/yaml.ts';
 
 /** One command: gets the arguments behind its name, resolves to the exit code. Loaded when it is called. */
 interface CommandEntry {
@@ -49,7 +50,7 @@ function usage(): string {
   ].join('\n');
 }
 
-/** Runs one command line and resolves to the exit code; failures are one line on stderr. */
+/** Runs one command line and resolves to the exit code; failures are one line on stderr (one for each mistake in a file). */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   try {
@@ -72,7 +73,8 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     throw new TocsinError('TOCSIN_ERR_USAGE', `unknown command ${name}; ${hint}`);
   } catch (error) {
     if (!(error instanceof TocsinError)) throw error;
-    process.stderr.write(`tocsin: ${errorText(error)}\n`);
+    const lines = error instanceof ConfigError ? error.issues.map(formatIssue) : [errorText(error)];
+    process.stderr.write(lines.map((line) => `tocsin: ${line}\n`).join(''));
     return 1;
   }
 }
