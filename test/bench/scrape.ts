@@ -98,7 +98,10 @@ async function measure(contestant: Contestant, folder: string, config: string): 
     await pause(MEASURE_MS);
     const after = readProcess(child.pid!);
     const seconds = MEASURE_MS / 1000;
-    const samples = await query(port, `sum(count_over_time({job="bench"}[${seconds}s]))`);
+    const samples = await query(
+      port,
+      `sum(count_over_time({__name__=~"request_seconds_bucket|requests_total|queue_depth",job="bench"}[${seconds}s]))`,
+    );
     const series = await query(port, 'count({job="bench"})');
     return {
       cpuPerMillion: ((after.cpuSeconds - before.cpuSeconds) / samples) * 1e6,
