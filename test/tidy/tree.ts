@@ -12,8 +12,8 @@ export interface SourceFile {
   readonly imports: readonly string[];
 }
 
-/** The rooms of the house and what each may import; `core` and itself go without saying. */
-export const ROOMS: Readonly<Record<string, readonly string[]>> = {
+/** The rooms that data walks through, and what each may import; `core` and itself go without saying. */
+const DATA_ROOMS: Readonly<Record<string, readonly string[]>> = {
   core: [],
   storage: [],
   discovery: [],
@@ -24,81 +24,21 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   rules: ['storage', 'promql', 'template', 'alerts'],
   notify: ['storage', 'discovery', 'alerts', 'template'],
   models: ['storage', 'discovery', 'scrape', 'promql', 'rules', 'alerts', 'notify'],
-  config: [
-    'storage',
-    'discovery',
-    'scrape',
-    'promql',
-    'template',
-    'alerts',
-    'rules',
-    'notify',
-    'models',
-    'review',
-  ],
-  review: [
-    'storage',
-    'discovery',
-    'scrape',
-    'promql',
-    'template',
-    'alerts',
-    'rules',
-    'notify',
-    'models',
-    'config',
-  ],
+};
+const DATA_ROOM_NAMES = Object.keys(DATA_ROOMS);
+const BELOW_API = [...DATA_ROOM_NAMES, 'config', 'review', 'client', 'demo'];
+
+/** The rooms of the house and what each may import. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  ...DATA_ROOMS,
+  config: [...DATA_ROOM_NAMES, 'review'],
+  review: [...DATA_ROOM_NAMES, 'config'],
   client: [],
   demo: ['client'],
-  api: [
-    'storage',
-    'discovery',
-    'scrape',
-    'promql',
-    'template',
-    'alerts',
-    'rules',
-    'notify',
-    'models',
-    'config',
-    'review',
-    'client',
-    'demo',
-  ],
+  api: BELOW_API,
   ui: ['api'],
-  app: [
-    'storage',
-    'discovery',
-    'scrape',
-    'promql',
-    'template',
-    'alerts',
-    'rules',
-    'notify',
-    'models',
-    'config',
-    'review',
-    'client',
-    'demo',
-    'api',
-  ],
-  cli: [
-    'storage',
-    'discovery',
-    'scrape',
-    'promql',
-    'template',
-    'alerts',
-    'rules',
-    'notify',
-    'models',
-    'config',
-    'review',
-    'client',
-    'demo',
-    'api',
-    'app',
-  ],
+  app: [...BELOW_API, 'api'],
+  cli: [...BELOW_API, 'api', 'app'],
 };
 
 /** Reads every source file below `root`/src. */
