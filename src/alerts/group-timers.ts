@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts';
+import { Heap } from '../core/heap.ts';
 import type { Group } from './group.ts';
 
 interface Entry {
@@ -21,7 +22,7 @@ function isBefore(a: Entry, b: Entry): boolean {
 export class GroupTimers {
   readonly #clock: Clock;
   readonly #onTick: (group: Group, nowMs: number) => void;
-  readonly #heap: Entry[] = [];
+  readonly #queue = new Heap<Entry>(isBefore);
   #nextOrder = 0;
   #timer: Timer | undefined;
   #armedMs = Infinity;
@@ -43,17 +44,17 @@ export class GroupTimers {
   stop(): void {
     this.#running = false;
     this.#timer?.cancel();
-    this.#heap.length = 0;
+    this.#queue.clear();
   }
 
   /** Schedules a group for its `dueMs`, once; an earlier schedule of it with another time is void. */
   schedule(group: Group): void {
-    this.#push({ dueMs: group.dueMs, order: this.#nextOrder++, group });
+    this.#queue.push({ dueMs: group.dueMs, order: this.#nextOrder++, group });
     this.#arm();
   }
 
   #arm(): void {
-    const head = this.#heap[0];
+    const head = this.#queue.peek();
     if (!this.#running || head === undefined || head.dueMs >= this.#armedMs) return;
     this.#timer?.cancel();
     this.#armedMs = head.dueMs;
@@ -65,8 +66,12 @@ export class GroupTimers {
   #fire(): void {
     const nowMs = this.#clock.nowMs();
     const startedMs = this.#clock.monotonicMs();
-    for (let head = this.#heap[0]; head !== undefined && head.dueMs <= nowMs; head = this.#heap[0]) {
-      this.#pop();
+    for (
+      let head = this.#queue.peek();
+      head !== undefined && head.dueMs <= nowMs;
+      head = this.#queue.peek()
+    ) {
+      this.#queue.pop();
       const { group, dueMs } = head;
       if (group.phase === 'destroyed' || group.dueMs !== dueMs) continue;
       this.#onTick(group, nowMs);
@@ -74,34 +79,5 @@ export class GroupTimers {
     }
     this.#armedMs = Infinity;
     this.#arm();
-  }
-
-  #push(entry: Entry): void {
-    const heap = this.#heap;
-    let at = heap.length;
-    heap.push(entry);
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!isBefore(entry, heap[parent]!)) break;
-      heap[at] = heap[parent]!;
-      at = parent;
-    }
-    heap[at] = entry;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop()!;
-    if (heap.length === 0) return;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
-      if (!isBefore(heap[child]!, last)) break;
-      heap[at] = heap[child]!;
-      at = child;
-    }
-    heap[at] = last;
   }
 }

@@ -31,6 +31,25 @@ export interface Clock {
   track<T>(work: Promise<T>): Promise<T>;
 }
 
+/** {@link Clock.sleep} of any clock that has timers. */
+export function sleepOn(clock: Clock, durationMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(signal.reason as Error);
+      return;
+    }
+    const onAbort = (): void => {
+      timer.cancel();
+      reject(signal?.reason as Error);
+    };
+    const timer = clock.setTimer(clock.nowMs() + durationMs, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
 /**
  * An AbortSignal that fires at `atMs` on the given clock or when `parent` fires. Call `dispose` when the guarded work
  * has ended, or the timer stays in the clock until it is due.

@@ -45,13 +45,21 @@ export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new AssertionFailure(message);
 }
 
-/** The text of anything that was thrown, causes included, on one line. */
+/**
+ * The text of anything that was thrown, causes included, on one line. An error of the system below a TocsinError adds
+ * nothing: who wraps one says in words what it means.
+ */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const parts = [error.message === '' ? error.name : error.message];
-  if (error.cause !== undefined) {
+  const isExplained = error instanceof TocsinError && isSystemError(error.cause);
+  if (error.cause !== undefined && !isExplained) {
     const cause = errorText(error.cause);
     if (cause !== '' && !parts[0]!.includes(cause)) parts.push(cause);
   }
   return parts.join(': ').replaceAll(/\s*\n\s*/g, ' ');
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
 }

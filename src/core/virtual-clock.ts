@@ -1,5 +1,6 @@
+import { type Clock, type Timer, sleepOn } from './clock.ts';
 import { assert } from './errors.ts';
-import type { Clock, Timer } from './clock.ts';
+import { Heap } from './heap.ts';
 
 class VirtualTimer implements Timer {
   cancelled = false;
@@ -39,7 +40,7 @@ export class VirtualClock implements Clock {
   #generation = 0;
   #wake: (() => void) | undefined;
   #advancing = false;
-  readonly #heap: VirtualTimer[] = [];
+  readonly #timers = new Heap<VirtualTimer>(isBefore);
 
   constructor(startMs: number) {
     this.#nowMs = startMs;
@@ -57,26 +58,12 @@ export class VirtualClock implements Clock {
   setTimer(atMs: number, fn: () => void): Timer {
     assert(!Number.isNaN(atMs), 'a timer must have a time');
     const timer = new VirtualTimer(Math.max(atMs, this.#nowMs), this.#nextOrder++, fn);
-    this.#push(timer);
+    this.#timers.push(timer);
     return timer;
   }
 
   sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) {
-        reject(signal.reason as Error);
-        return;
-      }
-      const onAbort = (): void => {
-        timer.cancel();
-        reject(signal?.reason as Error);
-      };
-      const timer = this.setTimer(this.#nowMs + durationMs, () => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+    return sleepOn(this, durationMs, signal);
   }
 
   yieldTurn(): Promise<void> {
@@ -97,8 +84,8 @@ export class VirtualClock implements Clock {
 
   /** Time of the earliest timer that is still to fire, or undefined when there is none. */
   nextTimerMs(): number | undefined {
-    while (this.#heap[0]?.cancelled === true) this.#pop();
-    return this.#heap[0]?.atMs;
+    while (this.#timers.peek()?.cancelled === true) this.#timers.pop();
+    return this.#timers.peek()?.atMs;
   }
 
   /** Fires everything due up to and including `toMs`, then sets the time to `toMs`. */
@@ -111,7 +98,7 @@ export class VirtualClock implements Clock {
       for (;;) {
         const nextMs = this.nextTimerMs();
         if (nextMs === undefined || nextMs > toMs) break;
-        const timer = this.#pop();
+        const timer = this.#timers.pop()!;
         this.#nowMs = Math.max(this.#nowMs, timer.atMs);
         timer.fn();
         await this.settle();
@@ -125,7 +112,7 @@ export class VirtualClock implements Clock {
   /** Forgets every timer and all tracked work: what is left of a program that was killed. */
   abandonTimers(): void {
     assert(!this.#advancing, 'timers must not be abandoned while the clock is advancing');
-    this.#heap.length = 0;
+    this.#timers.clear();
     this.#pendingWork = 0;
     this.#generation++;
   }
@@ -147,36 +134,5 @@ export class VirtualClock implements Clock {
       });
       this.#wake = undefined;
     }
-  }
-
-  #push(timer: VirtualTimer): void {
-    const heap = this.#heap;
-    let at = heap.length;
-    heap.push(timer);
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!isBefore(timer, heap[parent]!)) break;
-      heap[at] = heap[parent]!;
-      at = parent;
-    }
-    heap[at] = timer;
-  }
-
-  #pop(): VirtualTimer {
-    const heap = this.#heap;
-    const top = heap[0]!;
-    const last = heap.pop()!;
-    if (heap.length === 0) return top;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
-      if (!isBefore(heap[child]!, last)) break;
-      heap[at] = heap[child]!;
-      at = child;
-    }
-    heap[at] = last;
-    return top;
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../clock.ts';
+import { type Clock, type Timer, sleepOn } from '../clock.ts';
 
 /** Node's `setTimeout` fires at once for longer delays than this, so they are reached in steps. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
@@ -46,21 +46,7 @@ export class SystemClock implements Clock {
   }
 
   sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) {
-        reject(signal.reason as Error);
-        return;
-      }
-      const onAbort = (): void => {
-        timer.cancel();
-        reject(signal?.reason as Error);
-      };
-      const timer = this.setTimer(Date.now() + durationMs, () => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+    return sleepOn(this, durationMs, signal);
   }
 
   yieldTurn(): Promise<void> {
