@@ -17,7 +17,7 @@ export async function readTextFile(files: FileSystem, path: string): Promise<Loa
     bytes = await files.readFile(path);
   } catch (error) {
     if (!(error instanceof TocsinError)) throw error;
-    throw new TocsinError('TOCSIN_ERR_CONFIG', `cannot read ${path}: ${errorText(error)}`, { cause: error });
+    throw new TocsinError('TOCSIN_ERR_CONFIG', `cannot ${errorText(error)}`, { cause: error });
   }
   const text = new TextDecoder('utf-8').decode(bytes);
   return { path, text };
