@@ -96,16 +96,19 @@ export class Tocsin {
   async start(): Promise<void> {
     const { clock, files } = this.ports;
     const stateFolder = await prepareDataFolder(files, this.options.dataPath);
-    const state = await StateStore.open(this.ports.openState(stateFolder), clock.nowMs());
+    const database = this.ports.openState(stateFolder);
     let storage: Tsdb | undefined;
+    let rooms: Rooms | undefined;
     try {
+      const state = await StateStore.open(database, clock.nowMs());
       storage = await this.#openStorage();
-      const rooms = this.#createRooms(state, storage);
+      rooms = this.#createRooms(state, storage);
       await this.#startRooms(rooms);
       this.#rooms = rooms;
     } catch (error) {
+      if (rooms !== undefined) await stopWork(rooms);
       await storage?.close();
-      await state.close();
+      await database.close();
       throw error;
     }
   }
@@ -137,10 +140,7 @@ export class Tocsin {
     const rooms = this.#rooms;
     if (rooms === undefined) return;
     this.#rooms = undefined;
-    await rooms.scrape.stop();
-    await rooms.rules.stop();
-    await rooms.outside.stop();
-    await rooms.alertSide?.stop();
+    await stopWork(rooms);
     await rooms.storage.close();
     await rooms.state.close();
   }
@@ -302,6 +302,14 @@ export class Tocsin {
     if (next.alertmanager === undefined || rooms.alertSide === undefined) return () => Promise.resolve();
     return rooms.alertSide.prepareReload(next.alertmanager);
   }
+}
+
+/** Ends what the rooms do, those that were not yet started too; what they work on stays open. */
+async function stopWork(rooms: Rooms): Promise<void> {
+  await rooms.scrape.stop();
+  await rooms.rules.stop();
+  await rooms.outside.stop();
+  await rooms.alertSide?.stop();
 }
 
 function readConfig(options: TocsinOptions, ports: TocsinPorts): Promise<LoadedConfig> {
