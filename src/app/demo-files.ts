@@ -1,24 +1,33 @@
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import type { FileSystem } from '../core/ports.ts';
 import type { RunningServer } from '../demo/index.ts';
+import { SERVER_PACKS, type ServerPackName, modelScrapeJob } from '../models/index.ts';
 import { PACKAGE_FOLDER } from './version.ts';
 
-/** What a model of the demo is called in the configuration, and who answers for it. */
-const MODELS: Readonly<Record<string, { readonly job: string; readonly owner: string }>> = {
-  'fraud-detector': { job: 'tabular', owner: 'risk-ml' },
-  'support-chat': { job: 'llm', owner: 'assistants' },
-  'product-vision': { job: 'image', owner: 'search-ml' },
+interface DemoModel {
+  readonly job: string;
+  readonly owner: string;
+  readonly server: ServerPackName;
+}
+
+/** What a model of the demo is called in the configuration, who answers for it, and what serves it. */
+const MODELS: Readonly<Record<string, DemoModel>> = {
+  'fraud-detector': { job: 'tabular', owner: 'risk-ml', server: 'generic' },
+  'support-chat': { job: 'llm', owner: 'assistants', server: 'vllm' },
+  'product-vision': { job: 'image', owner: 'search-ml', server: 'triton' },
 };
 
-const scrapeJob = (job: string, targetsFolder: string, rest: string): string => `  - job_name: ${job}
-${rest}    file_sd_configs:
-      - files: ['${targetsFolder}/${job}.json']
-`;
+/** The jobs of the demo's models. Their target files are named relative to the configuration file. */
+function modelJobs(): string {
+  const jobs = Object.entries(MODELS).map(([model, { job, server }]) =>
+    modelScrapeJob(SERVER_PACKS[server], { model, jobName: job, targetFiles: [`targets/${job}.json`] }),
+  );
+  return stringify(jobs).replaceAll(/^(?=.)/gm, '  ');
+}
 
 /** The demo's configuration: what a newcomer would write, with intervals of seconds. */
 function configText(ownAddress: string, ownPath: string): string {
-  // Relative to the configuration file, whose folder may itself be given relative to the working folder.
-  const targets = 'targets';
   return `# Written by "tocsin demo" at each start. Copy it for a configuration of your own.
 global:
   scrape_interval: 2s
@@ -27,30 +36,10 @@ global:
 rule_files:
   - ${JSON.stringify(join(PACKAGE_FOLDER, 'alert-rules', '*.yml'))}
 
+# The relabel rules see to it that every series carries "model" by the name that it has here; what a server calls its
+# model itself (vLLM: model_name, Triton: model and version) becomes served_model and model_version.
 scrape_configs:
-  # A classifier with the conventional model_* metrics. Its own labels model and model_version are kept.
-${scrapeJob('tabular', targets, '    honor_labels: true\n')}
-  # vLLM: its label model_name becomes served_model, because model is the name in this file.
-${scrapeJob(
-  'llm',
-  targets,
-  `    metric_relabel_configs:
-      - { source_labels: [model_name], regex: (.+), target_label: served_model }
-      - { action: labeldrop, regex: model_name }
-`,
-)}
-  # Triton: model becomes served_model, version becomes model_version.
-${scrapeJob(
-  'image',
-  targets,
-  `    honor_labels: true
-    metric_relabel_configs:
-      - { source_labels: [model], regex: resnet50, target_label: served_model, replacement: resnet50 }
-      - { source_labels: [version], regex: (.+), target_label: model_version }
-      - { action: labeldrop, regex: version }
-      - { target_label: model, replacement: product-vision }
-`,
-)}
+${modelJobs()}
   - job_name: tocsin
     metrics_path: ${ownPath}/metrics
     static_configs:
