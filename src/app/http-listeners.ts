@@ -16,7 +16,10 @@ export function parseListenAddress(text: string): { readonly host: string; reado
   const match = /^(?:\[(?<six>[^\]]*)\]|(?<host>[^:]*)):(?<port>\d{1,5})$/.exec(text);
   const port = Number(match?.groups?.['port']);
   if (match === null || port > 65_535) {
-    throw new TocsinError('TOCSIN_ERR_USAGE', `--web.listen-address=${text} is not host:port`);
+    throw new TocsinError(
+      'TOCSIN_ERR_USAGE',
+      `--web.listen-address=${text} is not host:port; write for example 127.0.0.1:9090`,
+    );
   }
   return { host: match.groups?.['six'] ?? match.groups?.['host'] ?? '', port };
 }

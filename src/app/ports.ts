@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
@@ -28,7 +29,11 @@ export interface TocsinPorts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly hostname: string;
   /** Who this process is, for the lock of the data folder. */
-  readonly process: { readonly pid: number; isAlive(pid: number): boolean };
+  readonly process: {
+    readonly pid: number;
+    isAlive(pid: number): boolean;
+    birthMark?(pid: number): string;
+  };
 }
 
 /** Whether a process runs. Signal 0 only asks; not being allowed to signal it means that it is there. */
@@ -38,6 +43,23 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/**
+ * Boot id of the machine and, in its clock ticks, when a process started: no two processes share both and an id. '' where
+ * there is no /proc.
+ */
+function birthMark(pid: number): string {
+  try {
+    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in the second field may hold anything; fields count from behind its last parenthesis.
+    const startTicks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return `${bootId}/${startTicks ?? ''}`;
+  } catch {
+    // Not Linux, or the process is gone: nothing to tell.
+    return '';
   }
 }
 
@@ -67,7 +89,7 @@ export function createSystemPorts(log: {
     openState: (folder) => SqliteDatabase.open(join(folder, 'state.db')),
     environment: process.env,
     hostname: hostname(),
-    process: { pid: process.pid, isAlive },
+    process: { pid: process.pid, isAlive, birthMark },
   };
 }
 

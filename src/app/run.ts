@@ -22,7 +22,6 @@ const DRAIN_MS = 5000;
 export async function runServe(options: TocsinOptions, logging: ServeLogging): Promise<number> {
   const ports = createSystemPorts({ level: logging.level as LogLevel, format: logging.format as LogFormat });
   for (const warning of logging.warnings) ports.logger.warn({}, warning);
-  ports.logger.info({ version: VERSION, node: process.version, pid: ports.process.pid }, 'Starting tocsin');
   return runUntilStopped(options, ports, () => Promise.resolve());
 }
 
@@ -42,6 +41,7 @@ export async function runUntilStopped(
   const server = await TocsinServer.load(options, ports, () => {
     ended.resolve('asked to quit over HTTP');
   });
+  logger.info({ version: VERSION, node: process.version, pid: ports.process.pid }, 'Starting tocsin');
   const onHangUp = (): void => {
     // The reload has logged what was wrong.
     server.tocsin.reload().catch(() => undefined);
@@ -56,7 +56,6 @@ export async function runUntilStopped(
     if (options.autoReload) watcher.start();
     await onReady(server);
     logger.info({ reason: await ended.promise }, 'Stopping');
-    return 0;
   } finally {
     await watcher.stop();
     await server.stop(DRAIN_MS);
@@ -64,8 +63,9 @@ export async function runUntilStopped(
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
     process.off('SIGHUP', onHangUp);
-    logger.info({}, 'See you next time');
   }
+  logger.info({}, 'See you next time');
+  return 0;
 }
 
 async function reloadIfChanged(server: TocsinServer): Promise<void> {

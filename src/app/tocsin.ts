@@ -1,6 +1,7 @@
 import { type LoadedConfig, diffConfig, loadConfig } from '../config/index.ts';
 import { TocsinError, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import type { SqlDatabase } from '../core/ports.ts';
 import { type Registry, createRegistry } from '../core/metrics.ts';
 import { AlertmanagerClient } from '../notify/index.ts';
 import { LocalQueryEngine } from '../promql/index.ts';
@@ -96,19 +97,20 @@ export class Tocsin {
   async start(): Promise<void> {
     const { clock, files } = this.ports;
     const stateFolder = await prepareDataFolder(files, this.options.dataPath);
-    const database = this.ports.openState(stateFolder);
-    let storage: Tsdb | undefined;
+    // First of all the lock of the folder: another process may be at work on the state.
+    const storage = await this.#openStorage();
+    let database: SqlDatabase | undefined;
     let rooms: Rooms | undefined;
     try {
+      database = this.ports.openState(stateFolder);
       const state = await StateStore.open(database, clock.nowMs());
-      storage = await this.#openStorage();
       rooms = this.#createRooms(state, storage);
       await this.#startRooms(rooms);
       this.#rooms = rooms;
     } catch (error) {
       if (rooms !== undefined) await stopWork(rooms);
-      await storage?.close();
-      await database.close();
+      await storage.close();
+      await database?.close();
       throw error;
     }
   }

@@ -195,7 +195,7 @@ const BAD_PLACES: readonly BadStart[] = [
     name: 'an address without port',
     files: GOOD_FILES,
     args: [...SERVE, '--web.listen-address=127.0.0.1'],
-    says: ['tocsin: --web.listen-address=127.0.0.1 is not host:port'],
+    says: ['tocsin: --web.listen-address=127.0.0.1 is not host:port; write for example 127.0.0.1:9090'],
   },
   {
     name: 'an address of another machine',

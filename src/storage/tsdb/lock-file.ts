@@ -13,6 +13,11 @@ export interface ProcessIdentity {
   readonly pid: number;
   /** Whether a process with this id runs; asked about other processes only. */
   isAlive(pid: number): boolean;
+  /**
+   * Something that tells two processes with the same id apart (when it was born); '' when the machine doesn't say. Without
+   * it a dead owner whose id has been given to another process would look alive.
+   */
+  birthMark?(pid: number): string;
 }
 
 /** Keeps other processes out of a data folder; see {@link lockFolder}. */
@@ -23,7 +28,8 @@ export interface FolderLock {
 }
 
 /**
- * Takes the lock of a data folder: a file `lock` to which everybody who wants it appends a line with the own process id.
+ * Takes the lock of a data folder: a file `lock` to which everybody who wants it appends a line with the own process id
+ * and when that process was born.
  * The first line of a living process holds the lock; appending is atomic, so two that come at once agree on who it is.
  * Rejects with TOCSIN_ERR_DATA_FOLDER when somebody else holds it.
  */
@@ -41,19 +47,21 @@ export async function lockFolder(
   try {
     const handle = await files.open(path, 'append');
     try {
-      await handle.append(new TextEncoder().encode(`${self.pid}\n`));
+      await handle.append(
+        new TextEncoder().encode(`${self.pid} ${self.birthMark?.(self.pid) ?? ''}`.trim() + '\n'),
+      );
       await handle.sync();
     } finally {
       await handle.close();
     }
-    const others = await readPids(files, path);
+    const claims = await readClaims(files, path);
     // A line with the own id that is not from this run is that of a process that died: ids are used again.
-    const owner = others.find((pid) => pid === self.pid || self.isAlive(pid));
-    if (owner !== self.pid) throw inUse(folder, owner ?? 0);
-    const wasStale = others[0] !== self.pid || others.length > 1;
+    const owner = claims.find((claim) => claim.pid === self.pid || isHeld(claim, self));
+    if (owner?.pid !== self.pid) throw inUse(folder, owner?.pid ?? 0);
+    const wasStale = claims[0]?.pid !== self.pid || claims.length > 1;
     if (wasStale) {
       logger.warn(
-        { lock: path, pid: others[0] },
+        { lock: path, pid: claims[0]?.pid },
         'took over the lock of a process that is gone; it did not stop cleanly',
       );
     }
@@ -70,12 +78,29 @@ export async function lockFolder(
   }
 }
 
-async function readPids(files: FileSystem, path: string): Promise<number[]> {
+/** One line of the lock file. */
+interface Claim {
+  readonly pid: number;
+  /** '' when the process that wrote it could not tell. */
+  readonly birthMark: string;
+}
+
+async function readClaims(files: FileSystem, path: string): Promise<Claim[]> {
   const text = new TextDecoder().decode(await files.readFile(path));
   return text
     .split('\n')
-    .map((line) => Number(line.trim()))
-    .filter((pid) => Number.isInteger(pid) && pid > 0);
+    .map((line) => {
+      const [pid = '', birthMark = ''] = line.trim().split(' ');
+      return { pid: Number(pid), birthMark };
+    })
+    .filter(({ pid }) => Number.isInteger(pid) && pid > 0);
+}
+
+/** Whether the process that wrote a claim still runs, as far as the machine can tell. */
+function isHeld({ pid, birthMark }: Claim, self: ProcessIdentity): boolean {
+  if (!self.isAlive(pid)) return false;
+  const present = self.birthMark?.(pid) ?? '';
+  return birthMark === '' || present === '' || birthMark === present;
 }
 
 function inUse(folder: string, pid: number): TocsinError {
