@@ -135,6 +135,13 @@ export const secretUrlSchema = secretSchema.superRefine((secret, context) => {
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
 });
 
+/** A secret URL that may be a template; what holds no template is checked as it stands. */
+const secretTemplateUrlSchema = secretSchema.superRefine((secret, context) => {
+  const text = secret.reveal();
+  const problem = text === '' || text.includes('{{') ? undefined : urlProblem(text);
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+});
+
 function urlProblem(text: string): string | undefined {
   const url = URL.parse(text);
   if (url === null) return 'not a valid URL';
@@ -186,7 +193,7 @@ const webhookSchema = z
   .strictObject({
     send_resolved: z.boolean().default(true),
     http_config: httpConfigSchema.optional(),
-    url: secretSchema.optional(),
+    url: secretTemplateUrlSchema.optional(),
     url_file: filePathSchema.optional(),
     max_alerts: z.number().int().nonnegative().default(0),
     timeout: goDurationSchema.default(0),
