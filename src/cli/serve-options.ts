@@ -11,7 +11,7 @@ export function normalisePrefix(text: string): string {
 /** Checks `--web.external-url`; a host without scheme gets `http://`. '' is undefined. No slash at the end. */
 export function parseExternalUrl(text: string): string | undefined {
   if (text === '') return undefined;
-  const url = URL.parse(text) ?? URL.parse(`http://${text}`);
+  const url = URL.parse(text.includes('://') ? text : `http://${text}`);
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
     throw new TocsinError('TOCSIN_ERR_USAGE', `--web.external-url=${text} is not an http or https URL`);
   }

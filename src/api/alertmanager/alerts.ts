@@ -24,7 +24,9 @@ function* groupsPieces(groups: readonly GroupView[]): JsonPieces {
     yield `${i === 0 ? '' : ','}{"alerts":`;
     yield* jsonList(alerts, alertJson);
     const receiver = JSON.stringify({ name: group.route.options.receiver });
-    yield `,"labels":${labelsJson(group.labels)},"receiver":${receiver},"routeLabels":{}}`;
+    // As the configuration has them: a rendered value belongs to one notification, with its alerts and its time.
+    const routeLabels = labelsJson(group.route.options.labels);
+    yield `,"labels":${labelsJson(group.labels)},"receiver":${receiver},"routeLabels":${routeLabels}}`;
   }
   yield ']';
 }

@@ -130,14 +130,29 @@ describe('GET /alerts/groups', () => {
   it('shows groups', async () => {
     fakes.plane.groupViews = [
       {
-        group: { labels: labels({ alertname: 'A' }), route: { options: { receiver: 'team-a' } } },
+        group: {
+          labels: labels({ alertname: 'A' }),
+          route: {
+            options: {
+              receiver: 'team-a',
+              labels: labels({ team: '{{ .GroupLabels.alertname }}' }),
+            },
+          },
+        },
         mutedBy: [],
         alerts: [VIEW],
       } as unknown as GroupView,
     ];
     expect(await send('GET', '/alerts/groups?muted=false')).toEqual({
       status: 200,
-      body: [{ alerts: [SHOWN], labels: { alertname: 'A' }, receiver: { name: 'team-a' }, routeLabels: {} }],
+      body: [
+        {
+          alerts: [SHOWN],
+          labels: { alertname: 'A' },
+          receiver: { name: 'team-a' },
+          routeLabels: { team: '{{ .GroupLabels.alertname }}' },
+        },
+      ],
     });
     expect(fakes.plane.asked[0]?.muted).toBe(false);
   });
