@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: () => import('./demo.ts'),
   },
   check: { help: 'check configuration, rule and Alertmanager files', load: () => import('./check.ts') },
+  test: { help: 'run unit tests of rules', load: () => import('./test.ts') },
   query: { help: 'ask a running server (PromQL, series, labels)', load: () => import('./query.ts') },
   alert: { help: 'list alerts, hand one in', load: () => import('./alert.ts') },
   silence: { help: 'add, list and end silences', load: () => import('./silence.ts') },
@@ -25,7 +26,6 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
 /** Commands of the contract that later versions bring. */
 const LATER_COMMANDS: readonly string[] = [
   'alertmanager',
-  'test',
   'tsdb',
   'maintenance',
   'template',
