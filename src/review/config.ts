@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseFloatText } from '../core/float-text.ts';
 import { errorText } from '../core/errors.ts';
 import { Labels } from '../core/labels.ts';
-import { durationSchema, filePathSchema, positiveDurationSchema, textSchema } from '../core/schema.ts';
+import { durationSchema, filePathSchema, textSchema } from '../core/schema.ts';
 import { issueAt, notInVersion, requireYaml } from '../core/validate-yaml.ts';
 import { ConfigError, parseYaml } from '../core/yaml.ts';
 import type { ConfigIssue, YamlDocument, YamlPath } from '../core/yaml.ts';
@@ -63,7 +63,7 @@ export interface RuleTestFile {
   /** Paths and patterns, against the folder that {@link parseRuleTestFile} was given. */
   readonly ruleFiles: readonly string[];
   readonly evaluationIntervalMs: number;
-  /** Names of groups in the order in which they are evaluated; the rest keep their place before the second of these. */
+  /** Names of groups in their order of evaluation; for groups that are not among them the order is not settled. */
   readonly groupEvalOrder: readonly string[];
   /** Whether floats that are neighbours count as equal. */
   readonly fuzzyCompare: boolean;
@@ -134,7 +134,7 @@ const testSchema = z.strictObject({
 
 const fileSchema = z.strictObject({
   rule_files: z.array(filePathSchema).default([]),
-  evaluation_interval: positiveDurationSchema.default(DEFAULT_EVALUATION_INTERVAL_MS),
+  evaluation_interval: durationSchema.default(0),
   group_eval_order: z.array(textSchema).default([]),
   fuzzy_compare: z.boolean().default(false),
   tests: z.array(testSchema).default([]),
@@ -156,11 +156,12 @@ export function parseRuleTestFile(text: string, file: string, baseFolder: string
     if (raw.group_eval_order.indexOf(name) === i) return;
     reader.refuse(['group_eval_order', i], `group name repeated in evaluation order: ${name}`);
   });
-  const tests = raw.tests.map((test, i) => reader.test(test, raw.evaluation_interval, ['tests', i]));
+  const evaluationIntervalMs = raw.evaluation_interval || DEFAULT_EVALUATION_INTERVAL_MS;
+  const tests = raw.tests.map((test, i) => reader.test(test, evaluationIntervalMs, ['tests', i]));
   if (reader.issues.length > 0) throw new ConfigError(reader.issues);
   return {
     ruleFiles: raw.rule_files,
-    evaluationIntervalMs: raw.evaluation_interval,
+    evaluationIntervalMs,
     groupEvalOrder: raw.group_eval_order,
     fuzzyCompare: raw.fuzzy_compare,
     tests,
@@ -189,9 +190,7 @@ class TestReader {
       name: raw.name,
       stepMs: raw.interval === 0 ? evaluationIntervalMs : raw.interval,
       startMs: raw.start_timestamp,
-      inputSeries: raw.input_series.flatMap((series, i) =>
-        this.#series(series, [...path, 'input_series', i]),
-      ),
+      inputSeries: this.#input(raw.input_series, [...path, 'input_series']),
       alertCases: raw.alert_rule_test.map((alert, i) => this.#alert(alert, [...path, 'alert_rule_test', i])),
       exprCases: raw.promql_expr_test.map((expr, i) => this.#expr(expr, [...path, 'promql_expr_test', i])),
       externalLabels: Labels.fromObject(raw.external_labels),
