@@ -159,6 +159,29 @@ describe('rule unit tests', () => {
       ],
     ],
     [
+      'several alerts',
+      fileOf(alertTest('0', '[{}, { exp_labels: { a: b } }]')),
+      [
+        [
+          '    name: one,\n    alertname: Load, time: 0s, ',
+          '        exp:[',
+          '            0:',
+          '              Labels:{a="b", alertname="Load"}',
+          '              Annotations:{},',
+          '            1:',
+          '              Labels:{alertname="Load"}',
+          '              Annotations:{}',
+          '            ], ',
+          '        got:[]',
+        ].join('\n'),
+      ],
+    ],
+    [
+      'samples at times that cannot be kept',
+      fileOf('start_timestamp: 9999999999999\ninput_series: [{ series: s, values: 1 }]'),
+      ['    name: one,\n    series: s, time: 0s, err: too far in the future'],
+    ],
+    [
       'a pattern of rule files that matches nothing',
       'rule_files: [none.yml]\ntests: []',
       ['warning: no file match pattern /t/none.yml'],
