@@ -271,6 +271,7 @@ export class Tocsin {
       const reloadAlerts = await this.#prepareAlertReload(rooms, next);
       // From here on nothing can fail for what the files say.
       this.#config = next;
+      rooms.storage.setRetention(this.retentionMs);
       rooms.router.apply(next.global.externalLabels, next.alerting.alertRelabelConfigs);
       await reloadAlerts();
       await rooms.outside.apply(next.alerting);

@@ -65,6 +65,7 @@ export class Tsdb implements SampleStorage {
   /** Log numbers of reclaimed series, with the last segment that may hold samples of them. */
   readonly #reclaimed = new Map<number, number>();
   #walBytes = 0;
+  #retentionMs: number;
   #maintaining: Promise<void> = Promise.resolve();
 
   private constructor(parts: {
@@ -77,6 +78,7 @@ export class Tsdb implements SampleStorage {
     readonly walFolder: string;
   }) {
     this.#options = parts.options;
+    this.#retentionMs = parts.options.retentionMs;
     this.#storage = parts.storage;
     this.#wal = parts.wal;
     this.#metrics = parts.metrics;
@@ -169,6 +171,11 @@ export class Tsdb implements SampleStorage {
     return this.#storage.head.slabs.subscribe(tell);
   }
 
+  /** Takes on another retention, at a reload; what is behind it goes at the next look (within a minute). */
+  setRetention(retentionMs: number): void {
+    this.#retentionMs = retentionMs;
+  }
+
   /** Looks at retention now; what is behind it is dropped from memory and from the log. */
   maintain(): Promise<void> {
     const next = this.#maintaining.then(() => this.#maintain());
@@ -223,7 +230,8 @@ export class Tsdb implements SampleStorage {
   /** Start of the first window to keep, undefined when nothing has to go. */
   #dropBefore(): number | undefined {
     const { head } = this.#storage;
-    const { retentionMs, maxHeadBytes = 0 } = this.#options;
+    const { maxHeadBytes = 0 } = this.#options;
+    const retentionMs = this.#retentionMs;
     const newestMs = head.maxTimeMs;
     if (Number.isNaN(newestMs)) return undefined;
     if (retentionMs > 0) {

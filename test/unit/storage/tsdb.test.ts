@@ -190,6 +190,26 @@ describe('a restart', () => {
 });
 
 describe('retention', () => {
+  it('follows a change while it runs', async () => {
+    const machine = new Machine();
+    const tsdb = await machine.start({ retentionMs: 0 });
+    const labels = Labels.fromObject({ pod: 'a' });
+    for (let hour = 0; hour < 12; hour++) {
+      const nowMs = START + hour * HOUR_MS;
+      await machine.clock.advanceTo(nowMs);
+      const appender = tsdb.appender(nowMs);
+      appender.append(appender.series(labels), nowMs, hour);
+      await appender.commit();
+    }
+    await tsdb.maintain();
+    expect((await dump(tsdb))['a']).toHaveLength(12);
+    tsdb.setRetention(4 * HOUR_MS);
+    await tsdb.maintain();
+    const [oldest] = (await dump(tsdb))['a']![0]!;
+    expect(oldest).toBeGreaterThanOrEqual(START + 6 * HOUR_MS);
+    await tsdb.close();
+  });
+
   it('drops windows, series and log, and a restart agrees', async () => {
     const machine = new Machine();
     const options = { retentionMs: 6 * HOUR_MS, walSegmentBytes: 32 * 1024 };
