@@ -256,8 +256,12 @@ describe('webhook', () => {
   });
 
   it.each([
-    ['not a URL', '"nowhere s3cret"', 'the webhook URL is not an http or https URL'],
-    ['another scheme', '"file:///s3cret"', 'the webhook URL is not an http or https URL'],
+    ['not a URL after templating', `'{{ "nowhere s3cret" }}'`, 'the webhook URL is not an http or https URL'],
+    [
+      'of another scheme after templating',
+      `'{{ "file:///s3cret" }}'`,
+      'the webhook URL is not an http or https URL',
+    ],
     ['empty after templating', '"{{ if false }}s3cret{{ end }}"', 'webhook URL is empty after templating'],
   ])('%s is refused without showing it', async (_, url, message) => {
     const yaml = `receivers: [{name: team, webhook_configs: [{url: ${url}}]}]`;
