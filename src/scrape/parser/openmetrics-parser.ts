@@ -97,9 +97,9 @@ export class OpenMetricsParser extends ExpositionParser {
     this.#endLine(at);
   }
 
-  /** Ends the line at `at`, which must be a newline of the body itself. */
+  /** Ends the line at `at`, which must be a newline of the body itself; a NUL byte ends the body, as it does upstream. */
   #endLine(at: number): void {
-    if (at >= this.length) throw new ExpositionError(UNTERMINATED);
+    if (at >= this.length || this.bytes[at] !== NEWLINE) throw new ExpositionError(UNTERMINATED);
     this.position = at + 1;
   }
 

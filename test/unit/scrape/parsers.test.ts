@@ -284,6 +284,13 @@ describe('parsers against the plain reference', () => {
     );
   });
 
+  test.each(['a 1\0', 'a 1 2\0', 'a 1 # {} 1\0', 'a{b="c"} 1\0\n'])(
+    'OpenMetrics with a NUL byte: %j',
+    (body) => {
+      same(bytes(`${body}# EOF\n`), 'openmetrics');
+    },
+  );
+
   test('OpenMetrics soup', () => {
     fc.assert(
       fc.property(soup, (body) => {
