@@ -241,10 +241,15 @@ export class Tocsin {
     await rooms.outside.apply(config.alerting);
     await rooms.rules.update(config.ruleFiles.flatMap(({ groups }) => groups));
     rooms.rules.start();
-    await rooms.scrape.apply({
-      scrapeConfigs: config.scrapeConfigs,
-      externalLabels: config.global.externalLabels,
-    });
+    await rooms.scrape.apply(this.#scrapeSetup(config));
+  }
+
+  /** The feature `extra-scrape-metrics` switches on for all jobs what `extra_scrape_metrics` does for one. */
+  #scrapeSetup(config: LoadedConfig): Parameters<ScrapeManager['apply']>[0] {
+    const { externalLabels } = config.global;
+    if (!this.options.extraScrapeMetrics) return { scrapeConfigs: config.scrapeConfigs, externalLabels };
+    const scrapeConfigs = config.scrapeConfigs.map((job) => ({ ...job, extraScrapeMetrics: true }));
+    return { scrapeConfigs, externalLabels };
   }
 
   #ruleSettings(config: LoadedConfig): RuleSettings {
@@ -279,10 +284,7 @@ export class Tocsin {
         next.ruleFiles.flatMap(({ groups }) => groups),
         this.#ruleSettings(next),
       );
-      await rooms.scrape.apply({
-        scrapeConfigs: next.scrapeConfigs,
-        externalLabels: next.global.externalLabels,
-      });
+      await rooms.scrape.apply(this.#scrapeSetup(next));
       this.#reload = { ok: true, atMs: nowMs };
       this.#metrics.reloaded(true, nowMs, next.fingerprint);
       for (const warning of next.warnings) this.#logger.warn({ component: 'config' }, warning);

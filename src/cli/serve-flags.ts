@@ -199,12 +199,7 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   used('alertmanager.alerts.gc-interval', 'duration', '30m', 'How often resolved alerts are removed.'),
   used('alertmanager.alerts.per-alertname-limit', 'integer', '0', 'Most alerts of one name; 0 is no limit.'),
   used('alertmanager.dispatch.start-delay', 'duration', '0s', 'After start, how long nothing is sent.'),
-  used(
-    'alertmanager.dispatch.maintenance-interval',
-    'duration',
-    '30s',
-    'How often empty groups are removed.',
-  ),
+  ignored('alertmanager.dispatch.maintenance-interval', 'duration', '30s', 'empty groups go at once'),
   used(
     'alertmanager.silences.max-silences',
     'integer',
