@@ -1,10 +1,20 @@
+import type { FloatHistogram } from '../core/histogram/float-histogram.ts';
 import type { Labels } from '../core/labels.ts';
 
 /** One series' value at the time of an instant query. */
 export interface VectorSample {
   readonly labels: Labels;
   readonly tMs: number;
+  /** NaN when it is a histogram. */
   readonly value: number;
+  readonly histogram?: FloatHistogram | undefined;
+}
+
+/** Native histograms of one series of a range. */
+export interface HistogramPoints {
+  readonly timestamps: Float64Array;
+  /** As many as there are timestamps. */
+  readonly values: readonly FloatHistogram[];
 }
 
 /** One series of a range; both columns have the same length. */
@@ -12,6 +22,8 @@ export interface MatrixSeries {
   readonly labels: Labels;
   readonly timestamps: Float64Array;
   readonly values: Float64Array;
+  /** The steps at which it has a histogram and no float; absent when there is none. */
+  readonly histograms?: HistogramPoints | undefined;
 }
 
 /** What an expression evaluates to. */

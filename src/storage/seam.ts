@@ -1,3 +1,4 @@
+import type { FloatHistogram } from '../core/histogram/float-histogram.ts';
 import type { Labels } from '../core/labels.ts';
 import type { Matcher } from '../core/matcher.ts';
 
@@ -27,6 +28,15 @@ export const AppendOutcome = {
 } as const;
 export type AppendOutcome = (typeof AppendOutcome)[keyof typeof AppendOutcome];
 
+/** A sample that is more than a float at a time. */
+export interface RichSample {
+  /** Not looked at when there is a histogram. */
+  readonly value: number;
+  readonly histogram: FloatHistogram | undefined;
+  /** When the counter began, in milliseconds; 0 when that isn't known. */
+  readonly startMs: number;
+}
+
 /**
  * One transaction of samples. Nothing is visible to readers before `commit`; `rollback` leaves no sample (series made
  * meanwhile may stay). An appender is used once and by one task; several may be open at a time.
@@ -41,6 +51,11 @@ export interface Appender {
   isLive(ref: SeriesRef): boolean;
   /** Adds one sample. `value` may be {@link staleMarker}. */
   append(ref: SeriesRef, tMs: number, value: number): AppendOutcome;
+  /**
+   * Adds one native histogram, or a float with a start timestamp. The end of a series of histograms is a float too: the
+   * stale marker.
+   */
+  appendRich(ref: SeriesRef, tMs: number, sample: RichSample): AppendOutcome;
   /**
    * Adds one sample for each of `count` series, all at `tMs`: a whole scrape in one call. `outcomes[i]` receives what
    * became of sample i; returns how many were not taken.
@@ -57,11 +72,24 @@ export interface Appender {
   rollback(): void;
 }
 
-/** Growable columns of samples that the caller owns and readers fill. `values` keeps NaN payloads as raw bits. */
+/**
+ * Growable columns of samples that the caller owns and readers fill. `values` keeps NaN payloads as raw bits.
+ *
+ * Nearly all series have floats only, so the columns for other things are made when first wanted: readers empty the
+ * buffer with {@link clear}, write `timestamps` and `values`, and call {@link setHistogram} and {@link setStart} where
+ * there is more.
+ */
 export class SampleBuffer {
   timestamps: Float64Array;
   values: Float64Array;
   length = 0;
+  /**
+   * The native histogram of each sample that is one; its place in `values` has an ordinary NaN. Undefined as long as
+   * there are floats only.
+   */
+  histograms: (FloatHistogram | undefined)[] | undefined;
+  /** Start timestamps in milliseconds, 0 where there is none. Undefined as long as no sample has one. */
+  starts: Float64Array | undefined;
 
   constructor(capacity = 512) {
     this.timestamps = new Float64Array(capacity);
@@ -79,6 +107,31 @@ export class SampleBuffer {
     values.set(this.values.subarray(0, this.length));
     this.timestamps = timestamps;
     this.values = values;
+    if (this.starts !== undefined) {
+      const starts = new Float64Array(size);
+      starts.set(this.starts.subarray(0, this.length));
+      this.starts = starts;
+    }
+  }
+
+  /** Becomes empty, for floats only again. Keeps the room. */
+  clear(): void {
+    this.length = 0;
+    this.histograms = undefined;
+    this.starts = undefined;
+  }
+
+  /** Makes the sample at `index` a histogram. */
+  setHistogram(index: number, histogram: FloatHistogram): void {
+    this.histograms ??= [];
+    this.histograms[index] = histogram;
+    this.values[index] = NaN;
+  }
+
+  /** Gives the sample at `index` a start timestamp. */
+  setStart(index: number, startMs: number): void {
+    this.starts ??= new Float64Array(this.timestamps.length);
+    this.starts[index] = startMs;
   }
 }
 

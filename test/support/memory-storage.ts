@@ -1,10 +1,12 @@
 import { METRIC_NAME, compareText, type Labels } from '../../src/core/labels.ts';
+import type { FloatHistogram } from '../../src/core/histogram/float-histogram.ts';
 import { matchesAll, type Matcher } from '../../src/core/matcher.ts';
 import {
   AppendOutcome,
   type Appender,
   type Cardinality,
   type Querier,
+  type RichSample,
   type SampleBuffer,
   type SampleStorage,
   type SelectHints,
@@ -20,6 +22,9 @@ class MemorySeries {
   timestamps = new Float64Array(16);
   values = new Float64Array(16);
   length = 0;
+  /** Histograms and start timestamps, by index of their sample. */
+  readonly histograms = new Map<number, FloatHistogram>();
+  readonly starts = new Map<number, number>();
 
   constructor(ref: SeriesRef, labels: Labels) {
     this.ref = ref;
@@ -37,6 +42,12 @@ class MemorySeries {
     }
     this.timestamps[this.length] = tMs;
     this.values[this.length++] = value;
+  }
+
+  pushRich(tMs: number, { value, histogram, startMs }: RichSample): void {
+    if (histogram !== undefined) this.histograms.set(this.length, histogram);
+    if (startMs !== 0) this.starts.set(this.length, startMs);
+    this.push(tMs, histogram === undefined ? value : NaN);
   }
 
   /** Index of the first sample not before `tMs`. */
@@ -146,6 +157,7 @@ class MemoryAppender implements Appender {
   readonly #refs: SeriesRef[] = [];
   readonly #times: number[] = [];
   #values = new Float64Array(64);
+  readonly #rich = new Map<number, RichSample>();
 
   constructor(storage: MemoryStorage) {
     this.#storage = storage;
@@ -180,6 +192,13 @@ class MemoryAppender implements Appender {
     return AppendOutcome.stored;
   }
 
+  appendRich(ref: SeriesRef, tMs: number, sample: RichSample): AppendOutcome {
+    const index = this.#refs.length;
+    const outcome = this.append(ref, tMs, sample.histogram === undefined ? sample.value : NaN);
+    if (outcome === AppendOutcome.stored) this.#rich.set(index, sample);
+    return outcome;
+  }
+
   appendColumn(
     refs: Uint32Array,
     values: Float64Array,
@@ -198,7 +217,10 @@ class MemoryAppender implements Appender {
 
   async commit(): Promise<void> {
     this.#refs.forEach((ref, i) => {
-      this.#storage.byRef(ref).push(this.#times[i]!, this.#values[i]!);
+      const rich = this.#rich.get(i);
+      const series = this.#storage.byRef(ref);
+      if (rich === undefined) series.push(this.#times[i]!, this.#values[i]!);
+      else series.pushRich(this.#times[i]!, rich);
     });
     this.rollback();
   }
@@ -206,6 +228,7 @@ class MemoryAppender implements Appender {
   rollback(): void {
     this.#refs.length = 0;
     this.#times.length = 0;
+    this.#rich.clear();
   }
 }
 
@@ -237,11 +260,17 @@ class MemoryCursor implements SeriesCursor {
     const series = this.#series[this.#index]!;
     const from = series.lowerBound(minMs);
     const to = series.lowerBound(maxMs + 1);
-    into.length = 0;
+    into.clear();
     into.reserve(Math.max(0, to - from));
     into.timestamps.set(series.timestamps.subarray(from, to));
     into.values.set(series.values.subarray(from, to));
     into.length = Math.max(0, to - from);
+    for (let i = from; i < to; i++) {
+      const histogram = series.histograms.get(i);
+      if (histogram !== undefined) into.setHistogram(i - from, histogram);
+      const startMs = series.starts.get(i);
+      if (startMs !== undefined) into.setStart(i - from, startMs);
+    }
     return into.length;
   }
 }

@@ -1,3 +1,5 @@
+import type { FloatHistogram } from '../../core/histogram/float-histogram.ts';
+
 /**
  * What evaluation moves around: one series' values at all steps of a query, as typed arrays.
  */
@@ -26,13 +28,22 @@ export function makeGrid(startMs: number, endMs: number, stepMs: number): StepGr
 
 /** Values of {@link Column.present}: nothing at this step. */
 export const ABSENT = 0;
-/** Values of {@link Column.present}: `values` has a float. Kinds beyond this one are for native histograms. */
+/** Values of {@link Column.present}: `values` has a float. */
 export const FLOAT = 1;
+/** Values of {@link Column.present}: `histograms` has a native histogram. */
+export const HISTOGRAM = 2;
 
-/** One series over all steps of a grid. Where `present` is {@link ABSENT} the value means nothing. */
+/**
+ * One series over all steps of a grid. Where `present` is {@link ABSENT} the value means nothing.
+ *
+ * Nearly all columns have floats only: then `histograms` is undefined and `present` is never {@link HISTOGRAM}. That is
+ * what operators test to stay with their plain loops.
+ */
 export class Column {
   readonly values: Float64Array;
   readonly present: Uint8Array;
+  /** At each step whose `present` is {@link HISTOGRAM}, its histogram; elsewhere whatever was left there. */
+  histograms: (FloatHistogram | undefined)[] | undefined;
 
   constructor(count: number) {
     this.values = new Float64Array(count);
@@ -42,12 +53,26 @@ export class Column {
   /** Takes every value away. */
   clear(): void {
     this.present.fill(ABSENT);
+    this.histograms = undefined;
+  }
+
+  /** Puts a histogram at a step. */
+  setHistogram(step: number, histogram: FloatHistogram): void {
+    this.histograms ??= [];
+    this.histograms[step] = histogram;
+    this.present[step] = HISTOGRAM;
+  }
+
+  /** The histogram at a step whose `present` is {@link HISTOGRAM}. */
+  histogram(step: number): FloatHistogram {
+    return this.histograms![step]!;
   }
 
   /** Becomes equal to a column of the same length. */
   copyFrom(other: Column): void {
     this.values.set(other.values);
     this.present.set(other.present);
+    this.histograms = other.histograms?.slice();
   }
 
   /** A column of its own with the same content. */

@@ -1,21 +1,10 @@
 import { assert } from '../../core/errors.ts';
-import { MATH_KERNELS, SCALAR_KERNELS } from '../functions/math.ts';
 import { OVER_TIME_KERNELS } from '../functions/over-time.ts';
 import type { RangeKernel, Windows } from '../functions/range-kernel.ts';
 import { RATE_KERNELS } from '../functions/rate.ts';
 import { REGRESSION_KERNELS } from '../functions/regression.ts';
-import { TIME_KERNELS } from '../functions/time.ts';
-import type { MapPlan, RangeInput, RangePlan } from '../plan.ts';
+import type { RangeInput, RangePlan } from '../plan.ts';
 import type { Compiler } from './compile.ts';
-import {
-  clampKernel,
-  copyKernel,
-  mapValues,
-  mapWithScalars,
-  MapSource,
-  timestampKernel,
-  type ColumnKernel,
-} from './map-source.ts';
 import { mergeSource } from './kept-source.ts';
 import { NameDropper } from './metric-name.ts';
 import { RangeSource } from './range-source.ts';
@@ -90,26 +79,4 @@ export function compileRange(compiler: Compiler, node: RangePlan): SeriesSource 
     },
     compiler.context,
   );
-}
-
-function mapKernel(node: MapPlan): ColumnKernel {
-  const { func } = node;
-  if (func === '-') return mapValues((value) => -value);
-  if (func === 'identity') return copyKernel;
-  if (func === 'timestamp') return timestampKernel(node.grid);
-  const math = MATH_KERNELS.get(func) ?? TIME_KERNELS.get(func);
-  if (math !== undefined) return mapValues(math);
-  const withScalars = SCALAR_KERNELS.get(func);
-  assert(withScalars !== undefined, `there must be a kernel for ${func}`);
-  // Only round has an optional scalar, and its default is 1.
-  return func === 'clamp' ? clampKernel(withScalars) : mapWithScalars(withScalars, 1);
-}
-
-/** A function of an instant vector, value by value. */
-export function compileMap(compiler: Compiler, node: MapPlan): SeriesSource {
-  return new MapSource(compiler.compile(node.input), compiler.context, node.grid, {
-    kernel: mapKernel(node),
-    scalars: compiler.scalars(node.scalars),
-    dropper: new NameDropper(compiler.context, node.input.namesMayDiffer),
-  });
 }
