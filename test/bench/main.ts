@@ -4,8 +4,8 @@ import { cpus } from 'node:os';
 
 /** Files of this folder that are benchmarks: each exports `run()`. */
 const NAMES = readdirSync(import.meta.dirname)
-  .map((file) => file.replace(/\.ts$/, ''))
-  .filter((name) => !['main', 'process-figures'].includes(name));
+  .filter((file) => file.endsWith('.ts') && file !== 'main.ts')
+  .map((file) => file.replace(/\.ts$/, ''));
 
 const wanted = process.argv.slice(2);
 if (wanted.length === 0 || wanted.some((name) => !NAMES.includes(name))) {

@@ -1,43 +1,68 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Labels, METRIC_NAME } from '../../src/core/labels.ts';
-import { silentLogger } from '../../src/core/log.ts';
-import { SystemClock } from '../../src/core/system/system-clock.ts';
-import { LocalQueryEngine } from '../../src/promql/index.ts';
-import { MemoryStorage } from '../support/memory-storage.ts';
-import { freePort, stopProcess, waitForReady } from '../support/processes.ts';
-import { hasProgram } from '../support/programs.ts';
-import { ratio, readProcess } from './process-figures.ts';
+import { stopProcess } from '../support/processes.ts';
+import { ratio, readProcess } from './support/process-figures.ts';
+import {
+  startPrometheus,
+  startTocsin,
+  type BenchData,
+  type BenchSeries,
+  type Served,
+} from './support/served.ts';
 
 /** 1,000 instances with a histogram of 10 buckets: 10,000 series, an hour at 15 s. */
 const INSTANCES = 1000;
 const BUCKETS = ['0.005', '0.01', '0.05', '0.1', '0.25', '0.5', '1', '2.5', '5', '+Inf'];
 const SAMPLES = 240;
 const SPACING_MS = 15_000;
-const START_MS = 1_700_000_000_000;
-const END_MS = START_MS + SAMPLES * SPACING_MS;
+/** Ends a little before now, on a whole minute, so that both programs keep it. */
+const END_MS = Math.floor(Date.now() / 60_000) * 60_000 - 60_000;
+const START_MS = END_MS - SAMPLES * SPACING_MS;
 const STEP_MS = 15_000;
-const REPEATS = 5;
+/** CPU time that a query's repetitions take at least: /proc counts in ticks of 10 ms. */
+const MEASURED_CPU_SECONDS = 1.5;
+const MAX_REPEATS = 400;
+const WARM_UPS = 5;
 
-const QUERIES: readonly { readonly name: string; readonly expr: string; readonly instant?: boolean }[] = [
-  { name: 'sum by rate', expr: 'sum by (zone) (rate(lat_bucket[5m]))' },
-  { name: 'p99', expr: 'histogram_quantile(0.99, sum by (le, zone) (rate(lat_bucket[5m])))' },
-  { name: 'topk', expr: 'topk(5, rate(lat_bucket{le="+Inf"}[5m]))' },
-  { name: 'regex selector', expr: 'sum(lat_bucket{instance=~"host-[0-4].*"})' },
-  { name: '4,000 raw rates', expr: 'rate(lat_bucket{le=~"0.005|0.01|0.05|0.1"}[5m])' },
-  { name: 'quantile_over_time', expr: 'sum(quantile_over_time(0.9, lat_bucket{le="1"}[5m]))' },
-  { name: 'subquery', expr: 'max(max_over_time(sum by (zone) (rate(lat_bucket{le="1"}[5m]))[10m:1m]))' },
+interface BenchQuery {
+  readonly name: string;
+  readonly expr: string;
+  /** Most that it may cost beside Prometheus. */
+  readonly required: number;
+  readonly instant?: boolean;
+}
+
+const QUERIES: readonly BenchQuery[] = [
+  { name: 'sum by rate', expr: 'sum by (zone) (rate(lat_bucket[5m]))', required: 0.5 },
+  { name: 'p99', expr: 'histogram_quantile(0.99, sum by (le, zone) (rate(lat_bucket[5m])))', required: 0.5 },
+  { name: 'topk', expr: 'topk(5, rate(lat_bucket{le="+Inf"}[5m]))', required: 0.5 },
+  { name: 'regex selector', expr: 'sum(lat_bucket{instance=~"host-[0-4].*"})', required: 0.5 },
+  { name: '4,000 raw rates', expr: 'rate(lat_bucket{le=~"0.005|0.01|0.05|0.1"}[5m])', required: 0.8 },
+  { name: 'rate over all', expr: 'rate(lat_bucket[5m])', required: 0.8 },
+  { name: 'quantile_over_time', expr: 'sum(quantile_over_time(0.9, lat_bucket{le="1"}[5m]))', required: 0.5 },
+  {
+    name: 'subquery',
+    expr: 'max(max_over_time(sum by (zone) (rate(lat_bucket{le="1"}[5m]))[10m:1m]))',
+    required: 0.5,
+  },
   {
     name: 'join',
     expr: 'lat_bucket{le!="+Inf"} / on (instance, zone) group_left lat_bucket{le="+Inf"}',
+    required: 0.8,
   },
-  { name: 'instant sum by rate', expr: 'sum by (zone) (rate(lat_bucket[5m]))', instant: true },
-  { name: 'instant p99', expr: 'histogram_quantile(0.99, rate(lat_bucket[5m]))', instant: true },
+  {
+    name: 'join, summed',
+    expr: 'sum by (le) (lat_bucket{le!="+Inf"} / on (instance, zone) group_left lat_bucket{le="+Inf"})',
+    required: 0.5,
+  },
+  { name: 'instant selector', expr: 'lat_bucket{le="1"}', required: 1, instant: true },
+  { name: 'instant sum by rate', expr: 'sum by (zone) (rate(lat_bucket[5m]))', required: 1, instant: true },
+  { name: 'instant p99', expr: 'histogram_quantile(0.99, rate(lat_bucket[5m]))', required: 1, instant: true },
 ];
 
-function* series(): Generator<{ readonly labels: Labels; readonly value: (k: number) => number }> {
+function* series(): Generator<BenchSeries> {
   for (let instance = 0; instance < INSTANCES; instance++) {
     for (const [b, le] of BUCKETS.entries()) {
       const labels = Labels.fromObject({
@@ -51,122 +76,74 @@ function* series(): Generator<{ readonly labels: Labels; readonly value: (k: num
   }
 }
 
-async function loadOurs(): Promise<MemoryStorage> {
-  const storage = new MemoryStorage();
-  const appender = storage.appender();
-  for (const { labels, value } of series()) {
-    const ref = appender.series(labels);
-    for (let k = 0; k < SAMPLES; k++) appender.append(ref, START_MS + k * SPACING_MS, value(k));
-  }
-  await appender.commit();
-  return storage;
-}
+const DATA: BenchData = { series, startMs: START_MS, spacingMs: SPACING_MS, samples: SAMPLES };
+const CONFIG = { 'prometheus.yml': 'global: {evaluation_interval: 15s}\n' };
 
-function writeOpenMetrics(path: string): void {
-  const file = openSync(path, 'w');
-  writeSync(file, '# TYPE lat_bucket unknown\n');
-  for (const { labels, value } of series()) {
-    // OpenMetrics allows no blank between labels, and none of these values holds one.
-    const name = labels.toString().replaceAll(', ', ',');
-    const lines = Array.from(
-      { length: SAMPLES },
-      (_, k) => `${name} ${value(k)} ${(START_MS + k * SPACING_MS) / 1000}\n`,
-    );
-    writeSync(file, lines.join(''));
-  }
-  writeSync(file, '# EOF\n');
-  closeSync(file);
-}
-
-interface Reference {
-  readonly child: ChildProcess;
-  readonly address: string;
-}
-
-async function startPrometheus(folder: string): Promise<Reference | undefined> {
-  if (!hasProgram('prometheus') || !hasProgram('promtool')) return undefined;
-  writeOpenMetrics(join(folder, 'data.om'));
-  writeFileSync(join(folder, 'prometheus.yml'), 'global: {}\n');
-  const args = ['tsdb', 'create-blocks-from', 'openmetrics', 'data.om', 'data'];
-  execFileSync('promtool', args, { cwd: folder, stdio: 'ignore' });
-  const port = await freePort();
-  const child = spawn(
-    'prometheus',
-    [
-      '--config.file=prometheus.yml',
-      '--storage.tsdb.path=data',
-      '--storage.tsdb.retention.time=100y',
-      `--web.listen-address=127.0.0.1:${port}`,
-    ],
-    { cwd: folder, stdio: 'ignore' },
-  );
-  const address = `http://127.0.0.1:${port}`;
-  await waitForReady(`${address}/-/ready`, child);
-  return { child, address };
-}
-
-/** CPU milliseconds of one query by Prometheus, its JSON included. */
-async function cpuOfPrometheus(
-  { child, address }: Reference,
-  expr: string,
-  instant: boolean,
-): Promise<number> {
+async function ask({ address }: Served, { expr, instant = false }: BenchQuery): Promise<number> {
   const times = instant
     ? { time: String(END_MS / 1000) }
     : { start: String(START_MS / 1000), end: String(END_MS / 1000), step: String(STEP_MS / 1000) };
-  const ask = async (): Promise<void> => {
-    const body = new URLSearchParams({ query: expr, ...times });
-    const response = await fetch(`${address}/api/v1/query${instant ? '' : '_range'}`, {
-      method: 'POST',
-      body,
-    });
-    if (!response.ok) throw new Error(await response.text());
-    await response.arrayBuffer();
-  };
-  await ask();
-  const before = readProcess(child.pid!).cpuSeconds;
-  // /proc counts in ticks of 10 ms: short queries need many repetitions.
-  const repeats = instant ? REPEATS * 10 : REPEATS;
-  for (let i = 0; i < repeats; i++) await ask();
-  return ((readProcess(child.pid!).cpuSeconds - before) * 1000) / repeats;
-}
-
-async function cpuOfOurs(engine: LocalQueryEngine, expr: string, instant: boolean): Promise<number> {
-  const ask = (): Promise<unknown> =>
-    instant ? engine.instant(expr, END_MS) : engine.range(expr, START_MS, END_MS, STEP_MS);
-  await ask();
-  await ask();
-  const before = process.cpuUsage();
-  const repeats = instant ? REPEATS * 10 : REPEATS;
-  for (let i = 0; i < repeats; i++) await ask();
-  const used = process.cpuUsage(before);
-  return (used.user + used.system) / 1000 / repeats;
-}
-
-/** CPU time of typical queries over 10,000 series, beside Prometheus' where it is installed. */
-export async function run(): Promise<void> {
-  const engine = new LocalQueryEngine({
-    storage: await loadOurs(),
-    clock: new SystemClock(),
-    logger: silentLogger,
+  const response = await fetch(`${address}/api/v1/query${instant ? '' : '_range'}`, {
+    method: 'POST',
+    body: new URLSearchParams({ query: expr, ...times }),
+    headers: { 'accept-encoding': 'identity' },
   });
+  if (!response.ok) throw new Error(await response.text());
+  return (await response.arrayBuffer()).byteLength;
+}
+
+interface Cost {
+  readonly cpuMs: number;
+  readonly answerBytes: number;
+}
+
+/** CPU milliseconds of one query, from the request's first byte to the answer's last. */
+async function measure(served: Served, query: BenchQuery): Promise<Cost> {
+  let answerBytes = 0;
+  for (let i = 0; i < WARM_UPS; i++) answerBytes = await ask(served, query);
+  const pid = served.child.pid!;
+  const before = readProcess(pid).cpuSeconds;
+  let repeats = 0;
+  let used = 0;
+  while (used < MEASURED_CPU_SECONDS && repeats < MAX_REPEATS) {
+    for (let i = 0; i < 5; i++) await ask(served, query);
+    repeats += 5;
+    used = readProcess(pid).cpuSeconds - before;
+  }
+  return { cpuMs: (used * 1000) / repeats, answerBytes };
+}
+
+function peak(served: Served | undefined): number | undefined {
+  return served && readProcess(served.child.pid!).peakBytes / 2 ** 20;
+}
+
+/** CPU time of typical queries over 10,000 series beside Prometheus': both started as programs, asked over HTTP. */
+export async function run(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'tocsin-bench-query-'));
-  const reference = await startPrometheus(folder);
+  const ours = await startTocsin(join(folder, 'tocsin'), DATA, CONFIG);
+  const theirs = await startPrometheus(join(folder, 'prometheus'), DATA, CONFIG);
   try {
-    console.log('query                    tocsin   prometheus   ratio   (CPU ms a query; theirs with JSON)');
-    for (const { name, expr, instant = false } of QUERIES) {
-      const ours = await cpuOfOurs(engine, expr, instant);
-      const theirs = reference && (await cpuOfPrometheus(reference, expr, instant));
+    console.log('CPU ms a query, HTTP and JSON included; peak resident MiB so far');
+    console.log(
+      'query                    tocsin  prometheus   ratio  required      peak  prometheus   answer',
+    );
+    for (const query of QUERIES) {
+      const mine = await measure(ours, query);
+      const other = theirs && (await measure(theirs, query));
       const cells = [
-        name.padEnd(22),
-        ours.toFixed(1).padStart(8),
-        (theirs?.toFixed(1) ?? '–').padStart(12),
-        ratio(ours, theirs).padStart(7),
+        query.name.padEnd(22),
+        mine.cpuMs.toFixed(1).padStart(8),
+        (other?.cpuMs.toFixed(1) ?? '–').padStart(11),
+        ratio(mine.cpuMs, other?.cpuMs).padStart(7),
+        `<= ${query.required}`.padStart(9),
+        (peak(ours)?.toFixed(0) ?? '–').padStart(9),
+        (peak(theirs)?.toFixed(0) ?? '–').padStart(11),
+        `${(mine.answerBytes / 2 ** 20).toFixed(2)} MiB`.padStart(11),
       ];
       console.log(cells.join(' '));
     }
   } finally {
-    if (reference !== undefined) await stopProcess(reference.child);
+    for (const served of [ours, theirs]) if (served !== undefined) await stopProcess(served.child);
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hasProgram } from '../support/programs.ts';
 import { freePort, stopProcess, waitForReady } from '../support/processes.ts';
-import { ratio, readProcess } from './process-figures.ts';
+import { ratio, readProcess } from './support/process-figures.ts';
 
 const TARGETS = 200;
 const SERIES_PER_TARGET = 1000;

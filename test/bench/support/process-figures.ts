@@ -7,6 +7,8 @@ const TICKS_PER_SECOND = 100;
 export interface ProcessFigures {
   readonly cpuSeconds: number;
   readonly residentBytes: number;
+  /** Most that was resident at once since the process began. */
+  readonly peakBytes: number;
 }
 
 /** Reads /proc; Linux only. */
@@ -16,8 +18,9 @@ export function readProcess(pid: number): ProcessFigures {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const cpuSeconds = (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const resident = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
-  return { cpuSeconds, residentBytes: resident };
+  const bytes = (field: string): number =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024;
+  return { cpuSeconds, residentBytes: bytes('VmRSS'), peakBytes: bytes('VmHWM') };
 }
 
 /** `a / b` with three digits, or a dash when there is nothing to compare with. */
