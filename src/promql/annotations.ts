@@ -1,18 +1,17 @@
-import type { Position } from './parser/ast.ts';
 import { goQuote } from '../core/go-quote.ts';
-import { lineColumn } from './parser/parse-error.ts';
-import { goGeneralDigits } from './functions/go-format.ts';
 import { formatFloatGeneral } from '../core/float-text.ts';
+import { goGeneralDigits } from './functions/go-format.ts';
+import type { Position } from './parser/ast.ts';
+import { lineColumn } from './parser/parse-error.ts';
 
 /** The two kinds of notes on an answer. */
 export type AnnotationKind = 'warning' | 'info';
 
-interface Annotation {
-  readonly kind: AnnotationKind;
-  readonly position: Position;
-  /** Text after the message and before the position. */
-  readonly detail: () => string;
-}
+/** What was being done to native histograms when a note about it arose. */
+export type HistogramOperation = 'addition' | 'subtraction' | 'aggregation';
+
+/** What a sample is, as notes about operators name it. */
+export type SampleType = 'float' | 'histogram';
 
 /** Where and how far classic buckets had to be made monotonic. */
 export interface MonotonicityFix {
@@ -20,6 +19,13 @@ export interface MonotonicityFix {
   readonly minBucket: number;
   readonly maxBucket: number;
   readonly maxDiff: number;
+}
+
+interface Annotation {
+  readonly kind: AnnotationKind;
+  readonly position: Position;
+  /** Text after the message and before the position. */
+  readonly detail: () => string;
 }
 
 interface MonotonicityTotal {
@@ -31,8 +37,10 @@ interface MonotonicityTotal {
   count: number;
 }
 
+const NO_DETAIL = (): string => '';
+
 const MONOTONICITY =
-  'PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)';
+  'input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)';
 
 function forMetric(message: string, metricName: string): string {
   return metricName === '' ? message : `${message} for metric name ${goQuote(metricName)}`;
@@ -42,69 +50,101 @@ function rfc3339Seconds(tMs: number): string {
   return new Date(Math.floor(tMs / 1000) * 1000).toISOString().replace('.000Z', 'Z');
 }
 
+function labelled(kind: AnnotationKind, message: string): string {
+  return `PromQL ${kind}: ${message}`;
+}
+
 /**
- * Collects the notes of one evaluation. Equal messages are one note, with the position of the last. Texts are those of
- * Prometheus.
+ * Collects the notes of one evaluation, one method a kind. Notes whose texts are equal (positions aside) are one: it has
+ * the position of the last, and where a kind counts its occurrences, that of the first. Texts are those of Prometheus.
+ *
+ * `position` is the expression that a note is about: most kinds want the argument, not the call.
  *
  * @see prometheus util/annotations/annotations.go
  */
 export class Annotations {
   readonly #byMessage = new Map<string, Annotation>();
   readonly #monotonicity = new Map<string, MonotonicityTotal>();
+  readonly #overlaps = new Map<string, { count: number }>();
 
-  #add(kind: AnnotationKind, message: string, position: Position, detail: () => string = () => ''): void {
-    const label = kind === 'warning' ? 'PromQL warning' : 'PromQL info';
-    this.#byMessage.set(`${label}: ${message}`, { kind, position, detail });
+  #add(kind: AnnotationKind, message: string, position: Position): void {
+    this.#byMessage.set(labelled(kind, message), { kind, position, detail: NO_DETAIL });
   }
 
   /** φ of a quantile outside [0, 1]. */
   invalidQuantile(phi: number, position: Position): void {
-    this.#add(
-      'warning',
-      `quantile value should be between 0 and 1, got ${formatFloatGeneral(phi)}`,
-      position,
-    );
+    const got = formatFloatGeneral(phi);
+    this.#add('warning', `quantile value should be between 0 and 1, got ${got}`, position);
   }
 
-  /** `sort` and `sort_desc` in a range query. */
-  sortInRangeQuery(position: Position): void {
-    this.#add(
-      'warning',
-      'sort is ineffective for range queries since results are always ordered by labels',
-      position,
-    );
+  /** r of limit_ratio outside [-1, 1]; `cappedTo` is the bound that is used instead. */
+  invalidRatio(ratio: number, cappedTo: number, position: Position): void {
+    const got = `got ${formatFloatGeneral(ratio)}, capping to ${formatFloatGeneral(cappedTo)}`;
+    this.#add('warning', `ratio value should be between -1 and 1, ${got}`, position);
   }
 
-  /** A `le` that is no number. */
+  /** A `le` that is no number. `metricName` '' says nothing of the metric. */
   badBucketLabel(metricName: string, le: string, position: Position): void {
     const message = `bucket label "le" is missing or has a malformed value of ${goQuote(le)}`;
     this.#add('warning', forMetric(message, metricName), position);
   }
 
+  /** A range has floats and histograms, and the function can't handle that. */
+  mixedFloatsHistograms(metricName: string, position: Position): void {
+    const message = `encountered a mix of histograms and floats for metric name ${goQuote(metricName)}`;
+    this.#add('warning', message, position);
+  }
+
+  /** An aggregation's group has floats and histograms. */
+  mixedFloatsHistogramsInAggregation(position: Position): void {
+    this.#add('warning', 'encountered a mix of histograms and floats for aggregation', position);
+  }
+
+  /** A classic and a native histogram with the same labels. `metricName` '' says nothing of the metric. */
+  mixedClassicNative(metricName: string, position: Position): void {
+    const message = 'vector contains a mix of classic and native histograms';
+    this.#add('warning', forMetric(message, metricName), position);
+  }
+
+  /** A gauge histogram where counters are meant. */
+  nativeHistogramNotCounter(metricName: string, position: Position): void {
+    const message = `this native histogram metric is not a counter: ${goQuote(metricName)}`;
+    this.#add('warning', message, position);
+  }
+
+  /** A counter histogram where gauges are meant. */
+  nativeHistogramNotGauge(metricName: string, position: Position): void {
+    const message = `this native histogram metric is not a gauge: ${goQuote(metricName)}`;
+    this.#add('warning', message, position);
+  }
+
+  /** Exponential and custom buckets where one histogram has to be made of several. */
+  mixedExponentialCustom(metricName: string, position: Position): void {
+    const message =
+      'vector contains a mix of histograms with exponential and custom buckets schemas for metric name';
+    this.#add('warning', `${message} ${goQuote(metricName)}`, position);
+  }
+
   /** rate or increase over a metric whose name doesn't look like a counter's. */
   possibleNonCounter(metricName: string, position: Position): void {
-    this.#add(
-      'info',
-      `metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${goQuote(metricName)}`,
-      position,
-    );
+    const message = 'metric might not be a counter, name does not end in _total/_sum/_count/_bucket:';
+    this.#add('info', `${message} ${goQuote(metricName)}`, position);
+  }
+
+  /** rate or increase over a metric whose `__type__` says that it is no counter. */
+  possibleNonCounterLabel(metricName: string, type: string, position: Position): void {
+    const message = 'metric might not be a counter, __type__ label is not set to "counter" or "histogram"';
+    this.#add('info', `${message}, got ${goQuote(type)}: ${goQuote(metricName)}`, position);
   }
 
   /** Classic buckets whose counts decrease; all occurrences in a query become one note. */
   forcedMonotonicity(metricName: string, fix: MonotonicityFix, position: Position): void {
-    const message = forMetric(MONOTONICITY, metricName);
+    const message = labelled('info', forMetric(MONOTONICITY, metricName));
     const total = this.#monotonicity.get(message);
     if (total === undefined) {
       const made: MonotonicityTotal = { ...fix, minMs: fix.tMs, maxMs: fix.tMs, count: 1 };
       this.#monotonicity.set(message, made);
-      this.#byMessage.set(message, {
-        kind: 'info',
-        position,
-        detail: () =>
-          `, from buckets ${formatFloatGeneral(made.minBucket)} to ${formatFloatGeneral(made.maxBucket)}, with a max diff of ` +
-          `${goGeneralDigits(made.maxDiff, 2)}, over ${made.count} samples from ${rfc3339Seconds(made.minMs)} to ` +
-          rfc3339Seconds(made.maxMs),
-      });
+      this.#byMessage.set(message, { kind: 'info', position, detail: () => monotonicityDetail(made) });
       return;
     }
     total.count++;
@@ -113,6 +153,78 @@ export class Annotations {
     total.minBucket = Math.min(total.minBucket, fix.minBucket);
     total.maxBucket = Math.max(total.maxBucket, fix.maxBucket);
     total.maxDiff = Math.max(total.maxDiff, fix.maxDiff);
+  }
+
+  /** An operator that isn't defined between what it stands between; `operator` as it is written. */
+  incompatibleTypes(lhs: SampleType, operator: string, rhs: SampleType, position: Position): void {
+    const message = `incompatible sample types encountered for binary operator ${goQuote(operator)}`;
+    this.#add('info', `${message}: ${lhs} ${operator} ${rhs}`, position);
+  }
+
+  /** An aggregation that leaves histograms out. */
+  histogramIgnoredInAggregation(aggregation: string, position: Position): void {
+    this.#add('info', `ignored histogram in ${aggregation} aggregation`, position);
+  }
+
+  /** A function of ranges that leaves the histograms between floats out. */
+  histogramIgnoredInMixedRange(metricName: string, position: Position): void {
+    const message = 'ignored histograms in a range containing both floats and histograms for metric name';
+    this.#add('info', `${message} ${goQuote(metricName)}`, position);
+  }
+
+  /** Exponential and custom buckets on the two sides of an operator. */
+  incompatibleBucketLayout(operator: string, position: Position): void {
+    const message = `incompatible bucket layout encountered for binary operator ${operator}`;
+    this.#add('warning', message, position);
+  }
+
+  /** `sort` and its kin in a range query. */
+  sortInRangeQuery(position: Position): void {
+    const message = 'sort is ineffective for range queries since results are always ordered by labels';
+    this.#add('warning', message, position);
+  }
+
+  /** A quantile that falls among the observations of NaN. `metricName` '' says nothing of the metric. */
+  quantileIsNaN(metricName: string, position: Position): void {
+    const message = 'input to histogram_quantile has NaN observations, result is NaN';
+    this.#add('info', forMetric(message, metricName), position);
+  }
+
+  /** A quantile that observations of NaN push upwards. `metricName` '' says nothing of the metric. */
+  quantileIsSkewed(metricName: string, position: Position): void {
+    const message = 'input to histogram_quantile has NaN observations, result is skewed higher';
+    this.#add('info', forMetric(message, metricName), position);
+  }
+
+  /** A fraction of a histogram that has observations of NaN. `metricName` '' says nothing of the metric. */
+  fractionLeavesNaNsOut(metricName: string, position: Position): void {
+    const message = 'input to histogram_fraction has NaN observations, which are excluded from all fractions';
+    this.#add('info', forMetric(message, metricName), position);
+  }
+
+  /** Two histograms of which one says that the counter was reset and the other that it wasn't. */
+  counterResetCollision(operation: HistogramOperation, position: Position): void {
+    this.#add('warning', `conflicting counter resets during histogram ${operation}`, position);
+  }
+
+  /** Custom buckets with different bounds, of which the common ones were used. */
+  customBucketsReconciled(operation: HistogramOperation, position: Position): void {
+    this.#add('info', `mismatched custom buckets were reconciled during ${operation}`, position);
+  }
+
+  /** A sample that began before the previous one; all occurrences for a metric become one note. */
+  startTimeOverlap(metricName: string, position: Position): void {
+    const text = `sample has start time that overlaps with previous sample timestamp for metric ${goQuote(metricName)}`;
+    const message = labelled('warning', text);
+    const seen = this.#overlaps.get(message);
+    if (seen !== undefined) {
+      seen.count++;
+      return;
+    }
+    const made = { count: 1 };
+    this.#overlaps.set(message, made);
+    const detail = (): string => (made.count > 1 ? ` (${made.count} occurrences)` : '');
+    this.#byMessage.set(message, { kind: 'warning', position, detail });
   }
 
   /** The notes of one kind as the API shows them, with `(line:column)` in the query's text. */
@@ -124,6 +236,13 @@ export class Annotations {
     }
     return texts;
   }
+}
+
+function monotonicityDetail(total: MonotonicityTotal): string {
+  const { minBucket, maxBucket, maxDiff, count, minMs, maxMs } = total;
+  const buckets = `${formatFloatGeneral(minBucket)} to ${formatFloatGeneral(maxBucket)}`;
+  const times = `${rfc3339Seconds(minMs)} to ${rfc3339Seconds(maxMs)}`;
+  return `, from buckets ${buckets}, with a max diff of ${goGeneralDigits(maxDiff, 2)}, over ${count} samples from ${times}`;
 }
 
 /**
