@@ -52,6 +52,11 @@ export class FakeStorage implements SampleStorage {
         pending.push(() => samples.push({ tMs, value, stale }));
         return AppendOutcome.stored;
       },
+      // Rules write floats only; a histogram would be a sample that these tests know nothing of.
+      appendRich: (ref, tMs, { value, histogram }) => {
+        if (histogram !== undefined) throw new Error('this storage of tests keeps floats only');
+        return appender.append(ref, tMs, value);
+      },
       appendColumn: () => 0,
       commit: async () => {
         await Promise.resolve();
@@ -77,6 +82,7 @@ export class FakeStorage implements SampleStorage {
           ref: () => at,
           read: (minMs, maxMs, into) => {
             const samples = found[at]!.samples.filter(({ tMs }) => tMs >= minMs && tMs <= maxMs);
+            into.clear();
             into.reserve(samples.length);
             samples.forEach(({ tMs, value }, i) => {
               into.timestamps[i] = tMs;

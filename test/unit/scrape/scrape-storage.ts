@@ -51,6 +51,10 @@ export class ScrapeStorage implements SampleStorage {
       series: (labels) => this.#refOf(labels),
       isLive: (ref) => this.#series[ref] !== undefined,
       append,
+      appendRich(ref, tMs, { value, histogram }) {
+        if (histogram !== undefined) throw new Error('this storage of tests keeps floats only');
+        return append(ref, tMs, value);
+      },
       appendColumn(refs, values, count, tMs, outcomes) {
         let refused = 0;
         for (let i = 0; i < count; i++) {
