@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 
-export { Counter, Gauge, Histogram, Summary } from 'prom-client';
+export { Counter, Gauge, Histogram } from 'prom-client';
+export { RecentSummary as Summary } from './recent-summary.ts';
 export { Registry };
 
 /** The registry of one running instance; every room's `metrics.ts` registers in it and `/metrics` prints it. */

@@ -1,7 +1,8 @@
 import { Counter, Gauge, Histogram, Summary, type Registry } from '../core/metrics.ts';
+import type { QueryStats } from './query-engine.ts';
 
 /** Parts of a query's time that are measured apart, as Prometheus names them. */
-export type QuerySlice = 'queue_time' | 'prepare_time' | 'inner_eval' | 'result_sort';
+type QuerySlice = 'queue_time' | 'prepare_time' | 'inner_eval' | 'result_sort';
 
 /** The engine's metrics, under Prometheus' own names. */
 export class EngineMetrics {
@@ -9,6 +10,9 @@ export class EngineMetrics {
   readonly #durations: Summary<'slice'>;
   readonly #durationHistogram: Histogram<'slice'>;
   readonly #samples: Counter;
+  readonly #samplesRead: Counter;
+  readonly #logEnabled: Gauge;
+  readonly #logFailures: Counter;
 
   /** Registers the metrics; `maxConcurrency` is shown beside them. */
   constructor(registry: Registry, maxConcurrency: number) {
@@ -25,7 +29,22 @@ export class EngineMetrics {
     }).set(maxConcurrency);
     this.#samples = new Counter({
       name: 'prometheus_engine_query_samples_total',
-      help: 'The total number of samples loaded by all queries.',
+      help: 'The total number of samples loaded by all queries (full window per step for range-vector).',
+      registers,
+    });
+    this.#samplesRead = new Counter({
+      name: 'prometheus_engine_query_samples_read_total',
+      help: 'The total number of samples read by all queries from storage.',
+      registers,
+    });
+    this.#logEnabled = new Gauge({
+      name: 'prometheus_engine_query_log_enabled',
+      help: 'State of the query log.',
+      registers,
+    });
+    this.#logFailures = new Counter({
+      name: 'prometheus_engine_query_log_failures_total',
+      help: 'The number of query log failures.',
       registers,
     });
     this.#durations = new Summary({
@@ -33,8 +52,6 @@ export class EngineMetrics {
       help: 'Query timings',
       labelNames: ['slice'],
       percentiles: [0.5, 0.9, 0.99],
-      maxAgeSeconds: 600,
-      ageBuckets: 5,
       registers,
     });
     this.#durationHistogram = new Histogram({
@@ -51,14 +68,30 @@ export class EngineMetrics {
     this.#queries.inc();
   }
 
-  /** A query ended, however it did. */
-  ended(samplesRead: number): void {
+  /** A query ended, however it did; undefined when it never came to be evaluated. */
+  ended(stats: QueryStats | undefined): void {
     this.#queries.dec();
-    this.#samples.inc(samplesRead);
+    if (stats === undefined) return;
+    const { execQueueMs, queryPreparationMs, innerEvalMs, resultSortMs } = stats.timings;
+    this.#samples.inc(stats.totalSamples);
+    this.#samplesRead.inc(stats.samplesRead);
+    this.#observe('queue_time', execQueueMs);
+    this.#observe('prepare_time', queryPreparationMs);
+    this.#observe('inner_eval', innerEvalMs);
+    if (resultSortMs > 0) this.#observe('result_sort', resultSortMs);
   }
 
-  /** How long a part of a query took. */
-  observe(slice: QuerySlice, durationMs: number): void {
+  /** Whether there is a query log. */
+  queryLog(isEnabled: boolean): void {
+    this.#logEnabled.set(isEnabled ? 1 : 0);
+  }
+
+  /** Lines of the query log were lost. */
+  queryLogFailed(lines: number): void {
+    this.#logFailures.inc(lines);
+  }
+
+  #observe(slice: QuerySlice, durationMs: number): void {
     this.#durations.observe({ slice }, durationMs / 1000);
     this.#durationHistogram.observe({ slice }, durationMs / 1000);
   }

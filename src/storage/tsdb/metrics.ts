@@ -89,8 +89,6 @@ export class TsdbMetrics {
       name: 'prometheus_tsdb_wal_fsync_duration_seconds',
       help: 'Duration of write log fsync.',
       percentiles: [0.5, 0.9, 0.99],
-      maxAgeSeconds: 600,
-      ageBuckets: 5,
       registers,
     });
     this.wal = new WalFigures((seconds) => {
