@@ -1,73 +1,68 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ALL_FEATURES, ScriptRunner, type Outcome } from './promqltest.ts';
+import type { LocalQueryEngineOptions } from '../../src/promql/index.ts';
+import type { SampleStorage } from '../../src/storage/index.ts';
+import { HeadStorage } from '../../src/storage/tsdb/head-storage.ts';
+import { MemoryStorage } from '../support/memory-storage.ts';
+import { ALL_FEATURES, ScriptRunner } from './promqltest.ts';
 
 /**
- * Runs the scripts of this folder, and those of Prometheus where TOCSIN_CONFORMANCE names a folder that has them.
+ * Runs the scripts of this folder and its `regressions/`; those of Prometheus in the subfolder `promqltest` of
+ * TOCSIN_CONFORMANCE; and every `*.test` of the folder that TOCSIN_PROMQLTEST names, such as a checkout's
+ * promql/promqltest/testdata. Each runs over the plain storage of tests and over the real one.
  */
+const STORAGES: Readonly<Record<string, () => SampleStorage>> = {
+  'plain storage': () => new MemoryStorage(),
+  'real storage': () => new HeadStorage({ chunkRangeMs: 10 * 365 * 86_400_000 }),
+};
 
-/** What this version doesn't have yet. An `eval` that passes all the same is not excluded by anything. */
-const EXCLUDED: readonly { readonly reason: string; readonly applies: (outcome: Outcome) => boolean }[] = [
-  { reason: 'experimental function', applies: refusal('the experimental function ') },
-  { reason: 'experimental aggregation', applies: refusal('the experimental aggregation ') },
-  { reason: 'anchored, smoothed, fill', applies: refusal('the experimental modifier ') },
-  { reason: 'function of native histograms', applies: refusal('which reads native histograms, ') },
-  { reason: 'operator on native histograms', applies: refusal('which trims native histograms, ') },
-  {
-    reason: 'native histograms are not stored',
-    applies: ({ touchesNativeHistograms }) => touchesNativeHistograms,
-  },
-  {
-    reason: 'start timestamps are not stored',
-    applies: ({ touchesStartTimestamps }) => touchesStartTimestamps,
-  },
-];
+/** As upstream's NewTestEngine sets its engine. */
+const ENGINE: Partial<LocalQueryEngineOptions> = {
+  delayedNameRemoval: true,
+  parseOptions: ALL_FEATURES,
+};
 
-function refusal(text: string): (outcome: Outcome) => boolean {
-  return ({ failure }) => failure?.includes(text) === true && failure.endsWith('is not in this version');
+async function failuresOf(path: string, makeStorage: () => SampleStorage): Promise<string[]> {
+  // A script of our own that needs an engine with nothing enabled says so in its first line.
+  const text = readFileSync(path, 'utf8');
+  const stock = text.startsWith('# engine: stock');
+  const outcomes = await new ScriptRunner(makeStorage, stock ? {} : ENGINE).run(text);
+  expect(outcomes.length).toBeGreaterThan(0);
+  return outcomes.flatMap(({ line, expr, failure }) =>
+    failure === undefined ? [] : [`line ${line}: ${expr}: ${failure}`],
+  );
 }
 
-function shown(outcomes: readonly Outcome[]): string[] {
-  return outcomes.map(({ line, expr, failure }) => `line ${line}: ${expr}: ${failure}`);
+function scriptsIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.test'))
+    .map((file) => join(folder, file));
 }
 
-function failures(outcomes: readonly Outcome[]): readonly Outcome[] {
-  return outcomes.filter(({ failure }) => failure !== undefined);
-}
-
-describe('own scripts', () => {
-  const scripts = readdirSync(import.meta.dirname).filter((file) => file.endsWith('.test'));
-
-  test.each(scripts)('%s', async (file) => {
-    const text = readFileSync(join(import.meta.dirname, file), 'utf8');
-    const outcomes = await new ScriptRunner().run(text);
-    expect(outcomes.length).toBeGreaterThan(0);
-    expect(shown(failures(outcomes))).toEqual([]);
-  });
-});
-
-const folder = join(process.env['TOCSIN_CONFORMANCE'] ?? '', 'promqltest');
-const present = process.env['TOCSIN_CONFORMANCE'] !== undefined && existsSync(folder);
-if (!present)
+const conformance = process.env['TOCSIN_CONFORMANCE'];
+const outside = process.env['TOCSIN_PROMQLTEST'];
+const groups: Readonly<Record<string, readonly string[]>> = {
+  'own scripts': scriptsIn(import.meta.dirname),
+  regressions: scriptsIn(join(import.meta.dirname, 'regressions')),
+  "Prometheus' scripts": conformance === undefined ? [] : scriptsIn(join(conformance, 'promqltest')),
+  'scripts of TOCSIN_PROMQLTEST': outside === undefined ? [] : scriptsIn(outside),
+};
+if (conformance === undefined) {
   console.log("skipped: Prometheus' PromQL scripts; TOCSIN_CONFORMANCE names no folder with them");
+}
 
-describe.skipIf(!present)("Prometheus' scripts", () => {
-  const scripts = present ? readdirSync(folder).filter((file) => file.endsWith('.test')) : [];
-  const used = new Set<string>();
+for (const [group, scripts] of Object.entries(groups)) {
+  describe.skipIf(scripts.length === 0)(group, () => {
+    const rows = scripts.flatMap((path) => Object.keys(STORAGES).map((storage) => ({ path, storage })));
 
-  test.each(scripts)('%s', async (file) => {
-    const runner = new ScriptRunner({ delayedNameRemoval: true, parseOptions: ALL_FEATURES });
-    const outcomes = await runner.run(readFileSync(join(folder, file), 'utf8'));
-    const unexplained = failures(outcomes).filter((outcome) => {
-      const row = EXCLUDED.find(({ applies }) => applies(outcome));
-      if (row !== undefined) used.add(row.reason);
-      return row === undefined;
+    test.each(rows)('$path over the $storage', async ({ path, storage }) => {
+      expect(await failuresOf(path, STORAGES[storage]!)).toEqual([]);
     });
-    expect(shown(unexplained)).toEqual([]);
   });
+}
 
-  test('every row of the table of exclusions is needed', () => {
-    expect(EXCLUDED.map(({ reason }) => reason).filter((reason) => !used.has(reason))).toEqual([]);
-  });
+test('a folder that TOCSIN_PROMQLTEST names has scripts', () => {
+  if (outside !== undefined) expect(groups['scripts of TOCSIN_PROMQLTEST']).not.toEqual([]);
 });

@@ -1,10 +1,7 @@
 import { parseDuration } from '../../src/core/duration.ts';
 import { parseFloatText } from '../../src/core/float-text.ts';
-import {
-  parseSeriesDescription,
-  type SequenceValue,
-  type SeriesDescription,
-} from '../../src/promql/index.ts';
+import { parseExpr, parseSeriesDescription, type SeriesDescription } from '../../src/promql/index.ts';
+import { isStartLine, parseStartLine, type StartLine } from './start-line.ts';
 
 /**
  * The scripting language of Prometheus' PromQL tests: `load`, `clear`, `eval` with `expect` lines.
@@ -20,16 +17,23 @@ interface Expectation {
   readonly kind: ExpectationKind;
   readonly matches: (text: string) => boolean;
   readonly shown: string;
+  /** Given by the old spelling `eval_warn`: what it doesn't mention may come too. */
+  readonly legacy: boolean;
+}
+
+/** A series of a `load`, with the start timestamps of its samples: offsets from their times, undefined for none. */
+export interface LoadedSeries extends SeriesDescription {
+  readonly startOffsetsMs: readonly (number | undefined)[];
 }
 
 /** `load <step>` and its series. */
 export interface LoadCommand {
   readonly kind: 'load';
+  readonly line: number;
   readonly stepMs: number;
+  /** `load_with_nhcb`: classic histograms are stored as native ones too. */
   readonly withNativeHistograms: boolean;
-  readonly series: readonly SeriesDescription[];
-  /** Series whose samples have start timestamps. */
-  readonly withStartTimestamps: ReadonlySet<string>;
+  readonly series: readonly LoadedSeries[];
 }
 
 /** What an `eval` expects to see. */
@@ -82,10 +86,10 @@ export function parseScript(text: string): Command[] {
     if (word === 'clear') {
       commands.push({ kind: 'clear' });
     } else if (word.startsWith('load')) {
-      commands.push(parseLoad(line, body));
+      commands.push(parseLoad(line, body, at + 1));
       at = end - 1;
     } else if (word.startsWith('eval')) {
-      const { command, used } = parseEval(line, body, at + 1);
+      const { command, used } = new EvalReader(line, at + 1).read(body);
       commands.push(command);
       at += used;
     } else {
@@ -101,29 +105,36 @@ function duration(text: string): number {
   return ms;
 }
 
-function parseLoad(line: string, body: readonly string[]): LoadCommand {
+function parseLoad(line: string, body: readonly string[], number: number): LoadCommand {
   const match = LOAD.exec(line);
-  if (match === null) throw new Error(`not a load command: ${line}`);
-  const withStartTimestamps = new Set<string>();
-  const series: SeriesDescription[] = [];
+  if (match === null) throw new Error(`line ${number}: not a load command: ${line}`);
+  // A series that is given twice is the one given last.
+  const byKey = new Map<string, LoadedSeries>();
+  let start: StartLine | undefined;
   for (const one of body) {
-    const started = /^(\S+)@st\s/.exec(one);
-    if (started === null) series.push(parseSeriesDescription(one));
-    else withStartTimestamps.add(parseSeriesDescription(`${started[1]} _`).labels.key);
+    if (isStartLine(one)) {
+      if (start !== undefined) throw new Error(`line ${number}: an @st line without its samples`);
+      start = parseStartLine(one);
+      continue;
+    }
+    const series = parseSeriesDescription(one);
+    if (start !== undefined && start.labels.key !== series.labels.key) {
+      throw new Error(`line ${number}: the @st line before ${one} is of another series`);
+    }
+    if (start !== undefined && start.offsetsMs.length !== series.values.length) {
+      throw new Error(`line ${number}: the @st line before ${one} has ${start.offsetsMs.length} values`);
+    }
+    byKey.set(series.labels.key, { ...series, startOffsetsMs: start?.offsetsMs ?? [] });
+    start = undefined;
   }
+  if (start !== undefined) throw new Error(`line ${number}: an @st line without its samples`);
   return {
     kind: 'load',
+    line: number,
     stepMs: duration(match[2]!),
     withNativeHistograms: match[1] !== undefined,
-    series,
-    withStartTimestamps,
+    series: [...byKey.values()],
   };
-}
-
-/** Go's strconv.Unquote of the strings that `expect string` lines have. */
-function unquoted(text: string): string {
-  if (text.startsWith('`')) return text.slice(1, -1);
-  return JSON.parse(text) as string;
 }
 
 function parseExpectation(line: string): Expectation {
@@ -137,12 +148,20 @@ function parseExpectation(line: string): Expectation {
     shown: text,
     matches: (actual) =>
       pattern === undefined ? how === undefined || actual === text : pattern.test(actual),
+    legacy: false,
   };
 }
 
 function legacyExpectation(word: string | undefined): Expectation[] {
   if (word === undefined) return [];
-  return [{ kind: word as ExpectationKind, shown: '', matches: () => true }];
+  return [{ kind: word as ExpectationKind, shown: '', matches: () => true, legacy: true }];
+}
+
+/** The text of a string literal. */
+function unquoted(text: string): string {
+  const literal = parseExpr(text);
+  if (literal.kind !== 'stringLiteral') throw new Error(`not a string literal: ${text}`);
+  return literal.value;
 }
 
 function parseNumber(line: string): number | undefined {
@@ -150,61 +169,104 @@ function parseNumber(line: string): number | undefined {
   return parseFloatText(line);
 }
 
-function parseEval(
-  line: string,
-  body: readonly string[],
-  number: number,
-): { readonly command: EvalCommand; readonly used: number } {
-  const instant = INSTANT.exec(line);
-  const range = instant === null ? RANGE.exec(line) : null;
-  const parts = instant ?? range;
-  if (parts === null) throw new Error(`line ${number}: not an eval command: ${line}`);
-  const expectations = legacyExpectation(parts[1]);
-  const series: SeriesDescription[] = [];
-  let expected: ExpectedValue | undefined;
-  let [startMs, endMs, stepMs] = range === null ? [0, 0, 0] : [2, 3, 4].map((i) => duration(range[i]!));
-  let onlyInstant = false;
-  let used = 0;
-  for (const text of body) {
-    used++;
-    const vector = EXPECT_RANGE.exec(text);
-    if (vector !== null) {
-      [startMs, endMs, stepMs] = [1, 2, 3].map((i) => duration(vector[i]!));
-      onlyInstant = true;
-    } else if (text.startsWith('expect string ')) {
-      expected = { kind: 'string', text: unquoted(text.slice('expect string '.length)) };
-      onlyInstant = true;
-    } else if (text.startsWith('expected_fail_message')) {
-      const message = text.slice('expected_fail_message'.length).trim();
-      expectations.push({ kind: 'fail', shown: message, matches: (actual) => actual === message });
-    } else if (text.split(' ')[0] === 'expect') {
-      expectations.push(parseExpectation(text));
-    } else {
-      const value = parseNumber(text);
-      if (value !== undefined) {
-        expected = { kind: 'scalar', value };
-        break;
-      }
-      series.push(parseSeriesDescription(text));
+/** Reads one `eval` and the lines below it. */
+class EvalReader {
+  readonly #parts: RegExpExecArray;
+  readonly #instant: boolean;
+  readonly #line: number;
+  readonly #expectations: Expectation[];
+  readonly #series: SeriesDescription[] = [];
+  #expected: ExpectedValue | undefined;
+  #startMs = 0;
+  #endMs = 0;
+  #stepMs = 0;
+  #onlyInstant = false;
+  #rangeVector = false;
+
+  constructor(line: string, number: number) {
+    const instant = INSTANT.exec(line);
+    const parts = instant ?? RANGE.exec(line);
+    if (parts === null) throw new Error(`line ${number}: not an eval command: ${line}`);
+    this.#parts = parts;
+    this.#instant = instant !== null;
+    this.#line = number;
+    this.#expectations = legacyExpectation(parts[1]);
+    if (!this.#instant) this.#setSteps(parts.slice(2, 5));
+  }
+
+  read(body: readonly string[]): { readonly command: EvalCommand; readonly used: number } {
+    let used = 0;
+    while (used < body.length && this.#take(body[used]!)) used++;
+    // The line that ends the body is one of it.
+    if (used < body.length) used++;
+    this.#validate();
+    const command: EvalCommand = {
+      kind: 'eval',
+      line: this.#line,
+      expr: this.#parts[this.#instant ? 3 : 5]!,
+      instant: this.#instant,
+      atMs: this.#instant ? duration(this.#parts[2]!) : 0,
+      startMs: this.#startMs,
+      endMs: this.#endMs,
+      stepMs: this.#stepMs,
+      expectations: this.#expectations,
+      expected: this.#expected ?? { kind: 'series', series: this.#series },
+      onlyInstant: this.#onlyInstant,
+    };
+    return { command, used };
+  }
+
+  #setSteps(texts: readonly string[]): void {
+    const [startMs, endMs, stepMs] = texts.map(duration);
+    this.#startMs = startMs!;
+    this.#endMs = endMs!;
+    this.#stepMs = stepMs!;
+    if (this.#endMs < this.#startMs) throw new Error(`line ${this.#line}: ends before it starts`);
+  }
+
+  /** Takes one line of the body; false when it is the last one. */
+  #take(text: string): boolean {
+    const range = EXPECT_RANGE.exec(text);
+    if (range !== null) {
+      this.#setSteps(range.slice(1, 4));
+      this.#rangeVector = true;
+      this.#onlyInstant = true;
+      return true;
+    }
+    if (text.startsWith('expect string ')) {
+      this.#expected = { kind: 'string', text: unquoted(text.slice('expect string '.length)) };
+      this.#onlyInstant = true;
+      return true;
+    }
+    const failure = /^expected_fail_(message|regexp)\s+(.*)$/.exec(text);
+    if (failure !== null) {
+      const how = failure[1] === 'message' ? 'msg' : 'regex';
+      this.#expectations.length = 0;
+      this.#expectations.push(parseExpectation(`expect fail ${how}: ${failure[2]!}`));
+      return false;
+    }
+    if (text.split(' ')[0] === 'expect') {
+      this.#expectations.push(parseExpectation(text));
+      return true;
+    }
+    const value = parseNumber(text);
+    if (value !== undefined) {
+      this.#expected = { kind: 'scalar', value };
+      return false;
+    }
+    const series = parseSeriesDescription(text);
+    if (series.values.length > 1 && this.#instant && !this.#rangeVector) {
+      throw new Error(`line ${this.#line}: several values of an instant query need "expect range vector"`);
+    }
+    this.#series.push(series);
+    return true;
+  }
+
+  #validate(): void {
+    const has = (kind: ExpectationKind): boolean => this.#expectations.some((one) => one.kind === kind);
+    const contradicts = (has('warn') && has('no_warn')) || (has('info') && has('no_info'));
+    if (contradicts || this.#expectations.filter(({ kind }) => kind === 'fail').length > 1) {
+      throw new Error(`line ${this.#line}: the expect lines contradict each other`);
     }
   }
-  const command: EvalCommand = {
-    kind: 'eval',
-    line: number,
-    expr: instant === null ? range![5]! : instant[3]!,
-    instant: instant !== null,
-    atMs: instant === null ? 0 : duration(instant[2]!),
-    startMs: startMs!,
-    endMs: endMs!,
-    stepMs: stepMs!,
-    expectations,
-    expected: expected ?? { kind: 'series', series },
-    onlyInstant,
-  };
-  return { command, used };
-}
-
-/** Whether a description has any histogram sample. */
-export function hasHistogram(values: readonly SequenceValue[]): boolean {
-  return values.some(({ kind }) => kind === 'histogram');
 }

@@ -1,4 +1,5 @@
 import { goQuote, goQuoteRune } from '../../core/go-quote.ts';
+import { CounterResetHint as Hint, FloatHistogram } from '../../core/histogram/float-histogram.ts';
 import { parseNumber } from './number-scanner.ts';
 
 /** What the last sample of a native histogram says about a reset. */
@@ -207,4 +208,31 @@ function combineRuns(base: BucketRun, step: BucketRun, levels: number, sign: 1 |
   const offset = Math.min(...counts.keys());
   const length = Math.max(...counts.keys()) - offset + 1;
   return { offset, counts: Array.from({ length }, (_, i) => counts.get(offset + i) ?? 0) };
+}
+
+const HINT_VALUES: Readonly<Record<CounterResetHint, Hint>> = {
+  unknown: Hint.unknown,
+  reset: Hint.reset,
+  not_reset: Hint.notReset,
+  gauge: Hint.gauge,
+};
+
+/** The histogram that a text describes: one span of buckets on each side. */
+export function describedHistogram(description: HistogramDescription): FloatHistogram {
+  const { positive, negative } = description;
+  const spans = ({ offset, counts }: BucketRun): Int32Array =>
+    counts.length === 0 ? new Int32Array(0) : Int32Array.of(offset, counts.length);
+  return new FloatHistogram({
+    schema: description.schema,
+    count: description.count,
+    sum: description.sum,
+    zeroCount: description.zeroCount,
+    zeroThreshold: description.zeroThreshold,
+    customValues: Float64Array.from(description.customValues),
+    positiveSpans: spans(positive),
+    positiveBuckets: Float64Array.from(positive.counts),
+    negativeSpans: spans(negative),
+    negativeBuckets: Float64Array.from(negative.counts),
+    counterResetHint: HINT_VALUES[description.counterResetHint ?? 'unknown'],
+  });
 }
