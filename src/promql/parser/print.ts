@@ -89,7 +89,8 @@ function printMatrixSelector({ selector, rangeMs, rangeExpr }: MatrixSelector): 
   );
 }
 
-function printSubqueryRange(subquery: SubqueryExpr): string {
+/** What stands behind the expression of a subquery: `[1h:5m] @ start() offset 1m`. */
+export function printSubqueryRange(subquery: SubqueryExpr): string {
   const range = printDuration(subquery.rangeMs, subquery.rangeExpr);
   const step =
     subquery.stepMs === 0 && subquery.stepExpr === undefined
@@ -155,10 +156,13 @@ function printDurationExpr(expr: DurationExpr): string {
   return expr.wrapped ? `(${text})` : text;
 }
 
-function printBinary({ op, lhs, rhs, returnBool, matching }: BinaryExpr): string {
-  const bool = returnBool ? ' bool' : '';
-  const modifiers = matching === undefined ? '' : printMatching(matching);
-  return `${printExpr(lhs)} ${op}${bool}${modifiers} ${printExpr(rhs)}`;
+function printBinary(expr: BinaryExpr): string {
+  return `${printExpr(expr.lhs)} ${printBinaryOperator(expr)} ${printExpr(expr.rhs)}`;
+}
+
+/** What stands between the two sides: `== bool on (a) group_left ()`. */
+export function printBinaryOperator({ op, returnBool, matching }: BinaryExpr): string {
+  return op + (returnBool ? ' bool' : '') + (matching === undefined ? '' : printMatching(matching));
 }
 
 function printMatching({ card, on, labels, include, fill }: VectorMatching): string {
@@ -174,10 +178,14 @@ function printMatching({ card, on, labels, include, fill }: VectorMatching): str
   return text;
 }
 
-function printAggregate({ op, expr, param, grouping, without }: AggregateExpr): string {
-  let text: string = op;
-  if (without) text += ` without ${printLabels(grouping)} `;
-  else if (grouping.length > 0) text += ` by ${printLabels(grouping)} `;
+function printAggregate(expr: AggregateExpr): string {
+  const { op, param } = expr;
   const first = AGGREGATES_WITH_PARAM.has(op) && param !== undefined ? `${printExpr(param)}, ` : '';
-  return `${text}(${first}${printExpr(expr)})`;
+  return `${printAggregateHead(expr)}(${first}${printExpr(expr.expr)})`;
+}
+
+/** What stands in front of the parenthesis: `sum by (a) `. */
+export function printAggregateHead({ op, grouping, without }: AggregateExpr): string {
+  if (without) return `${op} without ${printLabels(grouping)} `;
+  return grouping.length > 0 ? `${op} by ${printLabels(grouping)} ` : op;
 }
