@@ -68,6 +68,27 @@ export class Column {
     return this.histograms![step]!;
   }
 
+  /** How many samples it counts as when samples in memory are limited. O(steps) where there are histograms. */
+  get sampleCount(): number {
+    let count = this.values.length;
+    if (this.histograms === undefined) return count;
+    for (let k = 0; k < this.present.length; k++) {
+      if (this.present[k] === HISTOGRAM) count += this.histograms[k]!.sampleCount;
+    }
+    return count;
+  }
+
+  /** Takes over what another column of the same length has at one step. */
+  copyStep(other: Column, step: number): void {
+    const kind = other.present[step]!;
+    if (kind === HISTOGRAM) {
+      this.setHistogram(step, other.histograms![step]!);
+      return;
+    }
+    this.present[step] = kind;
+    this.values[step] = other.values[step]!;
+  }
+
   /** Becomes equal to a column of the same length. */
   copyFrom(other: Column): void {
     this.values.set(other.values);
