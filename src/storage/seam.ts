@@ -202,11 +202,15 @@ export interface Cardinality {
   readonly seriesCountByLabelValuePair: readonly CardinalityRow[];
 }
 
+/** A place where samples can be read: all that queries need, and all that threads other than the writer's have. */
+export interface ReadableStorage {
+  querier(minMs: number, maxMs: number): Querier;
+}
+
 /** Everything the program asks of the place where samples are. */
-export interface SampleStorage {
+export interface SampleStorage extends ReadableStorage {
   /** `nowMs` bounds how far in the future a sample may lie. */
   appender(nowMs: number): Appender;
-  querier(minMs: number, maxMs: number): Querier;
   stats(): StorageStats;
   cardinality(limit: number): Cardinality;
 }

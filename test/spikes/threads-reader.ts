@@ -33,7 +33,7 @@ function drain(): SlabAnnouncement[] {
   }
 }
 
-const reader = HeadReader.open(descriptor, { drain }, slot);
+const reader = HeadReader.open(descriptor, { drain }, [slot]);
 const into = new SampleBuffer();
 const started = performance.now();
 let queries = 0;

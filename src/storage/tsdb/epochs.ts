@@ -14,10 +14,31 @@ export class Epochs {
   readonly #control: Uint32Array;
   readonly #localPins = new Map<number, number>();
   readonly #retired: { epoch: number; free: () => void }[] = [];
+  readonly #slotsTaken = new Set<number>();
   #sinceCollect = 0;
 
   constructor(slabs: HeadSlabs) {
     this.#control = slabs.control;
+  }
+
+  /** `count` slots for a reader in another thread, undefined when there are not as many left. */
+  takeSlots(count: number): number[] | undefined {
+    const slots: number[] = [];
+    for (let slot = 0; slot < READER_SLOTS && slots.length < count; slot++) {
+      if (!this.#slotsTaken.has(slot)) slots.push(slot);
+    }
+    if (slots.length < count) return undefined;
+    for (const slot of slots) this.#slotsTaken.add(slot);
+    return slots;
+  }
+
+  /** Gives slots back, with the pins that their reader may have left: it must not read any more. */
+  freeSlots(slots: readonly number[]): void {
+    for (const slot of slots) {
+      assert(this.#slotsTaken.delete(slot), `reader slot ${slot} was not taken`);
+      Atomics.store(this.#control, Control.readers + slot, 0);
+    }
+    this.collect();
   }
 
   /** Pins the present epoch for a reader in the writer's own thread; the answer ends it and may be called twice. */
@@ -70,27 +91,43 @@ export class Epochs {
   }
 }
 
-/** Pins for a reader in another thread. One reader has one slot and at most one pin at a time. */
+/**
+ * Pins for a reader in another thread, one for each of its slots. More pins than slots share the first one, which keeps
+ * the epoch of the oldest of them until all have ended.
+ */
 export class ReaderPins {
   readonly #control: Uint32Array;
-  readonly #slot: number;
+  readonly #slots: readonly number[];
+  readonly #open: number[];
 
-  /** `slot` is below {@link READER_SLOTS} and no other reader's. */
-  constructor(slabs: HeadSlabs, slot: number) {
-    assert(slot >= 0 && slot < READER_SLOTS, `reader slot ${slot} does not exist`);
+  /** `slots` are below {@link READER_SLOTS} and no other reader's; at least one. */
+  constructor(slabs: HeadSlabs, slots: readonly number[]) {
+    for (const slot of slots) assert(slot >= 0 && slot < READER_SLOTS, `reader slot ${slot} does not exist`);
+    assert(slots.length > 0, 'a reader needs a slot to pin');
     this.#control = slabs.control;
-    this.#slot = Control.readers + slot;
+    this.#slots = slots;
+    this.#open = slots.map(() => 0);
   }
 
+  /** Pins the present epoch; the answer ends it and may be called twice. */
   pin(): () => void {
+    const index = Math.max(this.#open.lastIndexOf(0), 0);
+    const word = Control.readers + this.#slots[index]!;
+    if (this.#open[index]!++ === 0) this.#publish(word);
+    let isOpen = true;
+    return () => {
+      if (!isOpen) return;
+      isOpen = false;
+      if (--this.#open[index]! === 0) Atomics.store(this.#control, word, 0);
+    };
+  }
+
+  #publish(word: number): void {
     for (;;) {
       const epoch = Atomics.load(this.#control, Control.epoch);
-      Atomics.store(this.#control, this.#slot, epoch);
+      Atomics.store(this.#control, word, epoch);
       // The writer may have looked at the slots between the two; then the epoch has moved on.
-      if (Atomics.load(this.#control, Control.epoch) === epoch) break;
+      if (Atomics.load(this.#control, Control.epoch) === epoch) return;
     }
-    return () => {
-      Atomics.store(this.#control, this.#slot, 0);
-    };
   }
 }

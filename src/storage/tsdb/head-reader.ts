@@ -39,12 +39,12 @@ export class HeadReader {
   }
 
   /**
-   * Opens a head that a writer in another thread described. `slot` is this reader's own number, below 64; `source`
-   * gives the announcements of slabs that came since.
+   * Opens a head that a writer in another thread described. `slots` are this reader's own
+   * numbers, below 64, one for each pin at a time; `source` gives the announcements of slabs that came since.
    */
-  static open(descriptor: HeadDescriptor, source: SlabSource, slot: number): HeadReader {
+  static open(descriptor: HeadDescriptor, source: SlabSource, slots: readonly number[]): HeadReader {
     const slabs = HeadSlabs.attach(descriptor, source);
-    return new HeadReader(slabs, new LabelIndexView(slabs), new ReaderPins(slabs, slot));
+    return new HeadReader(slabs, new LabelIndexView(slabs), new ReaderPins(slabs, slots));
   }
 
   /** Keeps the present state readable until the answer is called. */

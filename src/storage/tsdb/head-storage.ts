@@ -1,18 +1,14 @@
-import type { Matcher } from '../../core/matcher.ts';
-import type {
-  Appender,
-  Cardinality,
-  CardinalityRow,
-  Querier,
-  SampleStorage,
-  SelectHints,
-  SeriesCursor,
-  StorageStats,
-} from '../seam.ts';
+import { TocsinError } from '../../core/errors.ts';
+import type { Appender, Cardinality, CardinalityRow, Querier, SampleStorage, StorageStats } from '../seam.ts';
 import { Appenders } from './head-appender.ts';
 import type { AppendCounters, SampleLog } from './head-appender.ts';
+import { HeadQuerier } from './head-querier.ts';
 import { HeadReader } from './head-reader.ts';
+import { SLOTS_PER_READER } from './head-reader-storage.ts';
+import type { HeadReaderLease } from './head-reader-storage.ts';
+import { READER_SLOTS } from './head-slabs.ts';
 import { Head } from './head.ts';
+import type { SlabAnnouncement } from './slabs.ts';
 
 /** Prometheus' two hours: chunks are cut and bounds set at multiples of it. */
 export const DEFAULT_CHUNK_RANGE_MS = 2 * 3600_000;
@@ -40,6 +36,33 @@ export class HeadStorage implements SampleStorage {
 
   querier(minMs: number, maxMs: number): Querier {
     return new HeadQuerier(this.#reader, minMs, maxMs);
+  }
+
+  /**
+   * Lets another thread read; see head-reader-storage.ts. `tell` is called for every slab that comes or goes, before
+   * anything refers to it, until the lease is released; `queriers` is how many the thread has open at a time. Throws
+   * TOCSIN_ERR_STORAGE when there would be more than 64 in all threads.
+   */
+  leaseReader(tell: (announcement: SlabAnnouncement) => void, queriers = SLOTS_PER_READER): HeadReaderLease {
+    const { slabs, epochs } = this.head;
+    const slots = epochs.takeSlots(queriers);
+    if (slots === undefined) {
+      throw new TocsinError(
+        'TOCSIN_ERR_STORAGE',
+        `no more than ${READER_SLOTS} queries can read the samples in memory from other threads at a time; end a thread first`,
+      );
+    }
+    const unsubscribe = slabs.subscribe(tell);
+    let isHeld = true;
+    return {
+      data: { descriptor: slabs.describe(), slots },
+      release: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        unsubscribe();
+        epochs.freeSlots(slots);
+      },
+    };
   }
 
   stats(): StorageStats {
@@ -85,39 +108,6 @@ export class HeadStorage implements SampleStorage {
       memoryInBytesByLabelName: memory.rows(),
       seriesCountByLabelValuePair: pairCounts.rows(),
     };
-  }
-}
-
-class HeadQuerier implements Querier {
-  readonly #reader: HeadReader;
-  readonly #minMs: number;
-  readonly #maxMs: number;
-  #unpin: (() => void) | undefined;
-
-  constructor(reader: HeadReader, minMs: number, maxMs: number) {
-    this.#reader = reader;
-    this.#minMs = minMs;
-    this.#maxMs = maxMs;
-    this.#unpin = reader.pin();
-  }
-
-  async select(matchers: readonly Matcher[], hints: SelectHints): Promise<SeriesCursor> {
-    const minMs = Math.max(hints.minMs, this.#minMs);
-    const maxMs = Math.min(hints.maxMs, this.#maxMs);
-    return this.#reader.select(matchers, { minMs, maxMs, limit: hints.limit });
-  }
-
-  async labelNames(matchers: readonly Matcher[], limit: number): Promise<string[]> {
-    return this.#reader.labelNames(matchers, limit);
-  }
-
-  async labelValues(name: string, matchers: readonly Matcher[], limit: number): Promise<string[]> {
-    return this.#reader.labelValues(name, matchers, limit);
-  }
-
-  close(): void {
-    this.#unpin?.();
-    this.#unpin = undefined;
   }
 }
 

@@ -8,10 +8,11 @@ import { TaskScope } from '../../core/task-scope.ts';
 import type { Appender, Cardinality, Querier, SampleStorage, StorageStats } from '../seam.ts';
 import { writeCheckpoint } from './checkpoint.ts';
 import { DEFAULT_CHUNK_RANGE_MS, HeadStorage } from './head-storage.ts';
+import type { HeadReaderLease } from './head-reader-storage.ts';
 import type { FolderLock, ProcessIdentity } from './lock-file.ts';
 import { lockFolder } from './lock-file.ts';
 import { TsdbMetrics } from './metrics.ts';
-import type { HeadDescriptor, SlabAnnouncement } from './slabs.ts';
+import type { SlabAnnouncement } from './slabs.ts';
 import { listWal } from './wal-folder.ts';
 import { SEGMENT_BYTES } from './wal-format.ts';
 import { replayWal } from './wal-replay.ts';
@@ -161,14 +162,9 @@ export class Tsdb implements SampleStorage {
     return this.#storage.cardinality(limit);
   }
 
-  /** What a reader in another thread opens with {@link HeadReader.open}; call {@link subscribe} in the same turn. */
-  describe(): HeadDescriptor {
-    return this.#storage.head.slabs.describe();
-  }
-
-  /** Tells of every slab that comes or goes, before anything refers to it. Returns the end of it. */
-  subscribe(tell: (announcement: SlabAnnouncement) => void): () => void {
-    return this.#storage.head.slabs.subscribe(tell);
+  /** Lets another thread read; see head-reader-storage.ts and {@link HeadStorage.leaseReader}. */
+  leaseReader(tell: (announcement: SlabAnnouncement) => void, queriers?: number): HeadReaderLease {
+    return this.#storage.leaseReader(tell, queriers);
   }
 
   /** Takes on another retention, at a reload; what is behind it goes at the next look (within a minute). */

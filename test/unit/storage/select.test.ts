@@ -98,7 +98,7 @@ describe('selection', () => {
           const announced: ReturnType<typeof storage.head.slabs.describe>['slabs'][number][] = [];
           const description = structuredClone(storage.head.slabs.describe());
           storage.head.slabs.subscribe((slab) => announced.push(slab));
-          const reader = HeadReader.open(description, { drain: () => announced.splice(0) }, 0);
+          const reader = HeadReader.open(description, { drain: () => announced.splice(0) }, [0]);
           await addTo(storage, after, 2000);
           const unpin = reader.pin();
           const cursor = reader.select(matchers, ALL);
