@@ -91,7 +91,19 @@ export class FloatHistogram implements FloatHistogramParts {
 
   /** The same with some parts replaced. */
   with(parts: Partial<FloatHistogramParts>): FloatHistogram {
-    return new FloatHistogram({ ...this, ...parts });
+    return new FloatHistogram({
+      schema: parts.schema ?? this.schema,
+      count: parts.count ?? this.count,
+      sum: parts.sum ?? this.sum,
+      zeroThreshold: parts.zeroThreshold ?? this.zeroThreshold,
+      zeroCount: parts.zeroCount ?? this.zeroCount,
+      positiveSpans: parts.positiveSpans ?? this.positiveSpans,
+      positiveBuckets: parts.positiveBuckets ?? this.positiveBuckets,
+      negativeSpans: parts.negativeSpans ?? this.negativeSpans,
+      negativeBuckets: parts.negativeBuckets ?? this.negativeBuckets,
+      customValues: parts.customValues ?? this.customValues,
+      counterResetHint: parts.counterResetHint ?? this.counterResetHint,
+    });
   }
 
   /**

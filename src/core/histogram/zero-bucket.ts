@@ -8,8 +8,8 @@ export interface ZeroBucket {
   readonly count: number;
 }
 
-/** Walks the buckets within a threshold; what the walk finds is in its fields. */
-interface Absorption {
+/** A zero bucket that grows while buckets are counted in. */
+interface GrowingZero {
   count: number;
   threshold: number;
 }
@@ -22,7 +22,7 @@ interface Absorption {
  */
 export function zeroBucketFor(h: FloatHistogram, threshold: number): ZeroBucket {
   if (threshold === h.zeroThreshold) return { threshold, count: h.zeroCount };
-  const absorbed: Absorption = { count: 0, threshold };
+  const absorbed: GrowingZero = { count: 0, threshold };
   let before: number;
   do {
     absorbed.count = h.zeroCount;
@@ -34,7 +34,7 @@ export function zeroBucketFor(h: FloatHistogram, threshold: number): ZeroBucket 
   return absorbed;
 }
 
-function absorb(spans: Spans, counts: Float64Array, schema: number, into: Absorption): void {
+function absorb(spans: Spans, counts: Float64Array, schema: number, into: GrowingZero): void {
   const within = bucketsBelow(spans, schema, into.threshold);
   for (let i = 0; i < within.buckets; i++) into.count += counts[i]!;
   if (within.lastBound > into.threshold && counts[within.buckets - 1] !== 0)
@@ -102,10 +102,10 @@ export function reconcileZeroBuckets(
 ): { readonly widened: FloatHistogram; readonly otherZeroCount: number } {
   let widened = a;
   let other: ZeroBucket = { threshold: b.zeroThreshold, count: b.zeroCount };
-  // Either one grows in each round. Not `!==`, with which a threshold of NaN would never come to an end.
-  while (other.threshold < widened.zeroThreshold || other.threshold > widened.zeroThreshold) {
+  // Either one grows in each round.
+  for (;;) {
     if (other.threshold < widened.zeroThreshold) other = zeroBucketFor(b, widened.zeroThreshold);
-    if (other.threshold > widened.zeroThreshold) widened = widenZeroBucket(widened, other.threshold);
+    else if (other.threshold > widened.zeroThreshold) widened = widenZeroBucket(widened, other.threshold);
+    else return { widened, otherZeroCount: other.count };
   }
-  return { widened, otherZeroCount: other.count };
 }
