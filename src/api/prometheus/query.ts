@@ -2,7 +2,9 @@ import { goQuote } from '../../core/go-quote.ts';
 import {
   QueryError,
   parseExpr,
-  printExpr,
+  prettifyExpr,
+  translateAst,
+  type Expr,
   type QueryResult,
   type QueryStats,
   type QueryValue,
@@ -21,6 +23,7 @@ export const QUERY_ROUTES: readonly V1Route[] = [
   { path: '/query', methods: ['GET', 'POST'], handler: instantQuery },
   { path: '/query_range', methods: ['GET', 'POST'], handler: rangeQuery },
   { path: '/format_query', methods: ['GET', 'POST'], handler: formatQuery },
+  { path: '/parse_query', methods: ['GET', 'POST'], handler: parseQuery },
 ];
 
 async function instantQuery({ deps, ports, params, reply }: V1Context): Promise<Success> {
@@ -56,9 +59,17 @@ async function rangeQuery({ ports, params, reply }: V1Context): Promise<Success>
   return answer(result, limit, params.get('stats'));
 }
 
-function formatQuery({ params }: V1Context): Success {
+function formatQuery(context: V1Context): Success {
+  return { data: json(prettifyExpr(parsed(context))) };
+}
+
+function parseQuery(context: V1Context): Success {
+  return { data: json(translateAst(parsed(context))) };
+}
+
+function parsed({ ports, params }: V1Context): Expr {
   try {
-    return { data: json(printExpr(parseExpr(params.get('query')))) };
+    return parseExpr(params.get('query'), ports.parseOptions);
   } catch (error) {
     throw queryError(error);
   }

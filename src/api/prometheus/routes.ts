@@ -24,7 +24,6 @@ const ROUTES: readonly V1Route[] = [
 /** Paths that Prometheus has and this version has not. */
 const NOT_IN_VERSION: readonly (readonly [path: string, ...methods: ('GET' | 'POST' | 'PUT')[]])[] = [
   ['/query_exemplars', 'GET', 'POST'],
-  ['/parse_query', 'GET', 'POST'],
   ['/scrape_pools/config', 'GET'],
   ['/targets/relabel_steps', 'GET'],
   ['/status/tsdb/blocks', 'GET'],

@@ -7,7 +7,9 @@ import type { Token } from './tokens.ts';
 
 /** Seconds that Go's time.Duration holds. */
 const MAX_SECONDS = 2 ** 63 / 1e9;
+const MAX_UINT64 = 2 ** 64;
 const UNITS = ['y', 'w', 'd', 'h', 'm', 's', 'ms'];
+const UNIT_SECONDS = [31_536_000, 604_800, 86_400, 3600, 60, 1, 0.001];
 
 /** A duration, or what has to be computed to know it. */
 export type DurationNode = DurationExpr | NumberLiteral;
@@ -46,14 +48,19 @@ export function literalValue(stream: TokenStream, token: Token): number {
 
 /** What is wrong with a duration that {@link parseDuration} refused (common model.ParseDuration). */
 function durationFault(text: string): string {
+  const notValid = `not a valid duration string: ${goQuote(text)}`;
   let lastUnit = -1;
-  for (const [, unit] of text.matchAll(/\d+([^\d]*)/g)) {
-    const at = UNITS.indexOf(unit!);
-    if (unit !== '' && at < 0) return `unknown unit ${goQuote(unit!)} in duration ${goQuote(text)}`;
-    if (at <= lastUnit) return `not a valid duration string: ${goQuote(text)}`;
+  let total = 0;
+  for (const [, digits = '', unit = ''] of text.matchAll(/(\d+)([^\d]*)/g)) {
+    if (unit === '' || Number(digits) >= MAX_UINT64) return notValid;
+    const at = UNITS.indexOf(unit);
+    if (at < 0) return `unknown unit ${goQuote(unit)} in duration ${goQuote(text)}`;
+    if (at <= lastUnit) return notValid;
     lastUnit = at;
+    total += Number(digits) * UNIT_SECONDS[at]!;
+    if (total >= MAX_SECONDS) return 'duration out of range';
   }
-  return /^\d/.test(text) ? 'duration out of range' : `not a valid duration string: ${goQuote(text)}`;
+  return notValid;
 }
 
 /** Makes the literal of a number or duration token that was taken. */
@@ -125,7 +132,12 @@ export class DurationParser {
     if (sign === undefined) return this.#stream.isAt('(') ? this.#binary(0) : this.#primary();
     if (this.#stream.isAt('(')) return this.#signed(sign, this.#paren(true));
     const again = this.#stream.isAt('+') || this.#stream.isAt('-');
-    return this.#signed(sign, again ? this.#binary(UNARY_OPERAND_POWER) : this.#primary(sign.start));
+    if (again) return this.#signed(sign, this.#binary(UNARY_OPERAND_POWER));
+    const operand = this.#primary(sign.start);
+    if (operand.kind === 'numberLiteral' || sign.text === '-') return this.#signed(sign, operand);
+    // Only here Prometheus' tree keeps a plus.
+    const position = { start: sign.start, end: operand.position.end };
+    return { kind: 'duration', op: '+', lhs: undefined, rhs: operand, wrapped: false, position };
   }
 
   #acceptSign(): Token | undefined {

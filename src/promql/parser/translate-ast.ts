@@ -65,8 +65,14 @@ export function translateAst(expr: Expr): AstJson {
 }
 
 function translateMatching({ card, labels, on, include, fill }: VectorMatching): AstJson {
-  const fillValues = { lhs: fill.left ?? null, rhs: fill.right ?? null };
+  const fillValues = { lhs: translateFill(fill.left), rhs: translateFill(fill.right) };
   return { card, labels, on, include, fillValues };
+}
+
+/** JSON has no infinities: they are texts (Prometheus fails on them). */
+function translateFill(value: number | undefined): number | string | null {
+  if (value === undefined) return null;
+  return Number.isFinite(value) ? value : formatFloatPlain(value);
 }
 
 function selectorFields(selector: VectorSelector): AstJson {
