@@ -1,3 +1,4 @@
+import { histogramText } from '../core/histogram/text.ts';
 import { Labels, METRIC_NAME } from '../core/labels.ts';
 import { LabelsBuilder } from '../core/labels-builder.ts';
 import { Matcher } from '../core/matcher.ts';
@@ -17,6 +18,9 @@ const ALERT_NAME = 'alertname';
 const ALERTS_METRIC = 'ALERTS';
 /** Series that keeps, in seconds, since when an alert is active. */
 const ALERTS_FOR_STATE_METRIC = 'ALERTS_FOR_STATE';
+
+/** Metrics that alerting rules write. */
+export const ALERT_METRICS: readonly string[] = [ALERTS_METRIC, ALERTS_FOR_STATE_METRIC];
 
 /** What the templates of one evaluation are expanded with, the element's own labels and value left out. */
 export type ExpansionContext = Omit<RuleTemplateContext, 'name' | 'labels' | 'value'>;
@@ -54,9 +58,12 @@ export class AlertingRule {
     pacer: Pacer,
   ): Promise<AlertElements> {
     const elements = new Map<string, AlertElement>();
-    for (const { labels, value } of samples) {
+    for (const { labels, value: float, histogram } of samples) {
       if (pacer.isDue) await pacer.pause();
-      const own = { ...context, name: this.config.alert, labels, value };
+      // Templates see a native histogram; the alert itself then has the value 0.
+      const shown = histogram === undefined ? float : histogramText(histogram);
+      const value = histogram === undefined ? float : 0;
+      const own = { ...context, name: this.config.alert, labels, value: shown };
       const builder = new LabelsBuilder(labels);
       builder.delete(METRIC_NAME);
       for (const [name, text] of this.config.labels) builder.set(name, await expand(text, own));

@@ -1,7 +1,7 @@
 import { AssertionFailure, errorText } from '../core/errors.ts';
 import type { Labels } from '../core/labels.ts';
 import type { Logger } from '../core/log.ts';
-import { QueryError } from '../promql/index.ts';
+import { QueryError, ReadSharer, type SharedReads } from '../promql/index.ts';
 import { generatorUrl, toPostedAlert } from './alert-delivery.ts';
 import type { AlertingRule, ExpansionContext } from './alerting-rule.ts';
 import type { RuleGroupConfig } from './config.ts';
@@ -31,6 +31,17 @@ export interface RuleGroupView {
   readonly rules: readonly RuleView[];
 }
 
+/** Longest stretch of short rules without giving other work a turn. */
+const TURN_MS = 5;
+
+/** One evaluation of a group. */
+interface Tick {
+  readonly slotMs: number;
+  readonly nowMs: number;
+  readonly reads: SharedReads;
+  readonly cancel: AbortSignal;
+}
+
 /** `file;name`: a group's name in metrics. */
 export function groupKey(group: { readonly file: string; readonly name: string }): string {
   return `${group.file};${group.name}`;
@@ -48,6 +59,7 @@ export class RuleGroup {
   readonly #logger: Logger;
   readonly #schedule: GroupSchedule;
   readonly #rules: readonly Rule[];
+  readonly #sharer: ReadSharer;
   readonly #stopping = new AbortController();
   readonly #ended = Promise.withResolvers<void>();
   #running = false;
@@ -62,6 +74,7 @@ export class RuleGroup {
     this.config = config;
     this.intervalMs = intervalMs;
     this.#ports = ports;
+    this.#sharer = new ReadSharer(ports.storage);
     this.#logger = ports.logger.child({ file: config.file, group: config.name });
     this.#schedule = groupSchedule(config.file, config.name, intervalMs);
     this.#rules = config.rules.map((rule) => new Rule(rule, !restore));
@@ -140,11 +153,19 @@ export class RuleGroup {
     metrics.iterations.inc(this.#label);
     const nowMs = clock.nowMs();
     const startMs = clock.monotonicMs();
+    let turnMs = startMs;
     let sampleCount = 0;
-    for (const rule of this.#rules) {
-      if (stop.aborted) break;
-      sampleCount += await this.#evaluateRule(rule, slotMs, nowMs, cancel);
-      await clock.yieldTurn();
+    const reads = this.#sharer.begin(slotMs - this.queryOffsetMs);
+    try {
+      for (const rule of this.#rules) {
+        if (stop.aborted) break;
+        sampleCount += await this.#evaluateRule(rule, { slotMs, nowMs, reads, cancel });
+        if (clock.monotonicMs() - turnMs < TURN_MS) continue;
+        await clock.yieldTurn();
+        turnMs = clock.monotonicMs();
+      }
+    } finally {
+      this.#sharer.end(reads);
     }
     if (!stop.aborted) {
       metrics.lastSamples.set(this.#label, sampleCount);
@@ -162,14 +183,14 @@ export class RuleGroup {
   }
 
   /** Number of samples the rule gave. Failures end here: they are shown as the rule's health. */
-  async #evaluateRule(rule: Rule, slotMs: number, nowMs: number, cancel: AbortSignal): Promise<number> {
+  async #evaluateRule(rule: Rule, tick: Tick): Promise<number> {
     const { clock, metrics } = this.#ports;
     const startMs = clock.monotonicMs();
     rule.lastEvaluationMs = clock.nowMs();
     metrics.evaluations.inc(this.#label);
     let sampleCount = 0;
     try {
-      sampleCount = await this.#tryRule(rule, slotMs, nowMs, cancel);
+      sampleCount = await this.#tryRule(rule, tick);
     } catch (error) {
       if (error instanceof AssertionFailure) throw error;
       this.#fail(rule, errorText(error), error instanceof QueryError && error.kind === 'canceled');
@@ -187,9 +208,11 @@ export class RuleGroup {
     if (!quiet) this.#logger.warn({ rule: rule.name, err: message }, 'evaluating rule failed');
   }
 
-  async #tryRule(rule: Rule, slotMs: number, nowMs: number, cancel: AbortSignal): Promise<number> {
+  async #tryRule(rule: Rule, tick: Tick): Promise<number> {
+    const { slotMs, nowMs, reads, cancel } = tick;
     const { clock, engine } = this.#ports;
-    const result = await engine.instant(rule.config.query, slotMs - this.queryOffsetMs, { signal: cancel });
+    const options = { signal: cancel, reads };
+    const result = await engine.instant(rule.config.query, slotMs - this.queryOffsetMs, options);
     const pacer = new Pacer(clock);
     const context = this.#expansionContext(rule, slotMs, cancel);
     const output = await rule.process(result.value, slotMs, this.config.limit, this.#ports, context, pacer);
@@ -201,6 +224,7 @@ export class RuleGroup {
     rule.lastError = '';
     if (rule.alerting !== undefined) await this.#handOver(rule.alerting, slotMs, nowMs, pacer);
     await this.#write(rule, output.samples, slotMs, nowMs, pacer);
+    for (const name of rule.metricNames) reads.wrote(name);
     return output.samples.length;
   }
 

@@ -24,14 +24,14 @@ export async function recordSamples(
 ): Promise<RuleOutput> {
   const seen = new Set<string>();
   const samples: RuleSample[] = [];
-  for (const { labels, value } of elements) {
+  for (const { labels, value, histogram } of elements) {
     if (pacer.isDue) await pacer.pause();
     const builder = new LabelsBuilder(labels);
     builder.set(METRIC_NAME, config.record);
     for (const [name, text] of config.labels) builder.set(name, text);
     const recorded = builder.labels();
     seen.add(recorded.key);
-    samples.push({ labels: recorded, value });
+    samples.push({ labels: recorded, value, histogram });
   }
   if (seen.size < samples.length) {
     return {

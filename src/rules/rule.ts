@@ -1,5 +1,5 @@
 import { assert } from '../core/errors.ts';
-import { AlertingRule } from './alerting-rule.ts';
+import { ALERT_METRICS, AlertingRule } from './alerting-rule.ts';
 import type { ExpansionContext } from './alerting-rule.ts';
 import type { AlertState } from './alert-state.ts';
 import type { RuleConfig, RuleTexts } from './config.ts';
@@ -75,6 +75,11 @@ export class Rule {
 
   get name(): string {
     return this.config.kind === 'alerting' ? this.config.alert : this.config.record;
+  }
+
+  /** Names of the metrics that its evaluation writes. */
+  get metricNames(): readonly string[] {
+    return this.config.kind === 'alerting' ? ALERT_METRICS : [this.config.record];
   }
 
   /** By this a rule is found again after a reload. */

@@ -1,3 +1,4 @@
+import type { FloatHistogram } from '../core/histogram/float-histogram.ts';
 import type { Labels } from '../core/labels.ts';
 import { AppendOutcome, staleMarker } from '../storage/index.ts';
 import type { Appender, SampleStorage, SeriesRef } from '../storage/index.ts';
@@ -7,6 +8,7 @@ import type { Pacer } from './pacer.ts';
 export interface RuleSample {
   readonly labels: Labels;
   readonly value: number;
+  readonly histogram?: FloatHistogram | undefined;
 }
 
 interface WrittenSeries {
@@ -16,6 +18,8 @@ interface WrittenSeries {
 
 /** Why samples were not taken, and how many for each reason; empty when all were. */
 export type DroppedSamples = ReadonlyMap<string, number>;
+
+const NOTHING_DROPPED: DroppedSamples = new Map();
 
 const DROP_REASONS: Readonly<Record<AppendOutcome, string | undefined>> = {
   [AppendOutcome.stored]: undefined,
@@ -54,14 +58,20 @@ export class SeriesWriter {
     nowMs: number,
     pacer: Pacer,
   ): Promise<DroppedSamples> {
+    // Most alerting rules have nothing to say most of the time.
+    if (samples.length === 0 && this.#written.size === 0) return NOTHING_DROPPED;
     const appender = storage.appender(nowMs);
     const returned = new Map<string, WrittenSeries>();
     const dropped = new Map<string, number>();
     try {
-      for (const { labels, value } of samples) {
+      for (const { labels, value, histogram } of samples) {
         if (pacer.isDue) await pacer.pause();
         const ref = this.#refOf(appender, labels);
-        const reason = DROP_REASONS[appender.append(ref, tMs, value)];
+        const outcome =
+          histogram === undefined
+            ? appender.append(ref, tMs, value)
+            : appender.appendRich(ref, tMs, { value, histogram, startMs: 0 });
+        const reason = DROP_REASONS[outcome];
         if (reason === undefined) returned.set(labels.key, { labels, ref });
         else dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
       }

@@ -10,7 +10,8 @@ export interface RuleTemplateContext extends PrometheusFunctionOptions {
   readonly name: string;
   /** Labels of the series, `__name__` included. */
   readonly labels: Labels;
-  readonly value: number;
+  /** A number, or the text of a native histogram. */
+  readonly value: number | string;
   readonly externalLabels: Labels;
   /** Told of a template that failed; the text then says so too. */
   readonly onError?: (error: TemplateError) => void;
