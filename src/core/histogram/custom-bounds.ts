@@ -1,4 +1,5 @@
 import type { Spans } from './float-histogram.ts';
+import { addAt, type CompensatedSide } from './compensated.ts';
 import type { Side } from './sides.ts';
 
 /**
@@ -45,21 +46,6 @@ export function placesAmong(
     }
   }
   return places;
-}
-
-/** Counts with what rounding took from them; the true count is the sum of both. */
-export interface CompensatedSide extends Side {
-  readonly compensations: Float64Array;
-}
-
-/** Adds `value` at one place of a compensated list of sums (Kahan's algorithm with Neumaier's swap). */
-export function addAt(sums: Float64Array, compensations: Float64Array, at: number, value: number): void {
-  const sum = sums[at]!;
-  const total = sum + value;
-  if (total === Infinity || total === -Infinity) compensations[at] = 0;
-  else if (Math.abs(sum) >= Math.abs(value)) compensations[at]! += sum - total + value;
-  else compensations[at]! += value - total + sum;
-  sums[at] = total;
 }
 
 /** One of two histograms to be combined at common bounds. */

@@ -37,8 +37,8 @@ const P5 = 4.13813679705723846039e-8;
 /** Two to the power of `value`; exact for whole numbers. */
 export function exp2(value: number): number {
   if (Number.isNaN(value)) return NaN;
-  if (value > 1024) return Infinity;
-  if (value < -1075) return 0;
+  if (value > 1023.9999999999999) return Infinity;
+  if (value < -1074) return 0;
   const whole = Math.trunc(value + (value > 0 ? 0.5 : -0.5));
   const rest = value - whole;
   const high = rest * LN2_HIGH;

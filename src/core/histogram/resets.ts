@@ -2,7 +2,7 @@ import { commonBounds, placesAmong } from './custom-bounds.ts';
 import { CounterResetHint, CUSTOM_BUCKETS_SCHEMA, type FloatHistogram } from './float-histogram.ts';
 import { bucketIndexes, sameBounds, sameSpans } from './layout.ts';
 import { bucketsWithin, reduceSide, type Side } from './sides.ts';
-import { zeroBucketFor } from './zero-bucket.ts';
+import { zeroBucketFor, zeroBucketParts } from './zero-bucket.ts';
 
 /**
  * Whether a counter was reset between `previous` and `current`: the hint of `current` says so, or, when it says
@@ -22,7 +22,7 @@ export function detectReset(current: FloatHistogram, previous: FloatHistogram): 
   }
   if (current.schema > previous.schema || current.zeroThreshold < previous.zeroThreshold) return true;
   if (current.zeroThreshold > previous.zeroThreshold) {
-    const zero = zeroBucketFor(previous, current.zeroThreshold);
+    const zero = zeroBucketFor(zeroBucketParts(previous), current.zeroThreshold);
     // A populated bucket can't have been cut in two.
     if (zero.threshold !== current.zeroThreshold || current.zeroCount < zero.count) return true;
   } else if (current.zeroCount < previous.zeroCount) return true;

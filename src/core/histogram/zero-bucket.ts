@@ -1,44 +1,55 @@
 import { exponentialBound } from './bounds.ts';
+import { addAt, type CompensatedSide } from './compensated.ts';
 import type { FloatHistogram, Spans } from './float-histogram.ts';
 import { compactSide, type Side } from './sides.ts';
 
-/** A zero bucket. */
+/** A zero bucket; its count is `count + compensation`. */
 export interface ZeroBucket {
   readonly threshold: number;
   readonly count: number;
+  readonly compensation: number;
 }
 
-/** A zero bucket that grows while buckets are counted in. */
-interface GrowingZero {
-  count: number;
-  threshold: number;
+/** What of a histogram decides about its zero bucket; the compensations are left out where counts are exact. */
+export interface ZeroBucketParts {
+  readonly schema: number;
+  readonly zeroThreshold: number;
+  readonly zeroCount: number;
+  readonly zeroCompensation?: number;
+  readonly positive: Side & Partial<CompensatedSide>;
+  readonly negative: Side & Partial<CompensatedSide>;
 }
 
 /**
- * The zero bucket `h` would have with a threshold of at least `threshold` (not below its own). A threshold that falls
+ * The zero bucket of a histogram with a threshold of at least `threshold` (not below its own). A threshold that falls
  * into a populated bucket rises to that bucket's bound, and the bucket is counted in.
  *
  * @see prometheus model/histogram/float_histogram.go zeroCountForLargerThreshold
  */
-export function zeroBucketFor(h: FloatHistogram, threshold: number): ZeroBucket {
-  if (threshold === h.zeroThreshold) return { threshold, count: h.zeroCount };
-  const absorbed: GrowingZero = { count: 0, threshold };
-  let before: number;
+export function zeroBucketFor(h: ZeroBucketParts, threshold: number): ZeroBucket {
+  const count = new Float64Array(1);
+  const compensation = new Float64Array(1);
+  const absorb = (
+    { spans, counts, compensations }: Side & Partial<CompensatedSide>,
+    limit: number,
+  ): number => {
+    const { buckets, lastBound } = bucketsBelow(spans, h.schema, limit);
+    for (let i = 0; i < buckets; i++) {
+      addAt(count, compensation, 0, counts[i]!);
+      if (compensations !== undefined) addAt(count, compensation, 0, compensations[i]!);
+    }
+    return lastBound > limit && counts[buckets - 1] !== 0 ? lastBound : limit;
+  };
+  let reached = threshold;
+  let positiveReached: number;
   do {
-    absorbed.count = h.zeroCount;
-    absorb(h.positiveSpans, h.positiveBuckets, h.schema, absorbed);
-    before = absorbed.threshold;
-    absorb(h.negativeSpans, h.negativeBuckets, h.schema, absorbed);
+    count[0] = h.zeroCount;
+    compensation[0] = h.zeroCompensation ?? 0;
+    positiveReached = threshold === h.zeroThreshold ? threshold : absorb(h.positive, reached);
+    reached = threshold === h.zeroThreshold ? threshold : absorb(h.negative, positiveReached);
     // Risen on the negative side: the positive side was measured with a lower threshold.
-  } while (absorbed.threshold !== before);
-  return absorbed;
-}
-
-function absorb(spans: Spans, counts: Float64Array, schema: number, into: GrowingZero): void {
-  const within = bucketsBelow(spans, schema, into.threshold);
-  for (let i = 0; i < within.buckets; i++) into.count += counts[i]!;
-  if (within.lastBound > into.threshold && counts[within.buckets - 1] !== 0)
-    into.threshold = within.lastBound;
+  } while (reached !== positiveReached);
+  return { threshold: reached, count: count[0], compensation: compensation[0] };
 }
 
 /** The buckets at the beginning whose lower bound is below `threshold`, and the upper bound of the last of them. */
@@ -60,19 +71,23 @@ export function bucketsBelow(
   return { buckets, lastBound };
 }
 
+/** What {@link zeroBucketFor} asks about a histogram. */
+export function zeroBucketParts(h: FloatHistogram): ZeroBucketParts {
+  return {
+    schema: h.schema,
+    zeroThreshold: h.zeroThreshold,
+    zeroCount: h.zeroCount,
+    positive: { spans: h.positiveSpans, counts: h.positiveBuckets },
+    negative: { spans: h.negativeSpans, counts: h.negativeBuckets },
+  };
+}
+
 /** `h` with a threshold of at least `threshold`; buckets within are gone, and empty buckets with them. */
-export function widenZeroBucket(h: FloatHistogram, threshold: number): FloatHistogram {
-  const zero = zeroBucketFor(h, threshold);
-  const positive = sideBeyond(
-    { spans: h.positiveSpans, counts: h.positiveBuckets },
-    h.schema,
-    zero.threshold,
-  );
-  const negative = sideBeyond(
-    { spans: h.negativeSpans, counts: h.negativeBuckets },
-    h.schema,
-    zero.threshold,
-  );
+function widenZeroBucket(h: FloatHistogram, threshold: number): FloatHistogram {
+  const parts = zeroBucketParts(h);
+  const zero = zeroBucketFor(parts, threshold);
+  const positive = sideBeyond(parts.positive, h.schema, zero.threshold);
+  const negative = sideBeyond(parts.negative, h.schema, zero.threshold);
   return h.with({
     zeroThreshold: zero.threshold,
     zeroCount: zero.count,
@@ -101,10 +116,11 @@ export function reconcileZeroBuckets(
   b: FloatHistogram,
 ): { readonly widened: FloatHistogram; readonly otherZeroCount: number } {
   let widened = a;
-  let other: ZeroBucket = { threshold: b.zeroThreshold, count: b.zeroCount };
+  const otherParts = zeroBucketParts(b);
+  let other: ZeroBucket = { threshold: b.zeroThreshold, count: b.zeroCount, compensation: 0 };
   // Either one grows in each round.
   for (;;) {
-    if (other.threshold < widened.zeroThreshold) other = zeroBucketFor(b, widened.zeroThreshold);
+    if (other.threshold < widened.zeroThreshold) other = zeroBucketFor(otherParts, widened.zeroThreshold);
     else if (other.threshold > widened.zeroThreshold) widened = widenZeroBucket(widened, other.threshold);
     else return { widened, otherZeroCount: other.count };
   }
