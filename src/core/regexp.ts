@@ -61,6 +61,11 @@ export class AnchoredRegexp {
     if (gapped.length === 0 && !shape.ignoreCase) this.setMatches = [...literals];
   }
 
+  /** Instructions of the engine's program, a measure of its memory and time; 0 while the engine is not needed. */
+  get programSize(): number {
+    return this.#compiled?.programSize() ?? 0;
+  }
+
   /** Whether all of `text` matches. */
   test(text: string): boolean {
     const fast = this.#fast;

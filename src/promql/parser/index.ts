@@ -15,7 +15,7 @@ export type { FunctionTable } from './functions.ts';
 export { describedHistogram } from './histogram-description.ts';
 export type { HistogramDescription } from './histogram-description.ts';
 export { PromqlParseError } from './parse-error.ts';
-export { MAX_DEPTH, MAX_NESTING, parseExpr, parseMetricSelector } from './parse.ts';
+export { MAX_DEPTH, MAX_NESTING, MAX_TEXT_LENGTH, parseExpr, parseMetricSelector } from './parse.ts';
 export type { ParseOptions } from './parse.ts';
 export type { ParserFeatures } from './parse-expr.ts';
 export { prettifyExpr } from './prettify.ts';
@@ -24,3 +24,4 @@ export { parseMetricLabels, parseSeriesDescription } from './series-description.
 export type { SequenceValue, SeriesDescription } from './series-description.ts';
 export { translateAst } from './translate-ast.ts';
 export type { AstJson } from './translate-ast.ts';
+export { MAX_TOKENS } from './token-stream.ts';

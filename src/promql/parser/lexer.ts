@@ -1,6 +1,6 @@
-import { goQuote, goQuoteRune, goUnicode } from '../../core/go-quote.ts';
+import { goQuoteRune, goUnicode } from '../../core/go-quote.ts';
 import { isAlpha, isAlphaNumeric, isDigit, scanDurationRest, scanNumber } from './number-scanner.ts';
-import { KEYWORDS, PREPROCESSOR_WORDS } from './tokens.ts';
+import { KEYWORDS, PREPROCESSOR_WORDS, quoteLiteral } from './tokens.ts';
 import type { Token, TokenType } from './tokens.ts';
 
 /** Thrown inside the parser only: the text has no further token. */
@@ -181,7 +181,7 @@ export class Lexer {
     const duration = scanDurationRest(this.text, number.end);
     if (duration.ok) return this.#emit('duration', duration.end);
     return this.#fail(
-      `bad number or duration syntax: ${goQuote(this.text.slice(this.#start, duration.end))}`,
+      `bad number or duration syntax: ${quoteLiteral(this.text.slice(this.#start, duration.end))}`,
     );
   }
 

@@ -1,8 +1,8 @@
 import { parseDuration } from '../../core/duration.ts';
 import type { DurationExpr, NumberLiteral, Position } from './ast.ts';
-import { goQuote } from '../../core/go-quote.ts';
 import { parseNumber } from './number-scanner.ts';
 import type { TokenStream } from './token-stream.ts';
+import { quoteLiteral } from './tokens.ts';
 import type { Token } from './tokens.ts';
 
 /** Seconds that Go's time.Duration holds. */
@@ -42,19 +42,22 @@ export function literalValue(stream: TokenStream, token: Token): number {
   }
   const value = parseNumber(token.text);
   if (typeof value === 'number') return value;
-  stream.issue(token, `error parsing number: strconv.ParseFloat: parsing ${goQuote(token.text)}: ${value}`);
+  stream.issue(
+    token,
+    `error parsing number: strconv.ParseFloat: parsing ${quoteLiteral(token.text)}: ${value}`,
+  );
   return 0;
 }
 
 /** What is wrong with a duration that {@link parseDuration} refused (common model.ParseDuration). */
 function durationFault(text: string): string {
-  const notValid = `not a valid duration string: ${goQuote(text)}`;
+  const notValid = `not a valid duration string: ${quoteLiteral(text)}`;
   let lastUnit = -1;
   let total = 0;
   for (const [, digits = '', unit = ''] of text.matchAll(/(\d+)([^\d]*)/g)) {
     if (unit === '' || Number(digits) >= MAX_UINT64) return notValid;
     const at = UNITS.indexOf(unit);
-    if (at < 0) return `unknown unit ${goQuote(unit)} in duration ${goQuote(text)}`;
+    if (at < 0) return `unknown unit ${quoteLiteral(unit)} in duration ${quoteLiteral(text)}`;
     if (at <= lastUnit) return notValid;
     lastUnit = at;
     total += Number(digits) * UNIT_SECONDS[at]!;
@@ -85,6 +88,8 @@ export interface DurationRules {
   readonly enabled: boolean;
   /** Runs one level deeper; refuses when it is too deep. */
   readonly deeper: <T>(parse: () => T) => T;
+  /** Told of each new operation and its operands; refuses when the tree becomes too high. */
+  readonly grown: (node: DurationExpr, children: readonly DurationNode[]) => DurationExpr;
 }
 
 interface Operator {
@@ -137,7 +142,7 @@ export class DurationParser {
     if (operand.kind === 'numberLiteral' || sign.text === '-') return this.#signed(sign, operand);
     // Only here Prometheus' tree keeps a plus.
     const position = { start: sign.start, end: operand.position.end };
-    return { kind: 'duration', op: '+', lhs: undefined, rhs: operand, wrapped: false, position };
+    return this.#sign('+', operand, position);
   }
 
   #acceptSign(): Token | undefined {
@@ -169,7 +174,7 @@ export class DurationParser {
       this.#stream.issue(token, op === '/' ? 'division by zero' : 'modulo by zero');
       return zero(position);
     }
-    return { kind: 'duration', op, lhs, rhs, wrapped: false, position };
+    return this.#rules.grown({ kind: 'duration', op, lhs, rhs, wrapped: false, position }, [lhs, rhs]);
   }
 
   #unary(): DurationNode {
@@ -184,7 +189,11 @@ export class DurationParser {
       return { ...operand, value: sign.text === '-' ? -operand.value : operand.value, position };
     }
     if (sign.text === '+') return operand;
-    return { kind: 'duration', op: '-', lhs: undefined, rhs: operand, wrapped: false, position };
+    return this.#sign('-', operand, position);
+  }
+
+  #sign(op: '+' | '-', rhs: DurationNode, position: Position): DurationExpr {
+    return this.#rules.grown({ kind: 'duration', op, lhs: undefined, rhs, wrapped: false, position }, [rhs]);
   }
 
   /** `start`: where an issue with step(), range() or min_of(…) is said to be, when not at their own place. */
@@ -221,7 +230,7 @@ export class DurationParser {
     const rhs = this.#binary(0);
     const position = { start, end: this.#stream.expect(')').end };
     this.#requireEnabled({ ...position, start: issueStart ?? lhs.position.start });
-    return { kind: 'duration', op, lhs, rhs, wrapped: false, position };
+    return this.#rules.grown({ kind: 'duration', op, lhs, rhs, wrapped: false, position }, [lhs, rhs]);
   }
 
   /** `allowed`: behind `offset -` Prometheus takes parentheses without the feature. */
@@ -230,7 +239,7 @@ export class DurationParser {
     const inner = this.#binary(0);
     const position = { start: open.start, end: this.#stream.expect(')').end };
     if (!allowed) this.#requireEnabled(inner.position);
-    if (inner.kind === 'duration') return { ...inner, wrapped: true };
+    if (inner.kind === 'duration') return this.#rules.grown({ ...inner, wrapped: true }, [inner]);
     return { kind: 'duration', op: '+', lhs: undefined, rhs: inner, wrapped: true, position };
   }
 

@@ -4,6 +4,7 @@ import type {
   AggregateOp,
   BinaryOp,
   CallExpr,
+  DurationExpr,
   Expr,
   FunctionSignature,
   MatchCardinality,
@@ -88,7 +89,7 @@ export class ExprParser {
   readonly #rules: ExprParserRules;
   readonly #durations: DurationParser;
   /** Levels below each node that has any. */
-  readonly #heights = new Map<Expr, number>();
+  readonly #heights = new Map<Expr | DurationExpr, number>();
   #nesting = 0;
 
   constructor(stream: TokenStream, rules: ExprParserRules) {
@@ -97,6 +98,7 @@ export class ExprParser {
     this.#durations = new DurationParser(stream, {
       enabled: rules.features.durationExpressions,
       deeper: (parse) => this.#deeper(parse),
+      grown: (node, children) => this.#grown(node, children),
     });
   }
 
@@ -127,7 +129,7 @@ export class ExprParser {
   }
 
   /** Keeps the height of a new node; refuses trees that are too high. */
-  #grown<T extends Expr>(node: T, children: readonly Expr[]): T {
+  #grown<T extends Expr | DurationExpr>(node: T, children: readonly (Expr | DurationExpr)[]): T {
     let height = 0;
     for (const child of children) height = Math.max(height, this.#heights.get(child) ?? 0);
     if (height + 1 > this.#rules.maxDepth) this.#tooDeep(this.#rules.maxDepth);

@@ -98,7 +98,9 @@ function parseMatcher(stream: TokenStream): Matcher | undefined {
   if (stream.peek().type !== 'string') stream.unexpected('label matching', 'string');
   const value = stream.take();
   try {
-    return new Matcher(name, op, unquote(value.text));
+    const matcher = new Matcher(name, op, unquote(value.text));
+    if (matcher.regexp !== undefined) stream.countRegexp(value, matcher.regexp.programSize);
+    return matcher;
   } catch (error) {
     if (!(error instanceof TocsinError)) throw error;
     stream.issue({ start: label.start, end: value.end }, error.message);

@@ -6,6 +6,7 @@ import type { FunctionTable } from './functions.ts';
 import { ExprParser } from './parse-expr.ts';
 import type { ParserFeatures } from './parse-expr.ts';
 import { isMetricName, parseSelector } from './parse-selector.ts';
+import { PromqlParseError } from './parse-error.ts';
 import { parseWith } from './token-stream.ts';
 
 /** How many parentheses, calls and signs may stand inside each other. */
@@ -13,6 +14,9 @@ export const MAX_NESTING = 250;
 
 /** How many levels a tree may have: a chain of so many operators is fine, and every recursive walk's stack suffices. */
 export const MAX_DEPTH = 1000;
+
+/** How many UTF-16 units a text may have: bounds the time that reading it takes. */
+export const MAX_TEXT_LENGTH: number = 1024 * 1024;
 
 /** Options of {@link parseExpr}. */
 export interface ParseOptions {
@@ -28,6 +32,7 @@ export interface ParseOptions {
  * @example parseExpr('sum by (model) (rate(requests_total[5m]))')
  */
 export function parseExpr(text: string, options: ParseOptions = {}): Expr {
+  refuseTooLong(text);
   return parseWith(text, (stream) => {
     const parser = new ExprParser(stream, {
       functions: options.functions ?? PROMQL_FUNCTIONS,
@@ -51,6 +56,7 @@ export function parseExpr(text: string, options: ParseOptions = {}): Expr {
  * a selector may match everything is for the caller to say. Throws {@link PromqlParseError}.
  */
 export function parseMetricSelector(text: string): readonly Matcher[] {
+  refuseTooLong(text);
   return parseWith(text, (stream) => {
     const token = stream.peek();
     const named = isMetricName(token);
@@ -59,4 +65,10 @@ export function parseMetricSelector(text: string): readonly Matcher[] {
     if (stream.peek().type !== 'eof') stream.unexpected();
     return matchers;
   });
+}
+
+function refuseTooLong(text: string): void {
+  if (text.length <= MAX_TEXT_LENGTH) return;
+  const message = `expression is too long: ${text.length} characters, at most ${MAX_TEXT_LENGTH} are allowed`;
+  throw new PromqlParseError(text.slice(0, 1), [{ message, position: { start: 0, end: 0 } }]);
 }

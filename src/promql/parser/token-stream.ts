@@ -5,6 +5,12 @@ import type { ParseIssue } from './parse-error.ts';
 import { describeToken } from './tokens.ts';
 import type { Token } from './tokens.ts';
 
+/** How many tokens a text may have: bounds the memory of the tree. */
+export const MAX_TOKENS = 200_000;
+
+/** How many instructions the regular expressions of a text may have together: bounds the time that reading it takes. */
+const MAX_REGEXP_PROGRAM = 1_000_000;
+
 /** Thrown inside the parser only: the syntax error has been noted, there is nothing more to read. */
 class SyntaxAbort extends Error {}
 
@@ -24,6 +30,8 @@ export class TokenStream {
   readonly #lexer: Lexer;
   readonly #contexts: SyntaxContext[] = [];
   #ahead: Token | undefined;
+  #tokens = 0;
+  #regexpProgram = 0;
   /** Where the token taken last ends. */
   lastEnd = 0;
 
@@ -43,6 +51,9 @@ export class TokenStream {
     const token = this.peek();
     this.#ahead = undefined;
     this.lastEnd = token.end;
+    if (++this.#tokens > MAX_TOKENS) {
+      this.abort(token, `expression is too large: more than ${MAX_TOKENS} tokens`);
+    }
     return token;
   }
 
@@ -56,6 +67,14 @@ export class TokenStream {
   isAtWord(word: string): boolean {
     const token = this.peek();
     return token.type === 'keyword' && token.word === word;
+  }
+
+  /** Counts a regular expression that was compiled; gives up when all of them are too large. */
+  countRegexp(position: Position, programSize: number): void {
+    this.#regexpProgram += programSize;
+    if (this.#regexpProgram > MAX_REGEXP_PROGRAM) {
+      this.abort(position, 'regular expressions are too large: together they repeat too much');
+    }
   }
 
   /** Consumes the punctuation or operator if it is next. */

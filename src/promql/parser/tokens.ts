@@ -120,3 +120,10 @@ function shorten(text: string): string {
   if (Buffer.byteLength(text) <= SHOWN_CHARACTERS) return goQuote(text);
   return `${goQuote(Array.from(text).slice(0, SHOWN_CHARACTERS).join(''))}...`;
 }
+
+const MAX_ECHO = 256;
+
+/** A literal, quoted for an error text; of one that is longer than 256 characters only the beginning. */
+export function quoteLiteral(text: string): string {
+  return text.length <= MAX_ECHO ? goQuote(text) : `${goQuote(text.slice(0, MAX_ECHO))}...`;
+}
