@@ -8,8 +8,9 @@ import type { SampleBuffer } from '../seam.ts';
  * @see prometheus tsdb/chunkenc/xor.go, tsdb/docs/bstream.md
  */
 
-const floatBox = new Float64Array(1);
-const wordBox = new Uint32Array(floatBox.buffer);
+const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+const HIGH = LITTLE_ENDIAN ? 1 : 0;
+const LOW = LITTLE_ENDIAN ? 0 : 1;
 
 let bytes: Uint8Array = new Uint8Array(0);
 let bit = 0;
@@ -61,10 +62,22 @@ function readDod(): number {
   return value > 1 << (size - 1) ? value - (1 << size) : value;
 }
 
+/** The words of the buffer that was written to last: a view of its own for every chunk would cost more than decoding. */
+let words = new Uint32Array(0);
+
+function wordsOf(values: Float64Array): Uint32Array {
+  if (words.buffer !== values.buffer) words = new Uint32Array(values.buffer);
+  return words;
+}
+
 /**
  * Appends the samples of a chunk with minMs <= t <= maxMs to `into`. Its data after the u16 count are the `length` bytes
  * of `source` from `offset` on; `count` is how many samples to decode. Throws TOCSIN_ERR_STORAGE, having added nothing,
  * when the data end before the samples do.
+ *
+ * This is where queries spend most of their time. The position lives in a local variable, the usual sample (a delta as
+ * before, a value of few changed bits) is read by one or two looks at four bytes, and values are written as words: two
+ * stores followed by a load of both would wait for each other.
  */
 export function readXorChunk(
   source: Uint8Array,
@@ -88,35 +101,65 @@ export function readXorChunk(
   if (bit > end) throw corrupt('it ends within its first sample');
   let at = into.length;
   const { timestamps, values } = into;
+  const out = wordsOf(values);
   let leading = 0;
   let trailing = 0;
   let delta = 0;
+  let position = bit;
   for (let i = 0; ;) {
     if (t > maxMs) break;
     if (t >= minMs) {
-      wordBox[0] = low;
-      wordBox[1] = high;
       timestamps[at] = t;
-      values[at++] = floatBox[0]!;
+      out[2 * at + LOW] = low;
+      out[2 * at + HIGH] = high;
+      at++;
     }
     if (++i === count) break;
-    delta = i === 1 ? readUvarint() : delta + readDod();
+    let peek = peekBits(source, position);
+    if (i > 1 && peek >= 0) {
+      position++;
+      peek <<= 1;
+    } else {
+      bit = position;
+      delta = i === 1 ? readUvarint() : delta + readDod();
+      position = bit;
+      peek = peekBits(source, position);
+    }
     t += delta;
-    if (readShort(1) === 1) {
-      if (readShort(1) === 1) {
-        leading = readShort(5);
-        trailing = 64 - leading - (readShort(6) || 64);
+    if (peek >= 0) {
+      position++;
+    } else {
+      if ((peek & 0x4000_0000) === 0) {
+        position += 2;
+      } else {
+        leading = (peek >>> 25) & 0x1f;
+        trailing = 64 - leading - ((peek >>> 19) & 0x3f || 64);
         if (trailing < 0) throw corrupt('a value has more than 64 bits');
+        position += 13;
       }
       const significant = 64 - leading - trailing;
-      const upper = significant > 32 ? readLong(significant - 32) : 0;
-      const lower = readLong(significant > 32 ? 32 : significant);
-      low ^= trailing >= 32 ? 0 : lower << trailing;
-      high ^= highWord(upper, lower, trailing);
+      if (significant <= 25 && trailing >= 32) {
+        high ^= (peekBits(source, position) >>> (32 - significant)) << (trailing - 32);
+        position += significant;
+      } else {
+        bit = position;
+        const upper = significant > 32 ? readLong(significant - 32) : 0;
+        const lower = readLong(significant > 32 ? 32 : significant);
+        position = bit;
+        low ^= trailing >= 32 ? 0 : lower << trailing;
+        high ^= highWord(upper, lower, trailing);
+      }
     }
-    if (bit > end) throw corrupt(`it ends within sample ${i + 1} of ${count}`);
+    if (position > end) throw corrupt(`it ends within sample ${i + 1} of ${count}`);
   }
   into.length = at;
+}
+
+/** The bits from `position` on, the first at the top; 25 of them are good. */
+function peekBits(source: Uint8Array, position: number): number {
+  const at = position >>> 3;
+  const four = (source[at]! << 24) | (source[at + 1]! << 16) | (source[at + 2]! << 8) | source[at + 3]!;
+  return four << (position & 7);
 }
 
 /** The upper half of the 64-bit number upper:lower shifted left. */
