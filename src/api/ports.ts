@@ -4,7 +4,7 @@ import type { Labels } from '../core/labels.ts';
 import type { Logger } from '../core/log.ts';
 import type { Registry } from '../core/metrics.ts';
 import type { OutboxRow } from '../notify/index.ts';
-import type { ParseOptions, QueryEngine } from '../promql/index.ts';
+import type { ParseOptions, QueryService } from '../promql/index.ts';
 import type { RuleManager } from '../rules/index.ts';
 import type { ScrapeManager } from '../scrape/index.ts';
 import type { SampleStorage } from '../storage/index.ts';
@@ -15,7 +15,7 @@ export type Readiness = 'starting' | 'ready' | 'stopping';
 
 /** What the Prometheus half of the API reads from; the rooms' own objects fit. */
 export interface PrometheusPorts {
-  readonly engine: QueryEngine;
+  readonly queries: QueryService;
   /** Functions and features that expressions may use where they are only parsed; Prometheus' defaults when absent. */
   readonly parseOptions?: ParseOptions;
   readonly storage: Pick<SampleStorage, 'querier' | 'stats' | 'cardinality'>;

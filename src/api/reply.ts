@@ -17,6 +17,19 @@ export interface Success {
   readonly infos?: readonly string[];
 }
 
+/** A successful answer whose data is at hand as bytes. */
+export interface BytesAnswer {
+  /** Data before and after the bytes. */
+  readonly before: string;
+  readonly after: string;
+  /** The bytes when they are few. */
+  readonly text: Uint8Array | undefined;
+  /** The bytes in pieces otherwise. */
+  readonly pieces: AsyncIterable<Uint8Array>;
+  readonly warnings: readonly string[];
+  readonly infos: readonly string[];
+}
+
 /** Sends pieces of text: in one when they are few, else as a stream that gives other work its turns. */
 export async function sendPieces(
   reply: FastifyReply,
@@ -38,6 +51,52 @@ export function sendSuccess(reply: FastifyReply, success: Success, clock: Clock)
   if (warnings.length > 0) fields['warnings'] = json(warnings);
   if (infos.length > 0) fields['infos'] = json(infos);
   return sendPieces(reply, jsonObject(fields), JSON_TYPE, clock);
+}
+
+/** Sends the envelope of a success around bytes, as they come and no faster than they are taken. */
+export function sendBytes(reply: FastifyReply, answer: BytesAnswer): FastifyReply {
+  const { text, pieces, warnings, infos } = answer;
+  const before = `{"status":"success","data":${answer.before}`;
+  const more = warnings.length > 0 ? `,"warnings":${JSON.stringify(warnings)}` : '';
+  const after = `${answer.after}${more}${infos.length > 0 ? `,"infos":${JSON.stringify(infos)}` : ''}}`;
+  void reply.header('content-type', JSON_TYPE);
+  if (text !== undefined) return reply.send(Buffer.concat([Buffer.from(before), text, Buffer.from(after)]));
+  return reply.send(Readable.from(new Framed(before, pieces, after), { objectMode: false }));
+}
+
+/** Pieces with a text before and one after; whoever gives it up, even before it began, gives the pieces up. */
+class Framed implements AsyncIterableIterator<Uint8Array> {
+  readonly #pieces: AsyncIterator<Uint8Array>;
+  readonly #after: string;
+  #before: string | undefined;
+  #over = false;
+
+  constructor(before: string, pieces: AsyncIterable<Uint8Array>, after: string) {
+    this.#before = before;
+    this.#pieces = pieces[Symbol.asyncIterator]();
+    this.#after = after;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    const before = this.#before;
+    this.#before = undefined;
+    if (before !== undefined) return { done: false, value: Buffer.from(before) };
+    if (this.#over) return { done: true, value: undefined };
+    const next = await this.#pieces.next();
+    if (next.done !== true) return { done: false, value: next.value };
+    this.#over = true;
+    return { done: false, value: Buffer.from(this.#after) };
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    this.#over = true;
+    await this.#pieces.return?.();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
 }
 
 /** Sends a short JSON text. As bytes, for the framework would add a charset to the type of a text. */

@@ -231,3 +231,27 @@ export interface OpenNotification {
   readonly ambiguous: boolean;
   readonly lastError: string;
 }
+
+/** A query that waits or runs, in `data` of `/api/tocsin/v1/queries`; oldest first. Times are RFC 3339. */
+export interface RunningQueryInfo {
+  /** For `DELETE /api/tocsin/v1/queries/{id}`. */
+  readonly id: number;
+  readonly kind: 'instant' | 'range';
+  readonly query: string;
+  readonly state: 'queued' | 'running';
+  /** First and last time that is asked for. */
+  readonly start: string;
+  readonly end: string;
+  /** Seconds; 0 for an instant query. */
+  readonly step: number;
+  /** When it came. */
+  readonly since: string;
+  /** Seconds since then. */
+  readonly elapsed: number;
+  /** Samples read so far; brought up to date a few times a second. */
+  readonly samplesRead: number;
+  /** Who asked over HTTP. */
+  readonly client?: { readonly address: string; readonly method: string; readonly path: string };
+  /** The rule that asked. */
+  readonly rule?: { readonly file: string; readonly group: string; readonly name: string };
+}

@@ -1,4 +1,5 @@
 import type { AlertPlaneFlags } from '../alerts/index.ts';
+import type { PromqlFeatures } from '../promql/index.ts';
 
 /** How a tocsin runs: what its flags say. Durations in milliseconds. */
 export interface TocsinOptions {
@@ -33,6 +34,8 @@ export interface TocsinOptions {
     readonly maxConcurrency: number;
     readonly maxSamples: number;
   };
+  /** Features of the query language, for queries and rules alike. */
+  readonly promql: PromqlFeatures;
   readonly outsideAlertmanagers: {
     readonly queueCapacity: number;
     readonly maxBatchSize: number;

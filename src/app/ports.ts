@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { availableParallelism, hostname, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { TocsinError } from '../core/errors.ts';
@@ -13,6 +13,16 @@ import { SqliteDatabase } from '../core/system/sqlite-database.ts';
 import { SystemClock } from '../core/system/system-clock.ts';
 import { SystemRandom } from '../core/system/system-random.ts';
 import { UndiciHttpClient } from '../core/system/undici-http-client.ts';
+import { WorkerThreads } from '../core/system/worker-threads.ts';
+import type { Threads } from '../core/threads.ts';
+
+/** Threads for queries. */
+export interface QueryThreads {
+  readonly starter: Threads;
+  readonly maxThreads: number;
+  /** Of each; see {@link ThreadedQueryServiceOptions}. */
+  readonly maxHeapMiB: number;
+}
 
 /** Every door to the outside that a tocsin has; simulations hand in others. */
 export interface TocsinPorts {
@@ -28,6 +38,8 @@ export interface TocsinPorts {
   readonly openState: (folder: string) => SqlDatabase;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly hostname: string;
+  /** Where queries are evaluated; in the main thread when absent. */
+  readonly threads?: QueryThreads;
   /** Who this process is, for the lock of the data folder. */
   readonly process: {
     readonly pid: number;
@@ -89,8 +101,18 @@ export function createSystemPorts(log: {
     openState: (folder) => SqliteDatabase.open(join(folder, 'state.db')),
     environment: process.env,
     hostname: hostname(),
+    threads: queryThreads(),
     process: { pid: process.pid, isAlive, birthMark },
   };
+}
+
+/** One thread a core, four at most; together they may take a quarter of the memory that this process may have. */
+function queryThreads(): QueryThreads {
+  const maxThreads = Math.min(4, availableParallelism());
+  const constrained = process.constrainedMemory();
+  const bytes = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+  const shareMiB = Math.floor(bytes / 4 / maxThreads / 2 ** 20);
+  return { starter: new WorkerThreads(), maxThreads, maxHeapMiB: Math.max(128, Math.min(2048, shareMiB)) };
 }
 
 /** Makes the data folder and its subfolder for state; explains in one line when it cannot be used. */

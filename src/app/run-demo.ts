@@ -3,6 +3,7 @@ import { DEFAULT_ALERT_PLANE_FLAGS } from '../alerts/index.ts';
 import { SeededRandom } from '../core/seeded-random.ts';
 import type { LogLevel } from '../core/system/pino-logger.ts';
 import { DEFAULT_SCENARIO, FleetServer, type RunningServer, createFleet } from '../demo/index.ts';
+import { promqlFeatures } from '../promql/index.ts';
 import { writeDemoFiles } from './demo-files.ts';
 import { parseListenAddress } from './http-listeners.ts';
 import type { TocsinOptions } from './options.ts';
@@ -81,6 +82,7 @@ function demoOptions(options: DemoOptions, configFile: string): TocsinOptions {
     query: { lookbackMs: 5 * 60_000, timeoutMs: 2 * 60_000, maxConcurrency: 20, maxSamples: 50_000_000 },
     outsideAlertmanagers: { queueCapacity: 10_000, maxBatchSize: 256, drainOnShutdown: true },
     alerts: DEFAULT_ALERT_PLANE_FLAGS,
+    promql: promqlFeatures(new Set()),
     extraScrapeMetrics: false,
     shownFlags: options.shownFlags,
   };

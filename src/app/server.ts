@@ -128,9 +128,10 @@ export class TocsinServer {
 
   #prometheus(rooms: Rooms): PrometheusPorts {
     const { tocsin } = this;
-    const { engine, storage, scrape, rules, outside, alertSide } = rooms;
+    const { queries, storage, scrape, rules, outside, alertSide } = rooms;
     return {
-      engine,
+      queries: queries.service,
+      parseOptions: { features: tocsin.options.promql.parser },
       storage,
       scrape,
       rules,

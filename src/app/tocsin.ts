@@ -4,7 +4,6 @@ import type { Logger } from '../core/log.ts';
 import type { SqlDatabase } from '../core/ports.ts';
 import { type Registry, createRegistry } from '../core/metrics.ts';
 import { AlertmanagerClient } from '../notify/index.ts';
-import { LocalQueryEngine } from '../promql/index.ts';
 import { RuleManager, type RuleSettings } from '../rules/index.ts';
 import { ScrapeManager } from '../scrape/index.ts';
 import { StateStore, Tsdb } from '../storage/index.ts';
@@ -14,13 +13,14 @@ import { AlertSide } from './alert-side.ts';
 import { AppMetrics } from './metrics.ts';
 import { DEFAULT_RETENTION_MS, type TocsinOptions } from './options.ts';
 import { type TocsinPorts, prepareDataFolder } from './ports.ts';
+import { QuerySide } from './query-side.ts';
 import { VERSION } from './version.ts';
 
 /** The rooms at work. Each is started in this order and stopped in the reverse one. */
 export interface Rooms {
   readonly state: StateStore;
   readonly storage: Tsdb;
-  readonly engine: LocalQueryEngine;
+  readonly queries: QuerySide;
   readonly alertSide: AlertSide | undefined;
   readonly outside: AlertmanagerClient;
   readonly router: AlertRouter;
@@ -167,14 +167,7 @@ export class Tocsin {
     const onFailure = (name: string, error: unknown): void => {
       this.#logger.error({ task: name, err: error }, 'Background work failed');
     };
-    const engine = new LocalQueryEngine({
-      storage,
-      clock,
-      registry,
-      logger: logger.child({ component: 'query' }),
-      ...options.query,
-      subqueryStepMs: () => this.#config.global.evaluationIntervalMs,
-    });
+    const queries = new QuerySide({ ports, options, registry, storage, config: () => this.#config });
     const alertSide =
       config.alertmanager &&
       new AlertSide({
@@ -202,7 +195,7 @@ export class Tocsin {
     const rules = new RuleManager({
       clock,
       registry,
-      engine,
+      engine: queries.engine,
       storage,
       sink: router,
       logger: logger.child({ component: 'rules' }),
@@ -223,7 +216,7 @@ export class Tocsin {
       hostname: ports.hostname,
       userAgent: `tocsin/${VERSION}`,
     });
-    return { state, storage, engine, alertSide, outside, router, rules, scrape };
+    return { state, storage, queries, alertSide, outside, router, rules, scrape };
   }
 
   async #startRooms(rooms: Rooms): Promise<void> {
@@ -238,6 +231,7 @@ export class Tocsin {
       }
       await rooms.alertSide?.start(alertmanager, this.ports.clock.nowMs());
     }
+    await rooms.queries.start(config);
     await rooms.outside.apply(config.alerting);
     await rooms.rules.update(config.ruleFiles.flatMap(({ groups }) => groups));
     rooms.rules.start();
@@ -274,6 +268,7 @@ export class Tocsin {
       const next = await readConfig(this.options, this.ports);
       const changed = diffConfig(this.#config, next);
       const reloadAlerts = await this.#prepareAlertReload(rooms, next);
+      await rooms.queries.useLog(next);
       // From here on nothing can fail for what the files say.
       this.#config = next;
       rooms.storage.setRetention(this.retentionMs);
@@ -313,6 +308,7 @@ export class Tocsin {
 async function stopWork(rooms: Rooms): Promise<void> {
   await rooms.scrape.stop();
   await rooms.rules.stop();
+  await rooms.queries.stop();
   await rooms.outside.stop();
   await rooms.alertSide?.stop();
 }
@@ -323,6 +319,6 @@ function readConfig(options: TocsinOptions, ports: TocsinPorts): Promise<LoadedC
     ...(configFile !== undefined && { configFile }),
     ...(alertmanagerConfigFile !== undefined && { alertmanagerConfigFile }),
     environment: ports.environment,
-    rules: { checkTemplate: checkRuleTemplate },
+    rules: { checkTemplate: checkRuleTemplate, promql: { features: options.promql.parser } },
   });
 }

@@ -1,5 +1,6 @@
 import type { TocsinOptions } from '../app/index.ts';
 import { TocsinError } from '../core/errors.ts';
+import { promqlFeatures } from '../promql/index.ts';
 import type { ParsedFlags } from './flag-set.ts';
 
 /** `/a/b` from what people write: `a/b/`, `/a/b`, `/`. '' is no prefix. */
@@ -75,6 +76,7 @@ export function optionsFromFlags(flags: ParsedFlags, features: ReadonlySet<strin
       maxSilenceSizeBytes: flags.integer('alertmanager.silences.max-silence-size-bytes'),
       logSilences: false,
     },
+    promql: promqlFeatures(features),
     extraScrapeMetrics: features.has('extra-scrape-metrics'),
     shownFlags: flags.all(),
   };

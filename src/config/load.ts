@@ -38,6 +38,8 @@ export interface GlobalConfig {
   readonly evaluationIntervalMs: number;
   readonly ruleQueryOffsetMs: number;
   readonly externalLabels: Labels;
+  /** '' is none. */
+  readonly queryLogFile: string;
 }
 
 /** A rule file that was read. */
@@ -189,6 +191,7 @@ class Loader {
       evaluationIntervalMs: global.evaluation_interval || DEFAULT_EVALUATION_INTERVAL_MS,
       ruleQueryOffsetMs: global.rule_query_offset,
       externalLabels: Labels.fromEntries(external),
+      queryLogFile: global.query_log_file ?? '',
     };
   }
 

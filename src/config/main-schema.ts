@@ -21,8 +21,9 @@ const globalSchema = notInVersion(
     evaluation_interval: durationSchema.optional(),
     rule_query_offset: durationSchema.default(0),
     external_labels: z.record(labelNameSchema, textSchema).default({}),
+    query_log_file: filePathSchema.optional(),
   }),
-  [...GLOBAL_SCRAPE_KEYS_NOT_IN_VERSION, 'query_log_file'],
+  GLOBAL_SCRAPE_KEYS_NOT_IN_VERSION,
 );
 
 const patternsSchema = z

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { errorText, TocsinError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Registry } from '../core/metrics.ts';
-import type { Querier, SampleStorage } from '../storage/index.ts';
+import type { Querier, ReadableStorage } from '../storage/index.ts';
 import { Annotations } from './annotations.ts';
 import { QueryControl } from './eval/control.ts';
 import type { OpenSelection } from './eval/selection.ts';
@@ -17,9 +17,12 @@ import {
   type QueryEngine,
   type QueryOptions,
   type QueryResult,
+  type QueryStats,
   type QueryValue,
+  type QueryWatcher,
 } from './query-engine.ts';
 import { QueryGate } from './query-gate.ts';
+import { QueryMonitor } from './service/query-monitor.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 /** Longest stretch of evaluation on the main thread without giving other work a turn. */
@@ -27,11 +30,13 @@ const SLICE_MS = 10;
 
 /** How a {@link LocalQueryEngine} works. */
 export interface LocalQueryEngineOptions {
-  readonly storage: SampleStorage;
+  readonly storage: ReadableStorage;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Where metrics are registered; none are when absent. */
+  /** Where metrics are registered; none are when absent, or when there is a {@link monitor}. */
   readonly registry?: Registry;
+  /** Notes down each query; one of its own when absent. */
+  readonly monitor?: QueryMonitor;
   /** How far back instant selectors look; 5 minutes. */
   readonly lookbackMs?: number;
   /** Longest time of a query, waiting included; 2 minutes. */
@@ -50,13 +55,24 @@ export interface LocalQueryEngineOptions {
   readonly sliceMs?: number;
 }
 
+type Times = Pick<PlanOptions, 'startMs' | 'endMs' | 'stepMs'>;
+
 interface Request {
   readonly text: string;
   readonly plan: Plan;
+  readonly times: Times;
   readonly instant: boolean;
   readonly lookbackMs: number;
   readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
+  readonly options: QueryOptions;
+}
+
+/** What happened when, on the monotonic clock; undefined is what was not reached. */
+interface Moments {
+  readonly arrivedMs: number;
+  begunMs?: number;
+  preparedMs?: number;
+  evaluatedMs?: number;
 }
 
 /** Answers PromQL from the program's own samples. */
@@ -64,14 +80,15 @@ export class LocalQueryEngine implements QueryEngine {
   readonly #options: LocalQueryEngineOptions;
   readonly #clock: Clock;
   readonly #gate: QueryGate;
-  readonly #metrics: EngineMetrics | undefined;
+  readonly #monitor: QueryMonitor;
 
   constructor(options: LocalQueryEngineOptions) {
     const maxConcurrency = options.maxConcurrency ?? 20;
     this.#options = options;
     this.#clock = options.clock;
     this.#gate = new QueryGate(options.clock, maxConcurrency);
-    this.#metrics = options.registry && new EngineMetrics(options.registry, maxConcurrency);
+    const metrics = options.registry && new EngineMetrics(options.registry, maxConcurrency);
+    this.#monitor = options.monitor ?? new QueryMonitor({ clock: options.clock, metrics });
   }
 
   async instant(expr: string, timeMs: number, options: QueryOptions = {}): Promise<QueryResult> {
@@ -108,66 +125,91 @@ export class LocalQueryEngine implements QueryEngine {
     return expr;
   }
 
-  #request(
-    text: string,
-    expr: Expr,
-    times: Pick<PlanOptions, 'startMs' | 'endMs' | 'stepMs'>,
-    instant: boolean,
-    options: QueryOptions,
-  ): Request {
+  #request(text: string, expr: Expr, times: Times, instant: boolean, options: QueryOptions): Request {
     const lookbackMs = options.lookbackMs ?? this.#options.lookbackMs ?? 300_000;
     const longestMs = this.#options.timeoutMs ?? 120_000;
     const subqueryStepMs = this.#options.subqueryStepMs?.() ?? 60_000;
     return {
       text,
       plan: planQuery(expr, { ...times, lookbackMs, subqueryStepMs }),
+      times,
       instant,
       lookbackMs,
       timeoutMs: Math.min(longestMs, options.timeoutMs ?? longestMs),
-      signal: options.signal,
+      options,
     };
   }
 
   async #run(request: Request): Promise<QueryResult> {
-    const startedMs = this.#clock.monotonicMs();
+    const { text, times, instant, timeoutMs, options } = request;
+    const kind = instant ? 'instant' : 'range';
+    const query = { kind, query: text, ...times, origin: options.origin } as const;
+    const active = this.#monitor.begin(query, options.signal);
+    const moments: Moments = { arrivedMs: this.#clock.monotonicMs() };
     const control = new QueryControl({
       clock: this.#clock,
-      deadlineMs: startedMs + request.timeoutMs,
-      signal: request.signal,
+      deadlineMs: moments.arrivedMs + timeoutMs,
+      signal: active.signal,
       maxSamples: this.#options.maxSamples ?? 50_000_000,
       sliceMs: this.#options.sliceMs ?? SLICE_MS,
     });
-    this.#metrics?.began();
+    const watchers = options.watcher === undefined ? [active] : [active, options.watcher];
     try {
-      await this.#gate.enter(request.timeoutMs, request.signal);
-      this.#metrics?.observe('queue_time', this.#clock.monotonicMs() - startedMs);
+      await this.#gate.enter(timeoutMs, active.signal);
       try {
+        for (const watcher of watchers) watcher.started();
+        moments.begunMs = this.#clock.monotonicMs();
         control.check();
-        return await this.#evaluate(request, control, startedMs);
+        const answer = await this.#evaluate(request, control, moments, watchers);
+        const stats = this.#stats(request, control, moments);
+        for (const watcher of watchers) watcher.ended(stats);
+        return { ...answer, stats };
       } finally {
         this.#gate.leave();
       }
-    } finally {
-      this.#metrics?.ended(control.samplesRead);
-      this.#options.logger.debug(
-        {
-          query: request.text,
-          durationMs: this.#clock.monotonicMs() - startedMs,
-          samples: control.samplesRead,
-        },
-        'query ended',
-      );
+    } catch (error) {
+      const stats = this.#stats(request, control, moments);
+      for (const watcher of watchers) watcher.ended(stats, error);
+      throw error;
     }
   }
 
-  async #evaluate(request: Request, control: QueryControl, startedMs: number): Promise<QueryResult> {
+  #stats(request: Request, control: QueryControl, moments: Moments): QueryStats {
+    const nowMs = this.#clock.monotonicMs();
+    const { arrivedMs, begunMs = nowMs, preparedMs = nowMs, evaluatedMs = nowMs } = moments;
+    const { samplesRead, seriesRead, peakSamples } = control;
+    this.#options.logger.debug(
+      { query: request.text, durationMs: nowMs - arrivedMs, samples: samplesRead },
+      'query ended',
+    );
+    return {
+      samplesRead,
+      seriesRead,
+      totalSamples: samplesRead,
+      peakSamples,
+      timings: {
+        evalTotalMs: nowMs - begunMs,
+        resultSortMs: 0,
+        queryPreparationMs: preparedMs - begunMs,
+        innerEvalMs: evaluatedMs - preparedMs,
+        execQueueMs: begunMs - arrivedMs,
+        execTotalMs: nowMs - arrivedMs,
+      },
+    };
+  }
+
+  async #evaluate(
+    request: Request,
+    control: QueryControl,
+    moments: Moments,
+    watchers: readonly QueryWatcher[],
+  ): Promise<Omit<QueryResult, 'stats'>> {
     const annotations = new Annotations();
-    const preparingMs = this.#clock.monotonicMs();
-    const querier = this.#options.storage.querier(...planSpan(request.plan));
+    const source = request.options.reads ?? this.#options.storage;
+    const querier = source.querier(...planSpan(request.plan));
     try {
       const selections = await this.#select(querier, request.plan, control);
-      const evaluatingMs = this.#clock.monotonicMs();
-      this.#metrics?.observe('prepare_time', evaluatingMs - preparingMs);
+      moments.preparedMs = this.#clock.monotonicMs();
       const value = await this.#drive(
         new Evaluation({
           plan: request.plan,
@@ -181,19 +223,13 @@ export class LocalQueryEngine implements QueryEngine {
           instant: request.instant,
         }),
         control,
+        watchers,
       );
-      const endedMs = this.#clock.monotonicMs();
-      this.#metrics?.observe('inner_eval', endedMs - evaluatingMs);
+      moments.evaluatedMs = this.#clock.monotonicMs();
       return {
         value,
         warnings: annotations.texts('warning', request.text),
         infos: annotations.texts('info', request.text),
-        stats: {
-          samplesRead: control.samplesRead,
-          peakSamples: control.peakSamples,
-          seriesRead: control.seriesRead,
-          evalMs: endedMs - startedMs,
-        },
       };
     } finally {
       querier.close();
@@ -215,10 +251,15 @@ export class LocalQueryEngine implements QueryEngine {
     return selections;
   }
 
-  async #drive(evaluation: Evaluation, control: QueryControl): Promise<QueryValue> {
+  async #drive(
+    evaluation: Evaluation,
+    control: QueryControl,
+    watchers: readonly QueryWatcher[],
+  ): Promise<QueryValue> {
     for (;;) {
       const value = evaluation.run();
       if (value !== undefined) return value;
+      for (const watcher of watchers) watcher.progressed(control.samplesRead);
       await this.#clock.yieldTurn();
       control.resume();
     }

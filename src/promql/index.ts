@@ -2,15 +2,28 @@ export { limitAnnotations } from './annotations.ts';
 export type { AnnotationKind } from './annotations.ts';
 export { LocalQueryEngine } from './engine.ts';
 export type { LocalQueryEngineOptions } from './engine.ts';
+export { engineFeatures, promqlFeatures } from './features.ts';
+export type { PromqlFeatures } from './features.ts';
+export { EngineMetrics, ThreadMetrics } from './metrics.ts';
 export * from './parser/index.ts';
-export { QueryError } from './query-engine.ts';
+export { NO_STATS, QueryError } from './query-engine.ts';
 export type {
   MatrixSeries,
   QueryEngine,
   QueryErrorKind,
   QueryOptions,
+  QueryOrigin,
   QueryResult,
   QueryStats,
   QueryValue,
   VectorSample,
 } from './query-engine.ts';
+export { LocalQueryService } from './service/local-query-service.ts';
+export { QueryLog } from './service/query-log.ts';
+export { QueryMonitor } from './service/query-monitor.ts';
+export type { RunningQuery } from './service/query-monitor.ts';
+export type { QueryAnswer, QueryRequest, QueryService } from './service/query-service.ts';
+export { queryStatsView } from './service/query-stats-json.ts';
+export { labelsJson } from './service/result-json.ts';
+export { ThreadedQueryService } from './service/threaded-query-service.ts';
+export { ReadSharer, type SharedReads } from './shared-reads.ts';

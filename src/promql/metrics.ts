@@ -96,3 +96,36 @@ export class EngineMetrics {
     this.#durationHistogram.observe({ slice }, durationMs / 1000);
   }
 }
+
+/** Why a query thread was lost. */
+export type ThreadLoss = 'memory' | 'stuck' | 'failure';
+
+/** Metrics of the threads that evaluate queries. */
+export class ThreadMetrics {
+  readonly #running: Gauge;
+  readonly #lost: Counter<'reason'>;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#running = new Gauge({
+      name: 'tocsin_query_threads',
+      help: 'Threads that evaluate queries of the API.',
+      registers,
+    });
+    this.#lost = new Counter({
+      name: 'tocsin_query_threads_lost_total',
+      help: 'Query threads that ended before their time: out of memory, with a query that would not end, or by a failure.',
+      labelNames: ['reason'],
+      registers,
+    });
+    for (const reason of ['memory', 'stuck', 'failure']) this.#lost.inc({ reason }, 0);
+  }
+
+  running(count: number): void {
+    this.#running.set(count);
+  }
+
+  lost(reason: ThreadLoss): void {
+    this.#lost.inc({ reason });
+  }
+}

@@ -1,5 +1,6 @@
 import type { FloatHistogram } from '../core/histogram/float-histogram.ts';
 import type { Labels } from '../core/labels.ts';
+import type { SharedReads } from './shared-reads.ts';
 
 /** One series' value at the time of an instant query. */
 export interface VectorSample {
@@ -33,13 +34,53 @@ export type QueryValue =
   | { readonly type: 'vector'; readonly samples: readonly VectorSample[] }
   | { readonly type: 'matrix'; readonly series: readonly MatrixSeries[] };
 
-/** Figures of one evaluation. */
-export interface QueryStats {
-  readonly samplesRead: number;
-  readonly peakSamples: number;
-  readonly seriesRead: number;
-  readonly evalMs: number;
+/** Where a query's time went, in milliseconds; the parts of Prometheus' statistics. */
+export interface QueryTimings {
+  readonly evalTotalMs: number;
+  readonly resultSortMs: number;
+  readonly queryPreparationMs: number;
+  readonly innerEvalMs: number;
+  readonly execQueueMs: number;
+  readonly execTotalMs: number;
 }
+
+/** A count for each step of a query. */
+export interface StepCounts {
+  readonly startMs: number;
+  readonly stepMs: number;
+  readonly counts: Float64Array;
+}
+
+/** Figures of one query. */
+export interface QueryStats {
+  /** Samples read from storage. */
+  readonly samplesRead: number;
+  /** Series read from storage. */
+  readonly seriesRead: number;
+  /** Samples that the steps looked at; one is counted at every step that does. */
+  readonly totalSamples: number;
+  /** {@link totalSamples} step by step, when that was asked for. */
+  readonly totalSamplesPerStep?: StepCounts | undefined;
+  /** Most samples held at a time. */
+  readonly peakSamples: number;
+  readonly timings: QueryTimings;
+}
+
+/** Figures of a query that did nothing. */
+export const NO_STATS: QueryStats = {
+  samplesRead: 0,
+  seriesRead: 0,
+  totalSamples: 0,
+  peakSamples: 0,
+  timings: {
+    evalTotalMs: 0,
+    resultSortMs: 0,
+    queryPreparationMs: 0,
+    innerEvalMs: 0,
+    execQueueMs: 0,
+    execTotalMs: 0,
+  },
+};
 
 /** An answer with the notes that belong to it. */
 export interface QueryResult {
@@ -49,13 +90,47 @@ export interface QueryResult {
   readonly stats: QueryStats;
 }
 
+/** Who asked for a query; ends up in the list of queries and in the query log. */
+export type QueryOrigin =
+  | { readonly kind: 'http'; readonly clientIp: string; readonly method: string; readonly path: string }
+  | { readonly kind: 'rule'; readonly file: string; readonly group: string; readonly rule: string };
+
+/** What a query asks for, as it is shown. */
+export interface QueryDescription {
+  readonly kind: 'instant' | 'range';
+  readonly query: string;
+  readonly startMs: number;
+  /** The same as {@link startMs} for an instant query. */
+  readonly endMs: number;
+  /** 0 for an instant query. */
+  readonly stepMs: number;
+  readonly origin: QueryOrigin | undefined;
+}
+
+/** Follows one query. */
+export interface QueryWatcher {
+  /** It left the queue. */
+  started(): void;
+  /** It is between two pieces of work. */
+  progressed(samplesRead: number): void;
+  /** It is over; `error` says why it has no answer. */
+  ended(stats: QueryStats, error?: unknown): void;
+}
+
 /** Options of both kinds of query. */
 export interface QueryOptions {
+  /** Reads that this query has in common with others at the same time. */
+  readonly reads?: SharedReads;
   /** How far back an instant selector looks, exclusive; the engine's default when absent. */
   readonly lookbackMs?: number;
   /** The engine's default when absent; never longer than it. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Counts samples step by step. */
+  readonly perStepStats?: boolean;
+  readonly origin?: QueryOrigin | undefined;
+  /** Told how a query whose text is valid gets on. */
+  readonly watcher?: QueryWatcher;
 }
 
 /** Kinds of {@link QueryError}, named as the HTTP API names them. */
@@ -70,6 +145,13 @@ export class QueryError extends Error {
     this.name = 'QueryError';
     this.kind = kind;
   }
+}
+
+/** The error of a query that is no longer wanted; a QueryError as the signal's reason adds why. */
+export function canceledError(signal: AbortSignal, stage: string): QueryError {
+  const reason: unknown = signal.reason;
+  const why = reason instanceof QueryError ? `: ${reason.message}` : '';
+  return new QueryError('canceled', `query was canceled in ${stage}${why}`, { cause: reason });
 }
 
 /** Answers PromQL. The embedded engine and, later, a remote one implement it; rules and API know only this. */

@@ -1,5 +1,8 @@
 import type { Clock } from '../core/clock.ts';
-import { QueryError } from './query-engine.ts';
+import { QueryError, canceledError } from './query-engine.ts';
+
+/** The part of a query's life that happens here, for the texts of its errors. */
+const STAGE = 'query queue';
 
 interface Waiter {
   readonly enter: () => void;
@@ -22,7 +25,7 @@ export class QueryGate {
    * QueryError when the query is no longer wanted or `waitMs` are over.
    */
   async enter(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted === true) throw canceled();
+    if (signal?.aborted === true) throw canceledError(signal, STAGE);
     if (this.#running < this.#maxConcurrency) {
       this.#running++;
       return;
@@ -35,9 +38,9 @@ export class QueryGate {
         signal?.removeEventListener('abort', onAbort);
         finish();
       };
-      const onAbort = (): void => settle(() => reject(canceled()));
+      const onAbort = (): void => settle(() => reject(canceledError(signal!, STAGE)));
       const timer = this.#clock.setTimer(this.#clock.nowMs() + waitMs, () =>
-        settle(() => reject(new QueryError('timeout', 'query timed out in query queue'))),
+        settle(() => reject(new QueryError('timeout', `query timed out in ${STAGE}`))),
       );
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting.add(waiter);
@@ -52,8 +55,4 @@ export class QueryGate {
     }
     this.#running--;
   }
-}
-
-function canceled(): QueryError {
-  return new QueryError('canceled', 'query was canceled in query queue');
 }

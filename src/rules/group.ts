@@ -1,7 +1,7 @@
 import { AssertionFailure, errorText } from '../core/errors.ts';
 import type { Labels } from '../core/labels.ts';
 import type { Logger } from '../core/log.ts';
-import { QueryError, ReadSharer, type SharedReads } from '../promql/index.ts';
+import { QueryError, ReadSharer, type QueryOrigin, type SharedReads } from '../promql/index.ts';
 import { generatorUrl, toPostedAlert } from './alert-delivery.ts';
 import type { AlertingRule, ExpansionContext } from './alerting-rule.ts';
 import type { RuleGroupConfig } from './config.ts';
@@ -211,7 +211,7 @@ export class RuleGroup {
   async #tryRule(rule: Rule, tick: Tick): Promise<number> {
     const { slotMs, nowMs, reads, cancel } = tick;
     const { clock, engine } = this.#ports;
-    const options = { signal: cancel, reads };
+    const options = { signal: cancel, reads, origin: this.#origin(rule) };
     const result = await engine.instant(rule.config.query, slotMs - this.queryOffsetMs, options);
     const pacer = new Pacer(clock);
     const context = this.#expansionContext(rule, slotMs, cancel);
@@ -252,7 +252,7 @@ export class RuleGroup {
       externalUrl,
       externalLabels,
       query: async (expr) => {
-        const { value } = await engine.instant(expr, slotMs, { signal: cancel });
+        const { value } = await engine.instant(expr, slotMs, { signal: cancel, origin: this.#origin(rule) });
         const elements = elementsOf(value);
         if (typeof elements === 'string') throw new QueryError('execution', elements);
         return elements;
@@ -338,6 +338,12 @@ export class RuleGroup {
     for (const { alerting } of this.#rules) if (alerting !== undefined) alerting.restored = true;
     this.#restorePending = false;
     metrics.lastRestoreDuration.set(this.#label, (clock.monotonicMs() - startMs) / 1000);
+  }
+
+  /** What the list of queries and the query log say about a rule's query. */
+  #origin(rule: Rule): QueryOrigin {
+    const { file, name: group } = this.config;
+    return { kind: 'rule', file, group, rule: rule.name };
   }
 
   /** How far behind its slots the group looks and writes. */

@@ -126,7 +126,7 @@ describe('the demo', () => {
   });
 
   test('keeps the servers’ own model labels under the names of the contract', async () => {
-    const { value } = await tocsin.rooms!.engine.instant(
+    const { value } = await tocsin.rooms!.queries.engine.instant(
       'group by (model, served_model, owner, model_version) ({model!="", __name__=~"vllm:num_requests_running|nv_inference_count|model_predictions_total"})',
       clock.nowMs(),
     );
@@ -135,12 +135,12 @@ describe('the demo', () => {
       { model: 'product-vision', model_version: '3', owner: 'search-ml', served_model: 'resnet50' },
       { model: 'support-chat', owner: 'assistants', served_model: 'meta-llama/Llama-3.1-8B-Instruct' },
     ]);
-    const exported = await tocsin.rooms!.engine.instant('{exported_model!=""}', clock.nowMs());
+    const exported = await tocsin.rooms!.queries.engine.instant('{exported_model!=""}', clock.nowMs());
     expect(exported.value).toMatchObject({ samples: [] });
   });
 
   test.each(queries)('dashboard panel "$title" has data: $expr', async ({ expr }) => {
-    const { value } = await tocsin.rooms!.engine.instant(expr, clock.nowMs());
+    const { value } = await tocsin.rooms!.queries.engine.instant(expr, clock.nowMs());
     expect(value.type === 'vector' && value.samples.length).toBeGreaterThan(0);
   });
 

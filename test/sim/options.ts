@@ -1,5 +1,6 @@
 import { DEFAULT_ALERT_PLANE_FLAGS } from '../../src/alerts/index.ts';
 import type { TocsinOptions } from '../../src/app/options.ts';
+import { promqlFeatures } from '../../src/promql/index.ts';
 
 /** Options of a tocsin without sockets; defaults otherwise. */
 export const TEST_OPTIONS: TocsinOptions = {
@@ -22,6 +23,7 @@ export const TEST_OPTIONS: TocsinOptions = {
   query: { lookbackMs: 300_000, timeoutMs: 120_000, maxConcurrency: 20, maxSamples: 50_000_000 },
   outsideAlertmanagers: { queueCapacity: 10_000, maxBatchSize: 256, drainOnShutdown: true },
   alerts: DEFAULT_ALERT_PLANE_FLAGS,
+  promql: promqlFeatures(new Set()),
   extraScrapeMetrics: false,
   shownFlags: {},
 };

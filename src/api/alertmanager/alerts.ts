@@ -1,7 +1,8 @@
 import type { AlertView, GroupView, PostedAlert } from '../../alerts/index.ts';
 import { Labels } from '../../core/labels.ts';
 import { AlertmanagerApiError } from '../api-error.ts';
-import { jsonList, labelsJson, type JsonPieces } from '../json-text.ts';
+import { labelsJson } from '../../promql/index.ts';
+import { jsonList, type JsonPieces } from '../json-text.ts';
 import type { V2Context } from './handler.ts';
 import { alertQuery } from './query.ts';
 import { BodyReader } from './body.ts';

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiDeps, PrometheusPorts } from '../ports.ts';
 import type { Params } from '../params.ts';
-import type { Success } from '../reply.ts';
+import type { BytesAnswer, Success } from '../reply.ts';
 
 /** What a handler of `/api/v1/*` works with. */
 export interface V1Context {
@@ -13,7 +13,7 @@ export interface V1Context {
 }
 
 /** Answers a request; throws ApiError and QueryError. */
-type V1Handler = (context: V1Context) => Success | Promise<Success>;
+type V1Handler = (context: V1Context) => Success | Promise<Success | BytesAnswer>;
 
 /** A path below `/api/v1` with its methods and handler. */
 export interface V1Route {

@@ -3,16 +3,17 @@ import {
   QueryError,
   parseExpr,
   prettifyExpr,
+  queryStatsView,
   translateAst,
   type Expr,
-  type QueryResult,
-  type QueryStats,
-  type QueryValue,
+  type QueryAnswer,
+  type QueryOrigin,
+  type QueryRequest,
 } from '../../promql/index.ts';
 import { ApiError } from '../api-error.ts';
-import { json, jsonObject, resultPieces, type JsonPieces } from '../json-text.ts';
+import { json } from '../json-text.ts';
 import { invalidParam, type Params } from '../params.ts';
-import type { Success } from '../reply.ts';
+import type { BytesAnswer, Success } from '../reply.ts';
 import type { V1Context, V1Route } from './handler.ts';
 
 /** Most points of a series that one range query may ask for. */
@@ -26,17 +27,15 @@ export const QUERY_ROUTES: readonly V1Route[] = [
   { path: '/parse_query', methods: ['GET', 'POST'], handler: parseQuery },
 ];
 
-async function instantQuery({ deps, ports, params, reply }: V1Context): Promise<Success> {
+async function instantQuery(context: V1Context): Promise<BytesAnswer> {
+  const { deps, params } = context;
   const limit = params.limit();
   const timeMs = params.timeMs('time', deps.clock.nowMs());
-  const options = queryOptions(params);
-  const result = await withAbort(reply.raw, (signal) =>
-    ports.engine.instant(params.get('query'), timeMs, { ...options, signal }),
-  );
-  return answer(result, limit, params.get('stats'));
+  return await evaluate(context, 'instant', { startMs: timeMs, endMs: timeMs, stepMs: 0, limit });
 }
 
-async function rangeQuery({ ports, params, reply }: V1Context): Promise<Success> {
+async function rangeQuery(context: V1Context): Promise<BytesAnswer> {
+  const { params } = context;
   const limit = params.limit();
   const startMs = params.requiredTimeMs('start');
   const endMs = params.requiredTimeMs('end');
@@ -52,11 +51,27 @@ async function rangeQuery({ ports, params, reply }: V1Context): Promise<Success>
       'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)';
     throw new ApiError('bad_data', message);
   }
-  const options = queryOptions(params);
-  const result = await withAbort(reply.raw, (signal) =>
-    ports.engine.range(params.get('query'), startMs, endMs, Math.trunc(stepMs), { ...options, signal }),
-  );
-  return answer(result, limit, params.get('stats'));
+  return await evaluate(context, 'range', { startMs, endMs, stepMs: Math.trunc(stepMs), limit });
+}
+
+async function evaluate(
+  { ports, params, request, reply }: V1Context,
+  kind: QueryRequest['kind'],
+  times: Pick<QueryRequest, 'startMs' | 'endMs' | 'stepMs' | 'limit'>,
+): Promise<BytesAnswer> {
+  const stats = params.get('stats');
+  const [path = ''] = request.url.split('?', 1);
+  const origin: QueryOrigin = { kind: 'http', clientIp: request.ip, method: request.method, path };
+  const asked: QueryRequest = {
+    ...queryOptions(params),
+    kind,
+    query: params.get('query'),
+    ...times,
+    perStepStats: stats === 'all',
+    origin,
+  };
+  const answer = await withAbort(reply.raw, (signal) => ports.queries.answer(asked, signal));
+  return bytesAnswer(answer, stats);
 }
 
 function formatQuery(context: V1Context): Success {
@@ -93,14 +108,15 @@ function queryOptions(params: Params): { lookbackMs?: number; timeoutMs?: number
 
 /** Runs a query that is given up when nobody waits for the answer any more. */
 async function withAbort(
-  response: NodeJS.EventEmitter & { readonly writableFinished: boolean },
-  run: (signal: AbortSignal) => Promise<QueryResult>,
-): Promise<QueryResult> {
+  response: NodeJS.EventEmitter & { readonly writableFinished: boolean; readonly destroyed: boolean },
+  run: (signal: AbortSignal) => Promise<QueryAnswer>,
+): Promise<QueryAnswer> {
   const controller = new AbortController();
   const onClose = (): void => {
     if (!response.writableFinished) controller.abort(new QueryError('canceled', 'the client went away'));
   };
   response.once('close', onClose);
+  if (response.destroyed) onClose();
   try {
     return await run(controller.signal);
   } catch (error) {
@@ -117,41 +133,20 @@ function queryError(error: unknown): unknown {
   return new ApiError('bad_data', `invalid parameter "query": ${error.message}`, { cause: error });
 }
 
-function answer(result: QueryResult, limit: number, stats: string): Success {
-  const { value, isTruncated } = truncate(result.value, limit);
-  const warnings = [...result.warnings];
-  if (isTruncated) warnings.push('results truncated due to limit');
+function bytesAnswer(answer: QueryAnswer, stats: string): BytesAnswer {
+  const warnings = [...answer.warnings];
+  if (answer.isTruncated) warnings.push('results truncated due to limit');
   if (stats !== '' && stats !== 'true' && stats !== 'all') {
     const advice = 'is deprecated and will be rejected in the next major release, use "true" or "all"';
     warnings.push(`value ${goQuote(stats)} for parameter "stats" ${advice}`);
   }
-  const fields: Record<string, JsonPieces> = { resultType: json(value.type), result: resultPieces(value) };
-  if (stats !== '') fields['stats'] = json(statsView(result.stats));
-  return { data: jsonObject(fields), warnings, infos: result.infos };
-}
-
-function truncate(value: QueryValue, limit: number): { value: QueryValue; isTruncated: boolean } {
-  if (limit > 0 && value.type === 'vector' && value.samples.length > limit) {
-    return { value: { ...value, samples: value.samples.slice(0, limit) }, isTruncated: true };
-  }
-  if (limit > 0 && value.type === 'matrix' && value.series.length > limit) {
-    return { value: { ...value, series: value.series.slice(0, limit) }, isTruncated: true };
-  }
-  return { value, isTruncated: false };
-}
-
-/** The parts of Prometheus' query statistics; those that are not measured apart are 0. */
-function statsView(stats: QueryStats): Record<string, Record<string, number>> {
-  const seconds = stats.evalMs / 1000;
+  const shownStats = stats === '' ? '' : `,"stats":${JSON.stringify(queryStatsView(answer.stats))}`;
   return {
-    timings: {
-      evalTotalTime: seconds,
-      resultSortTime: 0,
-      queryPreparationTime: 0,
-      innerEvalTime: seconds,
-      execQueueTime: 0,
-      execTotalTime: seconds,
-    },
-    samples: { totalQueryableSamples: stats.samplesRead, peakSamples: stats.peakSamples },
+    before: `{"resultType":"${answer.resultType}","result":`,
+    text: answer.text,
+    pieces: answer.pieces,
+    after: `${shownStats}}`,
+    warnings,
+    infos: answer.infos,
   };
 }

@@ -4,7 +4,7 @@ import { ApiError } from '../api-error.ts';
 import { makeCors } from '../cors.ts';
 import { requestParams } from '../request-params.ts';
 import type { ApiDeps } from '../ports.ts';
-import { sendJsonText, sendSuccess } from '../reply.ts';
+import { sendBytes, sendJsonText, sendSuccess } from '../reply.ts';
 import { serviceUnavailable } from '../readiness.ts';
 import type { V1Route } from './handler.ts';
 import { QUERY_ROUTES } from './query.ts';
@@ -80,7 +80,7 @@ async function handle(
   if (ports === undefined) return serviceUnavailable(reply, deps.readiness());
   const params = requestParams(request);
   const success = await route.handler({ deps, ports, params, request, reply });
-  return sendSuccess(reply, success, deps.clock);
+  return 'before' in success ? sendBytes(reply, success) : sendSuccess(reply, success, deps.clock);
 }
 
 function sendError(error: unknown, deps: ApiDeps, reply: FastifyReply): FastifyReply {

@@ -3,15 +3,8 @@ import { formatFloatExponent } from '../../core/float-text.ts';
 import { goQuote } from '../../core/go-quote.ts';
 import type { Matcher } from '../../core/matcher.ts';
 import type { ActiveAlertView, RuleGroupView, RuleView } from '../../rules/index.ts';
-import {
-  json,
-  jsonList,
-  jsonObject,
-  labelsJson,
-  pairsJson,
-  timeText,
-  type JsonPieces,
-} from '../json-text.ts';
+import { labelsJson } from '../../promql/index.ts';
+import { json, jsonList, jsonObject, pairsJson, timeText, type JsonPieces } from '../json-text.ts';
 import { invalidParam, type Params } from '../params.ts';
 import type { Success } from '../reply.ts';
 import type { V1Context, V1Route } from './handler.ts';

@@ -4,7 +4,8 @@ import { compareText, isValidLabelName, type Labels } from '../../core/labels.ts
 import type { Matcher } from '../../core/matcher.ts';
 import type { Querier } from '../../storage/index.ts';
 import { ApiError } from '../api-error.ts';
-import { jsonList, labelsJson } from '../json-text.ts';
+import { labelsJson } from '../../promql/index.ts';
+import { jsonList } from '../json-text.ts';
 import { MAX_TIME_MS, MIN_TIME_MS } from '../params.ts';
 import type { Success } from '../reply.ts';
 import type { V1Context, V1Route } from './handler.ts';

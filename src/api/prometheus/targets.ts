@@ -1,7 +1,8 @@
 import { formatDuration } from '../../core/duration.ts';
 import { matchesAll } from '../../core/matcher.ts';
 import { ApiError } from '../api-error.ts';
-import { json, jsonList, jsonObject, labelsJson, pairsJson, timeText } from '../json-text.ts';
+import { labelsJson } from '../../promql/index.ts';
+import { json, jsonList, jsonObject, pairsJson, timeText } from '../json-text.ts';
 import { parseInteger, selector, type Params } from '../params.ts';
 import type { Success } from '../reply.ts';
 import type { V1Context, V1Route } from './handler.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import { QueryError } from '../query-engine.ts';
+import { QueryError, canceledError } from '../query-engine.ts';
 
 /** What part of a query was going on, for the texts of timeouts and cancellations. */
 const EVALUATION = 'expression evaluation';
@@ -69,7 +69,7 @@ export class QueryControl {
   /** Throws when the query is no longer wanted or has run out of time. */
   check(stage: string = EVALUATION): void {
     const { signal, clock, deadlineMs } = this.#options;
-    if (signal?.aborted === true) throw new QueryError('canceled', `query was canceled in ${stage}`);
+    if (signal?.aborted === true) throw canceledError(signal, stage);
     if (clock.monotonicMs() >= deadlineMs) throw new QueryError('timeout', `query timed out in ${stage}`);
   }
 

@@ -11,7 +11,14 @@ import { silentLogger } from '../../../src/core/log.ts';
 import { Matcher, matchesAll } from '../../../src/core/matcher.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
-import type { QueryEngine, QueryOptions, QueryResult } from '../../../src/promql/index.ts';
+import {
+  LocalQueryService,
+  NO_STATS,
+  QueryMonitor,
+  type QueryEngine,
+  type QueryOptions,
+  type QueryResult,
+} from '../../../src/promql/index.ts';
 import type { Querier, SampleBuffer, SeriesCursor } from '../../../src/storage/index.ts';
 
 export const NOW_MS: number = Date.UTC(2024, 4, 1, 10, 0, 0);
@@ -126,7 +133,19 @@ export function result(
   warnings: string[] = [],
   infos: string[] = [],
 ): QueryResult {
-  return { value, warnings, infos, stats: { samplesRead: 5, peakSamples: 3, seriesRead: 2, evalMs: 1500 } };
+  return {
+    value,
+    warnings,
+    infos,
+    stats: {
+      ...NO_STATS,
+      samplesRead: 5,
+      totalSamples: 7,
+      peakSamples: 3,
+      seriesRead: 2,
+      timings: { ...NO_STATS.timings, execTotalMs: 1500 },
+    },
+  };
 }
 
 /** Alerts and silences in memory; only as much of the plane as the API asks for. */
@@ -212,7 +231,10 @@ const OPTIONS: ApiOptions = {
 
 /** Everything fake that an API needs, open to change by tests. */
 export class Fakes {
+  readonly clock = new VirtualClock(NOW_MS);
   readonly engine = new FakeEngine();
+  readonly monitor = new QueryMonitor({ clock: this.clock });
+  readonly queries = new LocalQueryService(this.engine, this.monitor, this.clock);
   readonly plane = new FakePlane();
   readonly failures: unknown[] = [];
   readonly calls: string[] = [];
@@ -232,7 +254,7 @@ export class Fakes {
 
   deps(options: Partial<ApiOptions> = {}, hasPrometheus = true): ApiDeps {
     return {
-      clock: new VirtualClock(NOW_MS),
+      clock: this.clock,
       logger: silentLogger,
       registry: createRegistry(),
       options: { ...OPTIONS, ...options },
@@ -261,7 +283,7 @@ export class Fakes {
 
   #prometheus(): PrometheusPorts {
     return {
-      engine: this.engine,
+      queries: this.queries,
       storage: fakeStorage(this.series),
       scrape: {
         scrapePools: () => ['a', 'b'],

@@ -139,7 +139,10 @@ describe('external labels and alert_relabel_configs', () => {
       { ...own, alertname: 'HighErrors', severity: 'critical' },
       { ...own, alertname: 'Noise' },
     ]);
-    const { value } = await tocsin.rooms!.engine.instant('ALERTS{alertname="HighErrors"}', START_MS + 50_000);
+    const { value } = await tocsin.rooms!.queries.engine.instant(
+      'ALERTS{alertname="HighErrors"}',
+      START_MS + 50_000,
+    );
     expect(value.type === 'vector' && value.samples.map(({ labels }) => labels.get('cluster'))).toEqual(['']);
   });
 

@@ -125,7 +125,7 @@ describe('a reload', () => {
     expect(told(other)).toEqual(['firing Renamed']);
     expect(hook).toEqual([]);
     // The series of the target that is gone have ended.
-    const { value } = await tocsin.rooms!.engine.instant('up', machine.clock.nowMs());
+    const { value } = await tocsin.rooms!.queries.engine.instant('up', machine.clock.nowMs());
     expect(value.type === 'vector' && value.samples.map(({ labels }) => labels.get('job'))).toEqual([
       'others',
     ]);
@@ -166,7 +166,7 @@ describe('a reload', () => {
     expect(tocsin.rooms!.rules.activeAlerts()).toMatchObject([
       { state: 'firing', activeAtMs: before!.activeAtMs },
     ]);
-    const { value } = await tocsin.rooms!.engine.instant('worst', machine.clock.nowMs());
+    const { value } = await tocsin.rooms!.queries.engine.instant('worst', machine.clock.nowMs());
     expect(value).toMatchObject({ samples: [{ value: 0.5 }] });
   });
 

@@ -24,7 +24,7 @@ describe('a restart', () => {
     const { machine, tocsin } = await running();
     await machine.clock.advanceBy(60_000);
     const read = async (from: Tocsin): Promise<unknown> =>
-      (await from.rooms!.engine.instant('error_ratio[1m]', START_MS + 60_000)).value;
+      (await from.rooms!.queries.engine.instant('error_ratio[1m]', START_MS + 60_000)).value;
     const before = await read(tocsin);
     expect(before).toMatchObject({ type: 'matrix' });
     const again = await restart(machine, tocsin, 5000);

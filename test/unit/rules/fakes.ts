@@ -5,7 +5,7 @@ import { matchesAll } from '../../../src/core/matcher.ts';
 import type { Matcher } from '../../../src/core/matcher.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
-import { QueryError } from '../../../src/promql/index.ts';
+import { NO_STATS, QueryError } from '../../../src/promql/index.ts';
 import type {
   QueryEngine,
   QueryOptions,
@@ -149,7 +149,7 @@ export class FakeEngine implements QueryEngine {
       value,
       warnings: [],
       infos: [],
-      stats: { samplesRead: 0, peakSamples: 0, seriesRead: 0, evalMs: 0 },
+      stats: NO_STATS,
     };
   }
 

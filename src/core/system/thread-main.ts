@@ -1,0 +1,38 @@
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { assert } from '../errors.ts';
+import type { ThreadModule } from '../threads.ts';
+import { SystemClock } from './system-clock.ts';
+
+/** What {@link WorkerThreads} hands to a new thread. */
+export interface ThreadStart {
+  readonly moduleUrl: string;
+  readonly data: unknown;
+  readonly aside: MessagePort;
+}
+
+const port = parentPort;
+assert(port !== null, 'thread-main must run in a worker thread');
+const { moduleUrl, data, aside } = workerData as ThreadStart;
+
+function drain(): unknown[] {
+  const messages: unknown[] = [];
+  for (;;) {
+    const next = receiveMessageOnPort(aside) as { readonly message: unknown } | undefined;
+    if (next === undefined) return messages;
+    messages.push(next.message);
+  }
+}
+
+// Messages that come before the module has set its handler wait in the port.
+const module = (await import(moduleUrl)) as ThreadModule;
+module.run({
+  clock: new SystemClock(),
+  data,
+  post: (message, transfer = []) => {
+    port.postMessage(message, { transfer: [...transfer] });
+  },
+  onMessage: (handler) => {
+    port.on('message', handler);
+  },
+  drain,
+});

@@ -1,0 +1,52 @@
+import type { Clock } from '../../core/clock.ts';
+import type { QueryEngine } from '../query-engine.ts';
+import { AnswerText, ask, limitSeries } from './answer-text.ts';
+import type { QueryMonitor, RunningQuery } from './query-monitor.ts';
+import { type QueryAnswer, type QueryRequest, type QueryService, noPieces } from './query-service.ts';
+
+/** Evaluates in the thread it is in, a slice at a time; on a virtual clock the order of things is always the same. */
+export class LocalQueryService implements QueryService {
+  readonly #engine: QueryEngine;
+  readonly #monitor: QueryMonitor;
+  readonly #clock: Clock;
+
+  /** The monitor is the engine's own. */
+  constructor(engine: QueryEngine, monitor: QueryMonitor, clock: Clock) {
+    this.#engine = engine;
+    this.#monitor = monitor;
+    this.#clock = clock;
+  }
+
+  async answer(request: QueryRequest, signal: AbortSignal): Promise<QueryAnswer> {
+    const { warnings, infos, stats, value: whole } = await ask(this.#engine, request, signal);
+    const { value, isTruncated } = limitSeries(whole, request.limit);
+    const text = new AnswerText(value, this.#clock);
+    const { bytes, isLast } = await text.next();
+    return {
+      resultType: value.type,
+      isTruncated,
+      warnings,
+      infos,
+      stats,
+      text: isLast ? bytes : undefined,
+      pieces: isLast ? noPieces() : allPieces(bytes, text),
+    };
+  }
+
+  list(): readonly RunningQuery[] {
+    return this.#monitor.list();
+  }
+
+  kill(id: number, why: string): boolean {
+    return this.#monitor.kill(id, why);
+  }
+}
+
+async function* allPieces(first: Uint8Array, text: AnswerText): AsyncGenerator<Uint8Array> {
+  yield first;
+  for (;;) {
+    const { bytes, isLast } = await text.next();
+    if (bytes.length > 0) yield bytes;
+    if (isLast) return;
+  }
+}

@@ -1,0 +1,144 @@
+import type { Clock } from '../../core/clock.ts';
+import { errorText } from '../../core/errors.ts';
+import { silentLogger } from '../../core/log.ts';
+import type { ThreadContext } from '../../core/threads.ts';
+import { HeadReaderStorage, type SlabAnnouncement } from '../../storage/index.ts';
+import { LocalQueryEngine } from '../engine.ts';
+import { engineFeatures } from '../features.ts';
+import { QueryError, type QueryStats } from '../query-engine.ts';
+import { AnswerText, ask, limitSeries } from './answer-text.ts';
+import type { QueryRequest } from './query-service.ts';
+import {
+  PIECES_AHEAD,
+  type FromQueryThread,
+  type QueryThreadData,
+  type ToQueryThread,
+} from './thread-protocol.ts';
+
+/** Longest stretch of one query while others of the thread, and their cancellation, wait. */
+const SLICE_MS = 20;
+/** Least time between two messages about how far a query is. */
+const PROGRESS_MS = 250;
+
+/** What {@link run} makes of the thread's data. */
+interface Setup {
+  readonly engine: LocalQueryEngine;
+  readonly clock: Clock;
+  readonly send: (message: FromQueryThread, transfer?: readonly ArrayBuffer[]) => void;
+}
+
+/** A query in this thread: evaluates, makes text, sends no more of it than the receiver has room for. */
+class ThreadQuery {
+  readonly #id: number;
+  readonly #setup: Setup;
+  readonly #controller = new AbortController();
+  #ahead = 0;
+  #onRoom: (() => void) | undefined;
+
+  constructor(id: number, setup: Setup) {
+    this.#id = id;
+    this.#setup = setup;
+  }
+
+  async run(request: QueryRequest): Promise<void> {
+    const id = this.#id;
+    const { engine, clock, send } = this.#setup;
+    let stats: QueryStats | undefined;
+    let toldMs = clock.monotonicMs();
+    try {
+      const result = await ask(engine, request, this.#controller.signal, {
+        started() {},
+        progressed(samplesRead) {
+          if (clock.monotonicMs() - toldMs < PROGRESS_MS) return;
+          toldMs = clock.monotonicMs();
+          send({ type: 'progress', id, samplesRead });
+        },
+        ended(final) {
+          stats = final;
+        },
+      });
+      const { value, isTruncated } = limitSeries(result.value, request.limit);
+      const { warnings, infos } = result;
+      const text = new AnswerText(value, clock);
+      const { bytes, isLast } = await text.next();
+      const head = { resultType: value.type, isTruncated, warnings, infos };
+      send({ type: 'answer', id, head, stats: result.stats, bytes, isLast }, [bytes.buffer]);
+      if (!isLast) await this.#sendRest(text);
+    } catch (error) {
+      const kind = error instanceof QueryError ? error.kind : undefined;
+      const message = error instanceof QueryError ? error.message : errorText(error);
+      send({ type: 'failed', id, kind, message, stats });
+    }
+  }
+
+  cancel(why: string): void {
+    this.#controller.abort(why === '' ? undefined : new QueryError('canceled', why));
+    this.#onRoom?.();
+  }
+
+  /** The receiver used a piece. */
+  used(): void {
+    this.#ahead--;
+    this.#onRoom?.();
+  }
+
+  async #sendRest(text: AnswerText): Promise<void> {
+    const { send } = this.#setup;
+    for (;;) {
+      const { bytes, isLast } = await text.next();
+      while (this.#ahead >= PIECES_AHEAD && !this.#controller.signal.aborted) {
+        await new Promise<void>((resolve) => {
+          this.#onRoom = resolve;
+        });
+      }
+      if (this.#controller.signal.aborted) return;
+      this.#ahead++;
+      send({ type: 'piece', id: this.#id, bytes, isLast }, [bytes.buffer]);
+      if (isLast) return;
+    }
+  }
+}
+
+/** The module of a query thread: answers what {@link ThreadedQueryService} asks, several queries in turns. */
+export function run(context: ThreadContext): void {
+  const { head, lookbackMs, maxSamples, features } = context.data as QueryThreadData;
+  const { clock } = context;
+  const storage = new HeadReaderStorage(head, { drain: () => context.drain() as SlabAnnouncement[] });
+  let subqueryStepMs = 60_000;
+  const engine = new LocalQueryEngine({
+    storage,
+    clock,
+    logger: silentLogger,
+    lookbackMs,
+    maxSamples,
+    // Both are the main thread's business.
+    timeoutMs: Infinity,
+    maxConcurrency: Infinity,
+    sliceMs: SLICE_MS,
+    subqueryStepMs: () => subqueryStepMs,
+    ...engineFeatures(features),
+  });
+  const queries = new Map<number, ThreadQuery>();
+  const setup: Setup = {
+    engine,
+    clock,
+    send: (message, transfer) => {
+      context.post(message, transfer);
+    },
+  };
+  context.onMessage((received) => {
+    const message = received as ToQueryThread;
+    if (message.type !== 'start') {
+      const query = queries.get(message.id);
+      if (message.type === 'cancel') query?.cancel(message.why);
+      else query?.used();
+      return;
+    }
+    subqueryStepMs = message.subqueryStepMs;
+    const query = new ThreadQuery(message.id, setup);
+    queries.set(message.id, query);
+    void query.run({ ...message.request, timeoutMs: message.timeoutMs }).finally(() => {
+      queries.delete(message.id);
+    });
+  });
+}
