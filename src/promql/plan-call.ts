@@ -1,14 +1,24 @@
 import { Labels, METRIC_NAME } from '../core/labels.ts';
 import { assert } from '../core/errors.ts';
 import type { StepGrid } from './eval/column.ts';
+import type { Shown } from './eval/selector-source.ts';
 import { TIME_KERNELS } from './functions/time.ts';
 import type { CallExpr, Expr, Position } from './parser/ast.ts';
-import type { PlanNode } from './plan.ts';
+import { PROMQL_FUNCTIONS } from './parser/functions.ts';
+import type { HistogramPlan, PlanNode } from './plan.ts';
+import { planInfo } from './plan-info.ts';
+import { planOwn } from './plan-own.ts';
 import type { Planner } from './planner.ts';
 import { withoutParens } from './step-invariance.ts';
 
 /** Functions of ranges that act like an offset and so keep the name. */
 const KEEPS_NAME: ReadonlySet<string> = new Set(['last_over_time', 'first_over_time']);
+
+/** Functions that look at the samples of a selector rather than at its values. */
+const TIMES_SHOWN: ReadonlyMap<string, Shown> = new Map([
+  ['timestamp', 'time'],
+  ['start_timestamp', 'startTime'],
+]);
 
 /**
  * The labels that an expression's selector fixes, which is what `absent` can say of what isn't there: those with
@@ -51,8 +61,9 @@ function planRangeCall(planner: Planner, call: CallExpr, index: number, grid: St
     argument.kind === 'matrixSelector' || argument.kind === 'subquery',
     'a range argument must be a range',
   );
-  const { input, at, rangeMs, namesMayDiffer } = planner.range(argument, grid);
   const func = call.func.name;
+  const extended = argument.kind === 'matrixSelector' ? argument.selector.extended : undefined;
+  const { input, at, rangeMs, namesMayDiffer } = planner.range(argument, grid, func);
   const first = withoutParens(call.args[0]!);
   const node: PlanNode = {
     kind: 'range',
@@ -63,6 +74,7 @@ function planRangeCall(planner: Planner, call: CallExpr, index: number, grid: St
     inputNamesMayDiffer: namesMayDiffer,
     at,
     rangeMs,
+    extended,
     scalars: call.args.filter((_, i) => i !== index).map((scalar) => planner.node(scalar, grid)),
     position: rangePosition(first),
   };
@@ -71,28 +83,80 @@ function planRangeCall(planner: Planner, call: CallExpr, index: number, grid: St
 }
 
 function planHistogram(planner: Planner, call: CallExpr, grid: StepGrid): PlanNode {
-  const vector = call.args.at(-1)!;
+  const func = call.func.name as HistogramPlan['func'];
+  const several = func === 'histogram_quantiles';
+  const vector = several ? call.args[0]! : call.args.at(-1)!;
+  const scalars = several ? call.args.slice(2) : call.args.slice(0, -1);
   return {
     kind: 'histogram',
     grid,
     namesMayDiffer: false,
+    func,
     input: planner.node(vector, grid),
-    scalars: call.args.slice(0, -1).map((scalar) => planner.node(scalar, grid)),
+    scalars: scalars.map((scalar) => planner.node(scalar, grid)),
     position: withoutParens(vector).position,
-    phiPosition: call.func.name === 'histogram_quantile' ? withoutParens(call.args[0]!).position : undefined,
+    phiPositions:
+      func === 'histogram_fraction' ? [] : scalars.map((scalar) => withoutParens(scalar).position),
+    quantileLabel: several ? text(call.args[1]!) : undefined,
   };
+}
+
+function planSort(planner: Planner, call: CallExpr, grid: StepGrid): PlanNode {
+  const func = call.func.name;
+  const input = planner.node(call.args[0]!, grid);
+  return {
+    kind: 'sort',
+    grid,
+    namesMayDiffer: input.namesMayDiffer,
+    input,
+    descending: func.endsWith('_desc'),
+    byLabels: func.startsWith('sort_by_label') ? call.args.slice(1).map(text) : undefined,
+    inRange: planner.spansTime(grid),
+    position: call.position,
+  };
+}
+
+/** A function without series among its arguments. */
+function planScalarFunction(planner: Planner, call: CallExpr, grid: StepGrid): PlanNode | undefined {
+  const nameless = { grid, namesMayDiffer: false };
+  const { startMs, endMs, stepMs } = planner.times;
+  switch (call.func.name) {
+    case 'time':
+      return { kind: 'time', ...nameless };
+    case 'pi':
+      return { kind: 'number', value: Math.PI, ...nameless };
+    case 'start':
+      return { kind: 'number', value: startMs / 1000, ...nameless };
+    case 'end':
+      return { kind: 'number', value: endMs / 1000, ...nameless };
+    case 'range':
+      return { kind: 'number', value: (endMs - startMs) / 1000, ...nameless };
+    case 'step':
+      return { kind: 'number', value: startMs === endMs ? 0 : stepMs / 1000, ...nameless };
+    case 'min_of':
+    case 'max_of': {
+      const scalars = call.args.map((scalar) => planner.node(scalar, grid));
+      return { kind: 'scalarCall', func: call.func.name, scalars, ...nameless };
+    }
+    default:
+      return undefined;
+  }
 }
 
 /** Plans a function call. */
 export function planCall(planner: Planner, call: CallExpr, grid: StepGrid): PlanNode {
   const func = call.func.name;
+  if (!PROMQL_FUNCTIONS.has(func)) return planOwn(planner, call, grid);
   const rangeIndex = call.func.argTypes.indexOf('matrix');
   if (rangeIndex >= 0) return planRangeCall(planner, call, rangeIndex, grid);
+  return planScalarFunction(planner, call, grid) ?? planVectorFunction(planner, call, grid);
+}
+
+function planVectorFunction(planner: Planner, call: CallExpr, grid: StepGrid): PlanNode {
+  const func = call.func.name;
   const nameless = { grid, namesMayDiffer: false };
   const first = call.args[0];
   if (first === undefined) {
-    if (func === 'time') return { kind: 'time', ...nameless };
-    if (func === 'pi') return { kind: 'number', value: Math.PI, ...nameless };
     assert(TIME_KERNELS.has(func), `${func} must have arguments`);
     return { kind: 'date', func, ...nameless };
   }
@@ -100,6 +164,7 @@ export function planCall(planner: Planner, call: CallExpr, grid: StepGrid): Plan
   switch (func) {
     case 'histogram_quantile':
     case 'histogram_fraction':
+    case 'histogram_quantiles':
       return planHistogram(planner, call, grid);
     case 'vector':
       return planner.node(first, grid);
@@ -115,23 +180,21 @@ export function planCall(planner: Planner, call: CallExpr, grid: StepGrid): Plan
       return { kind: 'label', grid, namesMayDiffer: differ, func, input, texts };
     }
     case 'sort':
-    case 'sort_desc': {
-      const input = planner.node(first, grid);
-      const descending = func === 'sort_desc';
-      return {
-        kind: 'sort',
-        grid,
-        namesMayDiffer: input.namesMayDiffer,
-        input,
-        descending,
-        position: call.position,
-      };
-    }
+    case 'sort_desc':
+    case 'sort_by_label':
+    case 'sort_by_label_desc':
+      return planSort(planner, call, grid);
+    case 'info':
+      return planInfo(planner, call, grid);
     default: {
-      const isTimestamp = func === 'timestamp' && bare.kind === 'vectorSelector';
-      const input = isTimestamp ? planner.selector(bare, grid, true) : planner.node(first, grid);
+      const shown = TIMES_SHOWN.get(func);
+      if (shown !== undefined && bare.kind === 'vectorSelector') {
+        const input = planner.selector(bare, grid, shown);
+        return { kind: 'map', func: 'identity', input, scalars: [], ...nameless };
+      }
+      const input = planner.node(first, grid);
       const scalars = call.args.slice(1).map((scalar) => planner.node(scalar, grid));
-      return { kind: 'map', func: isTimestamp ? 'identity' : func, input, scalars, ...nameless };
+      return { kind: 'map', func, input, scalars, ...nameless };
     }
   }
 }

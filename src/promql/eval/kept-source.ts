@@ -1,5 +1,6 @@
 import type { Labels } from '../../core/labels.ts';
-import { Column, type StepGrid } from './column.ts';
+import { NaturalOrder } from '../functions/natural-order.ts';
+import { ABSENT, Column, type StepGrid } from './column.ts';
 import { mergePresence } from './metric-name.ts';
 import { Collector, type EvalContext, type KeptSeries, type SeriesSource, Status } from './source.ts';
 
@@ -71,15 +72,16 @@ export function mergeEqualLabels(series: readonly KeptSeries[]): readonly KeptSe
   const byLabels = new Map<string, KeptSeries>();
   for (const one of series) {
     const first = byLabels.get(one.labels.key);
-    if (first === undefined) {
-      byLabels.set(one.labels.key, one);
-      continue;
-    }
-    mergePresence(first.column.present, one.column.present);
-    const { values, present } = one.column;
-    for (let k = 0; k < values.length; k++) if (present[k] !== 0) first.column.values[k] = values[k]!;
+    if (first === undefined) byLabels.set(one.labels.key, one);
+    else mergeColumn(first.column, one.column);
   }
   return byLabels.size === series.length ? series : [...byLabels.values()];
+}
+
+/** Adds the steps of one column to those of another of the same length; throws when they have one in common. */
+export function mergeColumn(into: Column, from: Column): void {
+  mergePresence(into.present, from.present);
+  for (let k = 0; k < from.present.length; k++) if (from.present[k] !== ABSENT) into.copyStep(from, k);
 }
 
 /** An input whose series with equal labels are made one. */
@@ -87,17 +89,43 @@ export function mergeSource(input: SeriesSource, context: EvalContext): SeriesSo
   return new ArrangeSource(input, context, mergeEqualLabels);
 }
 
-/** `sort` and `sort_desc` at one step: by value, NaN last either way, ties in the order they came. */
-export function sortSource(input: SeriesSource, context: EvalContext, descending: boolean): SeriesSource {
-  return new ArrangeSource(input, context, (series) =>
-    series.toSorted((a, b) => {
-      const x = a.column.values[0]!;
-      const y = b.column.values[0]!;
-      if (x !== x || y !== y) return (x !== x ? 1 : 0) - (y !== y ? 1 : 0);
-      if (x === y) return 0;
-      return x < y === descending ? 1 : -1;
-    }),
-  );
+/** Order by value, NaN last either way. */
+function byValue(descending: boolean): (a: KeptSeries, b: KeptSeries) => number {
+  return (a, b) => {
+    const x = a.column.values[0]!;
+    const y = b.column.values[0]!;
+    if (x !== x || y !== y) return (x !== x ? 1 : 0) - (y !== y ? 1 : 0);
+    if (x === y) return 0;
+    return x < y === descending ? 1 : -1;
+  };
+}
+
+/** Natural order of labels' values, and of whole label sets where those are equal. */
+function byLabelValues(
+  names: readonly string[],
+  descending: boolean,
+): (a: KeptSeries, b: KeptSeries) => number {
+  const natural = new NaturalOrder();
+  const sign = descending ? -1 : 1;
+  return (a, b) => {
+    for (const name of names) {
+      const x = a.labels.get(name);
+      const y = b.labels.get(name);
+      if (x !== y) return natural.precedes(x, y) ? -sign : sign;
+    }
+    return sign * a.labels.compare(b.labels);
+  };
+}
+
+/** An input's series in order, at one step: by value, or by labels where there are any. */
+export function sortSource(
+  input: SeriesSource,
+  context: EvalContext,
+  byLabels: readonly string[] | undefined,
+  descending: boolean,
+): SeriesSource {
+  const compare = byLabels === undefined ? byValue(descending) : byLabelValues(byLabels, descending);
+  return new ArrangeSource(input, context, (series) => series.toSorted(compare));
 }
 
 /** An input evaluated at one step, repeated at all steps of a grid: what does not depend on the step. */
@@ -121,8 +149,11 @@ export class RepeatSource implements SeriesSource {
   next(): Status {
     const status = this.#input.next();
     if (status === Status.series) {
-      this.column.values.fill(this.#input.column.values[0]!);
-      this.column.present.fill(this.#input.column.present[0]!);
+      const { values, present, histograms } = this.#input.column;
+      this.column.values.fill(values[0]!);
+      this.column.present.fill(present[0]!);
+      this.column.histograms =
+        histograms && Array.from({ length: this.column.values.length }, () => histograms[0]);
     }
     return status;
   }

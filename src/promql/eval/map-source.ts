@@ -1,5 +1,7 @@
+import { scaleHistogram } from '../../core/histogram/arithmetic.ts';
+import type { FloatHistogram } from '../../core/histogram/float-histogram.ts';
 import type { Labels } from '../../core/labels.ts';
-import { ABSENT, Column, FLOAT, hasAny, stepTime, type StepGrid } from './column.ts';
+import { ABSENT, Column, FLOAT, hasAny, HISTOGRAM, stepTime, type StepGrid } from './column.ts';
 import type { NameDropper } from './metric-name.ts';
 import { type EvalContext, runScalars, type ScalarValues, type SeriesSource, Status } from './source.ts';
 
@@ -59,25 +61,39 @@ export class MapSource implements SeriesSource {
   }
 }
 
-/** A kernel that applies a function of one value. */
+/** Writes where the input has floats; native histograms drop out. */
+function presentFloats(input: Column, out: Column): void {
+  out.histograms = undefined;
+  out.present.set(input.present);
+  if (input.histograms === undefined) return;
+  const { present } = out;
+  for (let k = 0; k < present.length; k++) if (present[k] === HISTOGRAM) present[k] = ABSENT;
+}
+
+/** A kernel that applies a function of one value; native histograms drop out. */
 export function mapValues(compute: (value: number) => number): ColumnKernel {
   return (input, out) => {
-    const { values, present } = input;
-    out.present.set(present);
+    presentFloats(input, out);
+    const { values } = input;
+    const { present } = out;
     for (let k = 0; k < values.length; k++) if (present[k] !== ABSENT) out.values[k] = compute(values[k]!);
   };
 }
 
-/** A kernel that applies a function of one value and up to two scalars; a missing one is `fallback`. */
+/**
+ * A kernel that applies a function of one value and up to two scalars; a missing one is `fallback`. Native histograms
+ * drop out.
+ */
 export function mapWithScalars(
   compute: (value: number, a: number, b: number) => number,
   fallback: number,
 ): ColumnKernel {
   return (input, out, scalars) => {
-    const { values, present } = input;
+    presentFloats(input, out);
+    const { values } = input;
+    const { present } = out;
     const first = scalars[0]?.values;
     const second = scalars[1]?.values;
-    out.present.set(present);
     for (let k = 0; k < values.length; k++) {
       if (present[k] === ABSENT) continue;
       const a = first === undefined ? fallback : first[k]!;
@@ -97,17 +113,51 @@ export function clampKernel(compute: (value: number, min: number, max: number) =
   };
 }
 
+/** A kernel that applies a function of one native histogram; floats drop out. */
+export function mapHistograms(compute: (histogram: FloatHistogram) => number): ColumnKernel {
+  return (input, out) => {
+    out.clear();
+    if (input.histograms === undefined) return;
+    for (let k = 0; k < input.present.length; k++) {
+      if (input.present[k] !== HISTOGRAM) continue;
+      out.values[k] = compute(input.histogram(k));
+      out.present[k] = FLOAT;
+    }
+  };
+}
+
+/** Negation, of native histograms too. */
+export const negateKernel: ColumnKernel = (input, out) => {
+  const { values, present, histograms } = input;
+  out.present.set(present);
+  out.histograms = histograms && [];
+  for (let k = 0; k < values.length; k++) {
+    if (present[k] === HISTOGRAM) out.setHistogram(k, scaleHistogram(input.histogram(k), -1));
+    else out.values[k] = -values[k]!;
+  }
+};
+
 /** The evaluation time wherever there is a value: `timestamp` of anything but a selector. */
 export function timestampKernel(grid: StepGrid): ColumnKernel {
   return (input, out) => {
-    out.present.set(input.present);
-    for (let k = 0; k < out.values.length; k++) out.values[k] = stepTime(grid, k) / 1000;
+    const { present } = input;
+    out.histograms = undefined;
+    for (let k = 0; k < present.length; k++) {
+      out.present[k] = present[k] === ABSENT ? ABSENT : FLOAT;
+      out.values[k] = stepTime(grid, k) / 1000;
+    }
   };
 }
 
 /** A kernel that keeps everything as it is. */
 export const copyKernel: ColumnKernel = (input, out) => {
   out.copyFrom(input);
+};
+
+/** A kernel that keeps floats as they are; native histograms drop out. */
+export const floatsKernel: ColumnKernel = (input, out) => {
+  presentFloats(input, out);
+  out.values.set(input.values);
 };
 
 /** One series without labels, present everywhere: numbers, `time()`, and what is made of scalars. */

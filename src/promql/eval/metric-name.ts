@@ -11,6 +11,11 @@ function duplicateLabelset(): QueryError {
   return new QueryError('execution', 'vector cannot contain metrics with the same labelset');
 }
 
+/** Whether a label describes a metric rather than an instance of it. */
+export function isMetadataLabel(name: string): boolean {
+  return name === METRIC_NAME || name === TYPE_LABEL || name === UNIT_LABEL;
+}
+
 /**
  * Without the labels that describe a metric rather than an instance of it: name, type and unit.
  *
@@ -21,16 +26,23 @@ export function withoutMetadata(labels: Labels): Labels {
   let kept: string[] | undefined;
   for (let i = 0; i < flat.length; i += 2) {
     const name = flat[i]!;
-    // Names are sorted: what starts higher than '_' cannot be one of the three.
-    const drop = name === METRIC_NAME || name === TYPE_LABEL || name === UNIT_LABEL;
-    if (drop) kept ??= flat.slice(0, i);
+    if (isMetadataLabel(name)) kept ??= flat.slice(0, i);
     else kept?.push(name, flat[i + 1]!);
   }
   return kept === undefined ? labels : Labels.fromSortedFlat(kept);
 }
 
-function hasTypeOrUnit(labels: Labels): boolean {
+/** Whether series may become equal by losing type or unit. */
+export function hasTypeOrUnit(labels: Labels): boolean {
   return labels.has(TYPE_LABEL) || labels.has(UNIT_LABEL);
+}
+
+/** How a {@link NameDropper} differs from most. */
+export interface NameDropperOptions {
+  /** Refuses equal labels even when the series have no step in common, as functions of ranges do. */
+  readonly strict?: boolean;
+  /** Takes only the name away, as histogram_count and its kin do (with delayed removal nobody does). */
+  readonly keepsTypeAndUnit?: boolean;
 }
 
 /**
@@ -42,17 +54,14 @@ function hasTypeOrUnit(labels: Labels): boolean {
 export class NameDropper {
   readonly #delayed: boolean;
   readonly #namesMayDiffer: boolean;
-  readonly #strict: boolean;
+  readonly #options: NameDropperOptions;
   readonly #seen = new Map<string, Uint8Array>();
 
-  /**
-   * `namesMayDiffer`: series of the stream may differ in nothing but their names. `strict` refuses equal labels even
-   * when the series have no step in common (functions of ranges do).
-   */
-  constructor(context: EvalContext, namesMayDiffer: boolean, strict = false) {
+  /** `namesMayDiffer`: series of the stream may differ in nothing but their names. */
+  constructor(context: EvalContext, namesMayDiffer: boolean, options: NameDropperOptions = {}) {
     this.#delayed = context.delayedNameRemoval;
     this.#namesMayDiffer = namesMayDiffer;
-    this.#strict = strict;
+    this.#options = options;
   }
 
   /** Whether {@link drop} must be called for every series, because it may find a collision. */
@@ -63,7 +72,8 @@ export class NameDropper {
   /** Labels of an output series, whose values are in `column`; throws when it collides with an earlier one. */
   drop(labels: Labels, column: Column): Labels {
     if (this.#delayed) return labels;
-    const dropped = withoutMetadata(labels);
+    const dropped =
+      this.#options.keepsTypeAndUnit === true ? labels.without(METRIC_NAME) : withoutMetadata(labels);
     if (this.#namesMayDiffer || hasTypeOrUnit(labels)) this.#guard(dropped, column.present);
     return dropped;
   }
@@ -74,7 +84,7 @@ export class NameDropper {
       this.#seen.set(labels.key, present.slice());
       return;
     }
-    if (this.#strict) throw duplicateLabelset();
+    if (this.#options.strict === true) throw duplicateLabelset();
     mergePresence(seen, present);
   }
 }

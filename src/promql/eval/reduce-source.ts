@@ -47,7 +47,7 @@ export class ReduceSource implements SeriesSource {
   }
 }
 
-/** The only value at a step, NaN where there is none or more than one. */
+/** The only float at a step, NaN where there is none or more than one. Native histograms don't count. */
 export function scalarSource(input: SeriesSource, grid: StepGrid): ReduceSource {
   const counts = new Uint8Array(grid.count);
   const values = new Float64Array(grid.count);
@@ -57,7 +57,7 @@ export function scalarSource(input: SeriesSource, grid: StepGrid): ReduceSource 
     Labels.EMPTY,
     (column) => {
       for (let k = 0; k < counts.length; k++) {
-        if (column.present[k] === ABSENT) continue;
+        if (column.present[k] !== FLOAT) continue;
         values[k] = column.values[k]!;
         if (counts[k]! < 2) counts[k]!++;
       }
@@ -69,7 +69,7 @@ export function scalarSource(input: SeriesSource, grid: StepGrid): ReduceSource 
   );
 }
 
-/** 1 at the steps at which no series of the input has a value. */
+/** 1 at the steps at which no series of the input has a value or a native histogram. */
 export function absentSource(input: SeriesSource, grid: StepGrid, labels: Labels): ReduceSource {
   const seen = new Uint8Array(grid.count);
   return new ReduceSource(

@@ -1,5 +1,6 @@
 import type { Labels } from '../../core/labels.ts';
 import type { Annotations } from '../annotations.ts';
+import type { OwnFunctions } from '../functions/own-function.ts';
 import { Column, type StepGrid } from './column.ts';
 import type { QueryControl } from './control.ts';
 
@@ -39,6 +40,8 @@ export interface EvalContext {
   readonly lookbackMs: number;
   /** The feature `promql-delayed-name-removal`. */
   readonly delayedNameRemoval: boolean;
+  /** Functions that Prometheus doesn't have; none when absent. */
+  readonly ownFunctions?: OwnFunctions | undefined;
 }
 
 /** A series that was kept. */
@@ -87,7 +90,7 @@ export class Collector {
         break;
       }
       const column = this.#source.column.clone();
-      this.#context.control.hold(column.values.length);
+      this.#context.control.hold(column.sampleCount);
       this.series.push({ labels: this.#source.labels(), column, dropName: this.#source.dropName });
     }
     return true;
