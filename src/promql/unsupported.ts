@@ -1,13 +1,15 @@
 import { type Expr, walkExpr } from './parser/ast.ts';
 import { QueryError } from './query-engine.ts';
 
-/** Functions that read native histograms, which this version doesn't store. */
-const NATIVE_HISTOGRAM_FUNCTIONS: ReadonlySet<string> = new Set([
-  'histogram_avg',
-  'histogram_count',
-  'histogram_sum',
-  'histogram_stddev',
-  'histogram_stdvar',
+/** Functions of ranges that can't be evaluated yet. */
+const MISSING: ReadonlySet<string> = new Set([
+  'mad_over_time',
+  'ts_of_first_over_time',
+  'ts_of_last_over_time',
+  'ts_of_min_over_time',
+  'ts_of_max_over_time',
+  'double_exponential_smoothing',
+  'start_timestamp',
 ]);
 
 function refuse(what: string): never {
@@ -17,25 +19,10 @@ function refuse(what: string): never {
 function refuseNode(node: Expr): void {
   switch (node.kind) {
     case 'call':
-      if (node.func.experimental) refuse(`the experimental function ${node.func.name}()`);
-      if (NATIVE_HISTOGRAM_FUNCTIONS.has(node.func.name)) {
-        refuse(`${node.func.name}(), which reads native histograms,`);
-      }
+      if (MISSING.has(node.func.name)) refuse(`the experimental function ${node.func.name}()`);
       return;
     case 'aggregate':
-      if (node.op === 'limitk' || node.op === 'limit_ratio')
-        refuse(`the experimental aggregation ${node.op}`);
-      return;
     case 'binary':
-      if (node.op === '</' || node.op === '>/')
-        refuse(`the operator ${node.op}, which trims native histograms,`);
-      if (node.matching?.fill.left !== undefined || node.matching?.fill.right !== undefined) {
-        refuse('the experimental modifier fill');
-      }
-      return;
-    case 'vectorSelector':
-      if (node.extended !== undefined) refuse(`the experimental modifier ${node.extended}`);
-      return;
     case 'matrixSelector':
     case 'numberLiteral':
     case 'paren':

@@ -3,7 +3,13 @@ import type { OwnFunction, OwnInput, OwnPoint, OwnWindow } from '../functions/ow
 import { QueryError } from '../query-engine.ts';
 import { ABSENT, Column, FLOAT, hasAny, stepTime, type StepGrid } from './column.ts';
 import { labelsText } from './matching.ts';
-import { type OwnMember, PointMember, type PointReader, WindowMember, type WindowReader } from './own-members.ts';
+import {
+  type OwnMember,
+  PointMember,
+  type PointReader,
+  WindowMember,
+  type WindowReader,
+} from './own-members.ts';
 import { type EvalContext, type ScalarValues, type SeriesSource, Status } from './source.ts';
 
 /** An argument of a call of a function of our own. */
