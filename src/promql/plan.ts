@@ -2,10 +2,9 @@ import type { Labels } from '../core/labels.ts';
 import type { Matcher } from '../core/matcher.ts';
 import type { StepGrid } from './eval/column.ts';
 import type { Grouping } from './eval/grouping.ts';
-import type { ScalarOp } from './eval/binary-scalar.ts';
-import type { LookAt } from './eval/selector-source.ts';
+import type { LookAt, Shown } from './eval/selector-source.ts';
 import type { AccumulatedOp } from './functions/accumulators.ts';
-import type { Position, SetOp, VectorMatching } from './parser/ast.ts';
+import type { ElementOp, Position, SetOp, VectorMatching, VectorSelector } from './parser/ast.ts';
 
 /**
  * What a query does, with every time known: plain data, so that it can be evaluated wherever the samples can be read.
@@ -23,9 +22,15 @@ interface Node<Kind extends string> {
 interface SelectorPlan extends Node<'selector'> {
   readonly selection: number;
   readonly at: LookAt;
-  /** The samples' times in seconds in place of their values. */
-  readonly asTime: boolean;
+  readonly shown: Shown;
+  /** Interpolated between the samples around a step's time. */
+  readonly smoothed: boolean;
+  /** Where annotations point. */
+  readonly position: Position;
 }
+
+/** How a selector looks beyond its range: by the lookback delta, backwards (`anchored`) or both ways (`smoothed`). */
+export type Extended = VectorSelector['extended'];
 
 /** What a function of ranges is applied to. */
 export type RangeInput =
@@ -39,6 +44,7 @@ export interface RangePlan extends Node<'range'> {
   readonly inputNamesMayDiffer: boolean;
   readonly at: LookAt;
   readonly rangeMs: number;
+  readonly extended: Extended;
   readonly scalars: readonly PlanNode[];
   /** Where the first argument is: annotations point there. */
   readonly position: Position;
@@ -53,20 +59,24 @@ export interface MapPlan extends Node<'map'> {
 
 /** An operator between a vector and a scalar. */
 interface VectorScalarPlan extends Node<'vectorScalar'> {
-  readonly op: ScalarOp;
+  readonly op: ElementOp;
   readonly vector: PlanNode;
   readonly scalar: PlanNode;
   readonly scalarLeft: boolean;
   readonly returnBool: boolean;
+  readonly position: Position;
 }
 
 /** An operator between two vectors. */
 interface VectorVectorPlan extends Node<'vectorVector'> {
-  readonly op: ScalarOp;
+  readonly op: ElementOp;
   readonly lhs: PlanNode;
   readonly rhs: PlanNode;
   readonly matching: VectorMatching;
   readonly returnBool: boolean;
+  /** Series of the "many" side may differ in nothing but their metric names. */
+  readonly manyNamesMayDiffer: boolean;
+  readonly position: Position;
 }
 
 /** `and`, `or`, `unless`. */
@@ -79,26 +89,41 @@ interface SetPlan extends Node<'set'> {
 
 /** An operator between two scalars. */
 interface ScalarScalarPlan extends Node<'scalarScalar'> {
-  readonly op: ScalarOp;
+  readonly op: ElementOp;
   readonly lhs: PlanNode;
   readonly rhs: PlanNode;
 }
 
+/** The scalar in front of an aggregation's vector, and where it is. */
+interface AggregationParameter {
+  readonly node: PlanNode;
+  readonly position: Position;
+}
+
 /** An aggregation that gives one series a group. */
-interface AggregatePlan extends Node<'aggregate'> {
+export interface AggregatePlan extends Node<'aggregate'> {
   readonly op: AccumulatedOp;
   readonly input: PlanNode;
   readonly grouping: Grouping;
-  readonly parameter: PlanNode | undefined;
-  readonly parameterPosition: Position | undefined;
+  readonly parameter: AggregationParameter | undefined;
+  readonly inputPosition: Position;
 }
 
 /** `topk`, `bottomk`. */
-interface RankPlan extends Node<'rank'> {
-  readonly largest: boolean;
+export interface RankPlan extends Node<'rank'> {
+  readonly op: 'topk' | 'bottomk';
   readonly input: PlanNode;
   readonly grouping: Grouping;
-  readonly k: PlanNode;
+  readonly parameter: AggregationParameter;
+  readonly position: Position;
+}
+
+/** `limitk`, `limit_ratio`. */
+export interface LimitPlan extends Node<'limit'> {
+  readonly op: 'limitk' | 'limit_ratio';
+  readonly input: PlanNode;
+  readonly grouping: Grouping;
+  readonly parameter: AggregationParameter;
 }
 
 /** `count_values`. */
@@ -108,13 +133,17 @@ interface CountValuesPlan extends Node<'countValues'> {
   readonly grouping: Grouping;
 }
 
-/** `histogram_quantile`, `histogram_fraction`. */
-interface HistogramPlan extends Node<'histogram'> {
+/** `histogram_quantile`, `histogram_fraction`, `histogram_quantiles`. */
+export interface HistogramPlan extends Node<'histogram'> {
+  readonly func: 'histogram_quantile' | 'histogram_fraction' | 'histogram_quantiles';
   readonly input: PlanNode;
+  /** φ, or lower and upper, or each φ. */
   readonly scalars: readonly PlanNode[];
   readonly position: Position;
-  /** Where φ is; undefined for a fraction. */
-  readonly phiPosition: Position | undefined;
+  /** Where each φ is; empty for a fraction. */
+  readonly phiPositions: readonly Position[];
+  /** The label that tells several quantiles apart; undefined where there is one. */
+  readonly quantileLabel: string | undefined;
 }
 
 /** `label_replace` and `label_join`, with their text arguments. */
@@ -130,11 +159,51 @@ interface AbsentPlan extends Node<'absent'> {
   readonly labels: Labels;
 }
 
-/** `sort`, `sort_desc`. */
+/** `sort` and `sort_desc`, and with labels `sort_by_label` and `sort_by_label_desc`. */
 export interface SortPlan extends Node<'sort'> {
   readonly input: PlanNode;
   readonly descending: boolean;
+  /** Labels to sort by, undefined for sorting by value. */
+  readonly byLabels: readonly string[] | undefined;
+  /** In a range query, where sorting does nothing but give a note. */
+  readonly inRange: boolean;
   readonly position: Position;
+}
+
+/** `info`: labels of info metrics on the series that they are about. */
+export interface InfoPlan extends Node<'info'> {
+  readonly input: PlanNode;
+  /** The info metrics' series. */
+  readonly selection: number;
+  readonly at: LookAt;
+  /** What makes a series an info metric's by its name: those aren't given labels. */
+  readonly nameMatchers: readonly Matcher[];
+  /** Matchers of the labels that are wanted; all labels when there are none. */
+  readonly labelMatchers: readonly Matcher[];
+}
+
+/** A function of scalars. */
+interface ScalarCallPlan extends Node<'scalarCall'> {
+  readonly func: string;
+  readonly scalars: readonly PlanNode[];
+}
+
+/** An argument of a function of our own. */
+export type OwnArgument =
+  | { readonly kind: 'scalar'; readonly node: PlanNode }
+  | { readonly kind: 'string'; readonly text: string }
+  | { readonly kind: 'vector'; readonly node: PlanNode }
+  | {
+      readonly kind: 'matrix';
+      readonly input: RangeInput;
+      readonly at: LookAt;
+      readonly rangeMs: number;
+    };
+
+/** A function of our own, by its name in the table of them. */
+export interface OwnPlan extends Node<'own'> {
+  readonly func: string;
+  readonly args: readonly OwnArgument[];
 }
 
 /** A part of a query. */
@@ -157,11 +226,15 @@ export type PlanNode =
   | ScalarScalarPlan
   | AggregatePlan
   | RankPlan
+  | LimitPlan
   | CountValuesPlan
   | HistogramPlan
   | LabelPlan
   | AbsentPlan
-  | SortPlan;
+  | SortPlan
+  | InfoPlan
+  | ScalarCallPlan
+  | OwnPlan;
 
 /** One selection from the storage, possibly for several selectors. */
 export interface SelectionPlan {
@@ -177,7 +250,13 @@ export type PlanRoot =
   | { readonly kind: 'scalar' | 'vector'; readonly node: PlanNode }
   | { readonly kind: 'string'; readonly value: string }
   /** The raw samples in (minMs, maxMs]. */
-  | { readonly kind: 'samples'; readonly selection: number; readonly minMs: number; readonly maxMs: number }
+  | {
+      readonly kind: 'samples';
+      readonly selection: number;
+      readonly minMs: number;
+      readonly maxMs: number;
+      readonly extended: Extended;
+    }
   /** A subquery's steps. */
   | { readonly kind: 'subquery'; readonly node: PlanNode };
 

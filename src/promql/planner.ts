@@ -1,18 +1,15 @@
 import { METRIC_NAME } from '../core/labels.ts';
 import { assert } from '../core/errors.ts';
+import type { Matcher } from '../core/matcher.ts';
 import { makeGrid, type StepGrid } from './eval/column.ts';
-import type { LookAt } from './eval/selector-source.ts';
-import { changesMetric } from './eval/matching.ts';
-import type { ScalarOp } from './eval/binary-scalar.ts';
+import type { LookAt, Shown } from './eval/selector-source.ts';
 import { evaluateDuration, type QueryTimes } from './duration-expr.ts';
 import { planCall } from './plan-call.ts';
+import { planAggregate, planBinary } from './plan-operators.ts';
 import type { Plan, PlanNode, PlanRoot, RangeInput } from './plan.ts';
 import {
   exprType,
-  isSetOp,
-  type AggregateExpr,
   type AtModifier,
-  type BinaryExpr,
   type DurationExpr,
   type Expr,
   type MatrixSelector,
@@ -20,6 +17,7 @@ import {
   type UnaryExpr,
   type VectorSelector,
 } from './parser/ast.ts';
+import { QueryError } from './query-engine.ts';
 import { SelectionSet } from './selections.ts';
 import { StepInvariance, withoutParens } from './step-invariance.ts';
 
@@ -28,6 +26,13 @@ export interface PlanOptions extends QueryTimes {
   readonly lookbackMs: number;
   /** Resolution of subqueries that give none. */
   readonly subqueryStepMs: number;
+}
+
+/** What moves a selector or subquery in time. */
+export interface Shift {
+  readonly offsetMs: number;
+  readonly offsetExpr: DurationExpr | undefined;
+  readonly at: AtModifier | undefined;
 }
 
 /** A range selector or subquery as argument: what it reads and where its windows are. */
@@ -58,14 +63,32 @@ export class Planner {
   readonly #options: PlanOptions;
   readonly #selections = new SelectionSet();
   readonly #invariance = new StepInvariance();
+  /** The grids whose end is later than their start; one step may be all that lies between. */
+  readonly #wide = new Set<StepGrid>();
 
   constructor(options: PlanOptions) {
     this.#options = options;
   }
 
+  /** Start, end and step of the query. */
+  get times(): QueryTimes {
+    return this.#options;
+  }
+
+  /** Whether a grid is that of a range query (or of a subquery) rather than one point in time. */
+  spansTime(grid: StepGrid): boolean {
+    return this.#wide.has(grid);
+  }
+
+  #grid(startMs: number, endMs: number, stepMs: number): StepGrid {
+    const grid = makeGrid(startMs, endMs, stepMs);
+    if (startMs !== endMs) this.#wide.add(grid);
+    return grid;
+  }
+
   whole(expr: Expr): Plan {
     const { startMs, endMs, stepMs } = this.#options;
-    const grid = makeGrid(startMs, endMs, stepMs);
+    const grid = this.#grid(startMs, endMs, stepMs);
     const root = this.#root(expr, grid);
     const { selections, indexOf } = this.#selections.resolve();
     return { root, grid, selections, selectionOf: indexOf };
@@ -79,12 +102,13 @@ export class Planner {
       case 'matrixSelector': {
         const at = this.#lookAt(bare.selector, grid);
         const rangeMs = this.#duration(bare.rangeMs, bare.rangeExpr, false);
+        const { extended } = bare.selector;
         const minMs = at.firstMs - rangeMs;
-        const selection = this.#selections.add(bare.selector.matchers, minMs + 1, at.firstMs);
-        return { kind: 'samples', selection, minMs, maxMs: at.firstMs };
+        const selection = this.#select(bare.selector, minMs + 1, at.firstMs, true);
+        return { kind: 'samples', selection, minMs, maxMs: at.firstMs, extended };
       }
       case 'subquery': {
-        const { input } = this.range(bare, grid);
+        const { input } = this.#subquery(bare, grid);
         assert(input.kind === 'subquery', 'a subquery must be planned as one');
         return { kind: 'subquery', node: input.input };
       }
@@ -111,13 +135,13 @@ export class Planner {
     }
     switch (bare.kind) {
       case 'vectorSelector':
-        return this.selector(bare, grid, false);
+        return this.selector(bare, grid, 'value');
       case 'unary':
         return this.#unary(bare, grid);
       case 'binary':
-        return this.#binary(bare, grid);
+        return planBinary(this, bare, grid);
       case 'aggregate':
-        return this.#aggregate(bare, grid);
+        return planAggregate(this, bare, grid);
       case 'call':
         return planCall(this, bare, grid);
       case 'matrixSelector':
@@ -129,7 +153,7 @@ export class Planner {
   }
 
   /** Plans an instant selector. */
-  selector(selector: VectorSelector, grid: StepGrid, asTime: boolean): PlanNode {
+  selector(selector: VectorSelector, grid: StepGrid, shown: Shown): PlanNode {
     const at = this.#lookAt(selector, grid);
     const minMs = at.firstMs - this.#options.lookbackMs + 1;
     const maxMs = at.firstMs + (grid.count - 1) * at.everyMs;
@@ -137,19 +161,50 @@ export class Planner {
       kind: 'selector',
       grid,
       namesMayDiffer: namesMayDiffer(selector),
-      selection: this.#selections.add(selector.matchers, minMs, maxMs),
+      selection: this.#select(selector, minMs, maxMs, false),
       at,
-      asTime,
+      shown,
+      smoothed: selector.extended === 'smoothed' && shown === 'value',
+      position: selector.position,
     };
   }
 
-  /** Plans a range selector or subquery that is a function's argument. */
-  range(expr: MatrixSelector | SubqueryExpr, grid: StepGrid): PlannedRange {
+  /** Notes a selection, with the times that `anchored` and `smoothed` look at beyond those of the selector. */
+  #select({ matchers, extended }: VectorSelector, minMs: number, maxMs: number, isRange: boolean): number {
+    const { lookbackMs } = this.#options;
+    const before = isRange && extended !== undefined ? lookbackMs : 0;
+    const after = extended === 'smoothed' ? lookbackMs : 0;
+    return this.#selections.add(matchers, minMs - before, maxMs + after);
+  }
+
+  /** Selects what is looked up at every step, as an instant selector does that is shifted several times over. */
+  lookUp(
+    matchers: readonly Matcher[],
+    shifts: readonly Shift[],
+    grid: StepGrid,
+  ): { readonly selection: number; readonly at: LookAt } {
+    let firstMs = grid.startMs;
+    let everyMs = grid.stepMs;
+    for (const { at } of shifts) {
+      if (at === undefined) continue;
+      firstMs = this.#atMs(at);
+      everyMs = 0;
+    }
+    for (const { offsetMs, offsetExpr } of shifts) firstMs -= this.#duration(offsetMs, offsetExpr, true);
+    const minMs = firstMs - this.#options.lookbackMs + 1;
+    const selection = this.#selections.add(matchers, minMs, firstMs + (grid.count - 1) * everyMs);
+    return { selection, at: { firstMs, everyMs } };
+  }
+
+  /** Plans a range selector or subquery that is a function's argument. Throws QueryError where it can't be. */
+  range(expr: MatrixSelector | SubqueryExpr, grid: StepGrid, func: string): PlannedRange {
     if (expr.kind === 'subquery') return this.#subquery(expr, grid);
+    const { extended } = expr.selector;
+    if (extended !== undefined) refuseExtended(extended, func);
     const at = this.#lookAt(expr.selector, grid);
     const rangeMs = this.#duration(expr.rangeMs, expr.rangeExpr, false);
     const maxMs = at.firstMs + (grid.count - 1) * at.everyMs;
-    const selection = this.#selections.add(expr.selector.matchers, at.firstMs - rangeMs + 1, maxMs);
+    const selection = this.#select(expr.selector, at.firstMs - rangeMs + 1, maxMs, true);
     return {
       input: { kind: 'selection', selection },
       at,
@@ -166,7 +221,7 @@ export class Planner {
     // The first multiple of the resolution inside the left-open window of the first step.
     const afterMs = at.firstMs - rangeMs;
     const startMs = (Math.floor(afterMs / stepMs) + 1) * stepMs;
-    const inner = makeGrid(startMs, at.firstMs + (grid.count - 1) * at.everyMs, stepMs);
+    const inner = this.#grid(startMs, at.firstMs + (grid.count - 1) * at.everyMs, stepMs);
     const input: PlanNode =
       inner.count === 0 ? { kind: 'empty', grid: inner, namesMayDiffer: false } : this.node(expr.expr, inner);
     return {
@@ -183,75 +238,7 @@ export class Planner {
     return { kind: 'map', grid, namesMayDiffer: false, func: '-', input, scalars: [] };
   }
 
-  #binary(expr: BinaryExpr, grid: StepGrid): PlanNode {
-    const lhs = this.node(expr.lhs, grid);
-    const rhs = this.node(expr.rhs, grid);
-    const { op, matching, returnBool } = expr;
-    if (isSetOp(op)) {
-      assert(matching !== undefined, 'a set operator must have a matching');
-      const differ = op === 'or' || lhs.namesMayDiffer;
-      return { kind: 'set', grid, namesMayDiffer: differ, op, lhs, rhs, matching };
-    }
-    assert(op !== '</' && op !== '>/', 'trim operators must have been refused');
-    const dropsName = changesMetric(op) || returnBool;
-    if (matching !== undefined) {
-      const many = matching.card === 'one-to-many' ? rhs : lhs;
-      const differ = matching.include.includes(METRIC_NAME) || (!dropsName && many.namesMayDiffer);
-      return { kind: 'vectorVector', grid, namesMayDiffer: differ, op, lhs, rhs, matching, returnBool };
-    }
-    return this.#withScalar(expr, op, lhs, rhs, !dropsName);
-  }
-
-  #withScalar(expr: BinaryExpr, op: ScalarOp, lhs: PlanNode, rhs: PlanNode, keepsName: boolean): PlanNode {
-    const { grid } = lhs;
-    const scalarLeft = exprType(expr.lhs) === 'scalar';
-    if (scalarLeft && exprType(expr.rhs) === 'scalar') {
-      return { kind: 'scalarScalar', grid, namesMayDiffer: false, op, lhs, rhs };
-    }
-    const vector = scalarLeft ? rhs : lhs;
-    return {
-      kind: 'vectorScalar',
-      grid,
-      namesMayDiffer: keepsName && vector.namesMayDiffer,
-      op,
-      vector,
-      scalar: scalarLeft ? lhs : rhs,
-      scalarLeft,
-      returnBool: expr.returnBool,
-    };
-  }
-
-  #aggregate(expr: AggregateExpr, grid: StepGrid): PlanNode {
-    const { op, without } = expr;
-    const grouping = { labels: [...new Set(expr.grouping)], without };
-    const namesMayDiffer = !without && grouping.labels.includes(METRIC_NAME);
-    const param = expr.param === undefined ? undefined : withoutParens(expr.param);
-    if (op === 'count_values') {
-      assert(param?.kind === 'stringLiteral', 'count_values must have a text');
-      const input = this.node(expr.expr, grid);
-      return { kind: 'countValues', grid, namesMayDiffer, label: param.value, input, grouping };
-    }
-    const parameter = param === undefined ? undefined : this.node(param, grid);
-    const input = this.node(expr.expr, grid);
-    if (op === 'topk' || op === 'bottomk') {
-      assert(parameter !== undefined, `${op} must have a parameter`);
-      const largest = op === 'topk';
-      const differ = input.namesMayDiffer;
-      return { kind: 'rank', grid, namesMayDiffer: differ, largest, input, grouping, k: parameter };
-    }
-    assert(op !== 'limitk' && op !== 'limit_ratio', 'experimental aggregations must have been refused');
-    const parameterPosition = param?.position;
-    return { kind: 'aggregate', grid, namesMayDiffer, op, input, grouping, parameter, parameterPosition };
-  }
-
-  #lookAt(
-    expr: {
-      readonly offsetMs: number;
-      readonly offsetExpr: DurationExpr | undefined;
-      readonly at: AtModifier | undefined;
-    },
-    grid: StepGrid,
-  ): LookAt {
+  #lookAt(expr: Shift, grid: StepGrid): LookAt {
     const offsetMs = this.#duration(expr.offsetMs, expr.offsetExpr, true);
     if (expr.at === undefined) return { firstMs: grid.startMs - offsetMs, everyMs: grid.stepMs };
     return { firstMs: this.#atMs(expr.at) - offsetMs, everyMs: 0 };
@@ -271,6 +258,19 @@ export class Planner {
   #duration(ms: number, expr: DurationExpr | undefined, isOffset: boolean): number {
     return expr === undefined ? ms : evaluateDuration(expr, this.#options, isOffset);
   }
+}
+
+/** Functions that know what to do with samples outside of their range. */
+const EXTENDED_FUNCTIONS: Readonly<Record<'anchored' | 'smoothed', readonly string[]>> = {
+  anchored: ['changes', 'delta', 'increase', 'rate', 'resets'],
+  smoothed: ['delta', 'increase', 'rate'],
+};
+
+function refuseExtended(extended: 'anchored' | 'smoothed', func: string): void {
+  const safe = EXTENDED_FUNCTIONS[extended];
+  if (safe.includes(func)) return;
+  const message = `${extended} modifier can only be used with: ${safe.join(', ')} - not with ${func}`;
+  throw new QueryError('execution', message);
 }
 
 /** Whether a selector's series may have several metric names. */

@@ -1,29 +1,14 @@
-import { goQuote } from '../../core/go-quote.ts';
-import { Labels } from '../../core/labels.ts';
-import type { PlanNode, SortPlan } from '../plan.ts';
-import { QueryError } from '../query-engine.ts';
-import { TIME_KERNELS } from '../functions/time.ts';
-import { isUsableLabelName } from '../functions/label-name.ts';
-import { labelJoin, labelReplace } from '../functions/label-edit.ts';
-import { AggregateSource } from './aggregate-source.ts';
-import { scalarOperator, vectorScalarKernel } from './binary-scalar.ts';
-import { BinarySource } from './binary-vector.ts';
-import { stepTime } from './column.ts';
+import type { PlanNode } from '../plan.ts';
 import { compileMap } from './compile-map.ts';
+import { compileAggregation, compileOperator } from './compile-operators.ts';
+import { compileOwn } from './compile-own.ts';
+import { compileScalar } from './compile-scalar.ts';
+import { compileVectorFunction } from './compile-vector.ts';
 import { compileRange } from './compile-range.ts';
-import { CountValuesSource } from './count-values-source.ts';
-import { HistogramSource } from './histogram-source.ts';
-import { RepeatSource, sortSource } from './kept-source.ts';
-import { LabelSource } from './label-source.ts';
-import { MapSource, ScalarSource } from './map-source.ts';
-import { NameDropper } from './metric-name.ts';
-import { changesMetric } from './matching.ts';
-import { RankSource } from './rank-source.ts';
-import { absentSource, scalarSource } from './reduce-source.ts';
+import { RepeatSource } from './kept-source.ts';
 import type { SelectionReaders } from './selection.ts';
 import { SelectorSource } from './selector-source.ts';
 import { EmptySource, type EvalContext, ScalarValues, type SeriesSource } from './source.ts';
-import { SetSource } from './set-source.ts';
 
 /** Turns a plan's nodes into running sources. */
 export class Compiler {
@@ -68,113 +53,28 @@ export class Compiler {
         return new RepeatSource(this.compile(node.input), grid);
       case 'aggregate':
       case 'rank':
+      case 'limit':
       case 'countValues':
-        return this.#aggregation(node);
+        return compileAggregation(this, node);
       case 'vectorScalar':
       case 'vectorVector':
       case 'set':
-        return this.#binary(node);
-      case 'histogram': {
-        const { position, phiPosition, input } = node;
-        const scalars = this.scalars(node.scalars);
-        const call = { scalars, position, phiPosition, namesMayDiffer: input.namesMayDiffer };
-        return new HistogramSource(this.compile(input), this.context, grid, call);
-      }
-      case 'label': {
-        const [a = '', b = '', c = '', d = ''] = node.texts;
-        const edit =
-          node.func === 'label_replace' ? labelReplace(a, b, c, d) : labelJoin(a, b, node.texts.slice(2));
-        return new LabelSource(this.compile(node.input), edit, a);
-      }
+        return compileOperator(this, node);
+      case 'histogram':
+      case 'label':
       case 'absent':
-        return absentSource(this.compile(node.input), grid, node.labels);
       case 'sort':
-        return this.#sort(node);
+      case 'info':
+        return compileVectorFunction(this, node);
+      case 'own':
+        return compileOwn(this, node);
       case 'number':
       case 'time':
       case 'date':
       case 'scalarOf':
+      case 'scalarCall':
       case 'scalarScalar':
-        return this.#scalar(node);
+        return compileScalar(this, node);
     }
-  }
-
-  #scalar(
-    node: Extract<PlanNode, { kind: 'number' | 'time' | 'date' | 'scalarOf' | 'scalarScalar' }>,
-  ): SeriesSource {
-    const { grid } = node;
-    switch (node.kind) {
-      case 'number':
-        return new ScalarSource(grid, Labels.EMPTY, [], () => node.value);
-      case 'time':
-        return new ScalarSource(grid, Labels.EMPTY, [], (step) => stepTime(grid, step) / 1000);
-      case 'date': {
-        const compute = TIME_KERNELS.get(node.func)!;
-        return new ScalarSource(grid, Labels.EMPTY, [], (step) => compute(stepTime(grid, step) / 1000));
-      }
-      case 'scalarOf':
-        return scalarSource(this.compile(node.input), grid);
-      case 'scalarScalar': {
-        const compute = scalarOperator(node.op);
-        const operands = this.scalars([node.lhs, node.rhs]);
-        return new ScalarSource(grid, Labels.EMPTY, operands, (step, [left, right]) =>
-          compute(left!.values[step]!, right!.values[step]!),
-        );
-      }
-    }
-  }
-
-  #binary(node: Extract<PlanNode, { kind: 'vectorScalar' | 'vectorVector' | 'set' }>): SeriesSource {
-    const { grid, op } = node;
-    switch (node.kind) {
-      case 'vectorScalar': {
-        const dropsName = changesMetric(op) || node.returnBool;
-        return new MapSource(this.compile(node.vector), this.context, grid, {
-          kernel: vectorScalarKernel(node.op, node.scalarLeft, node.returnBool),
-          scalars: [this.scalar(node.scalar)],
-          dropper: dropsName ? new NameDropper(this.context, node.vector.namesMayDiffer) : undefined,
-        });
-      }
-      case 'vectorVector':
-        return new BinarySource(this.compile(node.lhs), this.compile(node.rhs), this.context, grid, node);
-      case 'set': {
-        const lhs = this.compile(node.lhs);
-        return new SetSource(node.op, lhs, this.compile(node.rhs), this.context, grid, node.matching);
-      }
-    }
-  }
-
-  #aggregation(node: Extract<PlanNode, { kind: 'aggregate' | 'rank' | 'countValues' }>): SeriesSource {
-    const { grid, grouping } = node;
-    const input = this.compile(node.input);
-    switch (node.kind) {
-      case 'rank':
-        return new RankSource(input, this.context, grid, grouping, this.scalar(node.k), node.largest);
-      case 'countValues':
-        if (!isUsableLabelName(node.label)) {
-          throw new QueryError('execution', `invalid label name ${goQuote(node.label)}`);
-        }
-        return new CountValuesSource(input, this.context, grid, node.label, grouping);
-      case 'aggregate': {
-        const { op, parameter, parameterPosition } = node;
-        const { annotations } = this.context;
-        return new AggregateSource(input, this.context, grid, {
-          op,
-          grouping,
-          parameter: parameter === undefined ? undefined : this.scalar(parameter),
-          onParameter: (phis) => {
-            for (const phi of phis)
-              if (!(phi >= 0 && phi <= 1)) annotations.invalidQuantile(phi, parameterPosition!);
-          },
-        });
-      }
-    }
-  }
-
-  #sort(node: SortPlan): SeriesSource {
-    const input = this.compile(node.input);
-    if (node.grid.count === 1) return sortSource(input, this.context, node.descending);
-    this.context.annotations.sortInRangeQuery(node.position);
-    return input;
   }
 }

@@ -1,6 +1,7 @@
 import type { Labels } from '../../core/labels.ts';
 import { formatFloatPlain } from '../../core/float-text.ts';
-import { ABSENT, Column, FLOAT, type StepGrid } from './column.ts';
+import { histogramText } from '../../core/histogram/text.ts';
+import { ABSENT, Column, FLOAT, HISTOGRAM, type StepGrid } from './column.ts';
 import { groupKey, groupLabels, type Grouping } from './grouping.ts';
 import { type EvalContext, type SeriesSource, Status } from './source.ts';
 
@@ -27,7 +28,8 @@ export class CountValuesSource implements SeriesSource {
     this.#context = context;
     this.#steps = grid.count;
     this.#label = label;
-    this.#grouping = grouping.without ? grouping : { ...grouping, labels: [...grouping.labels, label] };
+    const labels = [...new Set([...grouping.labels, label])];
+    this.#grouping = grouping.without ? grouping : { ...grouping, labels };
   }
 
   labels(): Labels {
@@ -51,13 +53,15 @@ export class CountValuesSource implements SeriesSource {
     return Status.series;
   }
 
-  #count(labels: Labels, { values, present }: Column): void {
+  #count(labels: Labels, column: Column): void {
+    const { values, present } = column;
     // Series often keep their value over many steps.
     let lastText = '';
     let group: ValueGroup | undefined;
     for (let k = 0; k < values.length; k++) {
       if (present[k] === ABSENT) continue;
-      const text = formatFloatPlain(values[k]!);
+      const text =
+        present[k] === HISTOGRAM ? histogramText(column.histogram(k)) : formatFloatPlain(values[k]!);
       if (group === undefined || text !== lastText) group = this.#group(labels.with(this.#label, text));
       lastText = text;
       group.column.values[k]!++;

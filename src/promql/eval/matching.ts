@@ -1,7 +1,8 @@
-import { type Labels, METRIC_NAME } from '../../core/labels.ts';
+import { compareText, Labels, METRIC_NAME } from '../../core/labels.ts';
 import type { BinaryOp, VectorMatching } from '../parser/ast.ts';
 import { ARITHMETIC } from '../functions/operators.ts';
 import { goQuote } from '../../core/go-quote.ts';
+import { groupKey, type Grouping } from './grouping.ts';
 import { withoutMetadata } from './metric-name.ts';
 
 const LEGACY_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
@@ -22,7 +23,8 @@ export function matchLabels(matching: VectorMatching, labels: Labels): Labels {
 
 /** A text that is equal exactly for series that match. */
 export function signatureOf(matching: VectorMatching): (labels: Labels) => string {
-  return (labels) => matchLabels(matching, labels).key;
+  const grouping: Grouping = { labels: [...new Set(matching.labels)], without: !matching.on };
+  return (labels) => groupKey(grouping, labels);
 }
 
 /** Whether an operator makes another quantity of its operands, which then isn't the metric any more. */
@@ -41,6 +43,17 @@ export function resultLabels(matching: VectorMatching, many: Labels, one: Labels
   if (matching.card === 'one-to-one') {
     labels = matching.on ? labels.only(matching.labels) : labels.without(...matching.labels);
   }
-  if (matching.include.length === 0) return labels;
-  return labels.merge(matching.include.map((name) => [name, one.get(name)] as const));
+  for (const name of matching.include) labels = withLabel(labels, name, one.get(name));
+  return labels;
+}
+
+/** With one label set, or with an empty value taken away. */
+function withLabel(labels: Labels, name: string, value: string): Labels {
+  const { flat } = labels;
+  let at = 0;
+  while (at < flat.length && compareText(flat[at]!, name) < 0) at += 2;
+  const held = flat[at] === name;
+  if (value === '' && !held) return labels;
+  const pair = value === '' ? [] : [name, value];
+  return Labels.fromSortedFlat([...flat.slice(0, at), ...pair, ...flat.slice(held ? at + 2 : at)]);
 }

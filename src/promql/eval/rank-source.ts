@@ -1,75 +1,76 @@
-import type { Labels } from '../../core/labels.ts';
+import { Labels } from '../../core/labels.ts';
 import { formatFloatGeneral } from '../../core/float-text.ts';
-import { goMax, goMin } from '../functions/numeric.ts';
-import { RankHeap } from '../functions/rank-heap.ts';
+import { RankHeaps } from '../functions/rank-heap.ts';
+import type { Position } from '../parser/ast.ts';
 import { QueryError } from '../query-engine.ts';
-import { ABSENT, Column, FLOAT, hasAny, type StepGrid } from './column.ts';
-import { groupKey, type Grouping } from './grouping.ts';
+import { Column, FLOAT, HISTOGRAM, type StepGrid } from './column.ts';
+import { groupKey, isOneGroup, type Grouping } from './grouping.ts';
 import { KeptSource } from './kept-source.ts';
-import {
-  Collector,
-  type EvalContext,
-  type KeptSeries,
-  type ScalarValues,
-  type SeriesSource,
-  Status,
-} from './source.ts';
+import { parameterRange } from './parameter.ts';
+import { type EvalContext, type KeptSeries, type ScalarValues, type SeriesSource, Status } from './source.ts';
 
 /** Go's largest float that an int64 holds, and the smallest. */
 const MAX_INT64 = 9223372036854774784;
 const MIN_INT64 = -9223372036854775808;
+/** No query has more series than this. */
+const MOST_SERIES = 2 ** 31 - 1;
 
-/** Throws for a k that is no number; true when no step wants a series. */
-function wantsNothing(ks: Float64Array): boolean {
-  let max = -Number.MAX_VALUE;
-  let min = Number.MAX_VALUE;
-  let anyNaN = false;
-  for (const k of ks) {
-    max = goMax(max, k);
-    min = goMin(min, k);
-    if (k !== k) anyNaN = true;
-  }
-  if (max < 1) return true;
-  if (anyNaN) throw new QueryError('execution', 'Parameter value is NaN');
+/**
+ * How many series each step wants, at least 0; undefined when no step wants any. Throws for a k that is no number.
+ *
+ * @see prometheus promql/engine.go rangeEvalAgg, aggregationK
+ */
+export function seriesLimits(ks: Float64Array): Int32Array | undefined {
+  const { min, max, hasNaN } = parameterRange(ks);
+  if (max < 1) return undefined;
+  if (hasNaN) throw new QueryError('execution', 'Parameter value is NaN');
   if (min <= MIN_INT64) {
     throw new QueryError('execution', `Scalar value ${formatFloatGeneral(min)} underflows int64`);
   }
   if (max >= MAX_INT64) {
     throw new QueryError('execution', `Scalar value ${formatFloatGeneral(max)} overflows int64`);
   }
-  return false;
+  return Int32Array.from(ks, (k) => Math.min(Math.max(Math.trunc(k), 0), MOST_SERIES));
 }
 
-/** `topk` and `bottomk`: the series themselves, at each step only the k best of each group. */
+/** `topk` or `bottomk`. */
+export interface Ranking {
+  readonly op: 'topk' | 'bottomk';
+  readonly grouping: Grouping;
+  readonly k: ScalarValues;
+  /** Where the aggregation is: annotations point there. */
+  readonly position: Position;
+}
+
+/** A series that was among the best at some step when it came by. */
+interface Candidate {
+  readonly labels: Labels;
+  readonly dropName: boolean;
+}
+
+/**
+ * `topk` and `bottomk`: the series themselves, at each step only the k best of each group. Only the best are kept while
+ * the input streams by, so that memory grows with k and not with the input.
+ */
 export class RankSource implements SeriesSource {
-  readonly #collector: Collector;
+  readonly #input: SeriesSource;
   readonly #context: EvalContext;
   readonly #grid: StepGrid;
-  readonly #grouping: Grouping;
-  readonly #k: ScalarValues;
-  readonly #largest: boolean;
+  readonly #ranking: Ranking;
+  readonly #oneGroup: boolean;
+  readonly #groups = new Map<string, RankHeaps>();
+  readonly #candidates = new Map<number, Candidate>();
+  #limits: Int32Array | undefined;
+  #limitsKnown = false;
+  #seriesCount = 0;
   #kept: KeptSource | undefined;
-  #groups: number[][] = [];
-  #grouped = false;
-  #results: Column[] = [];
-  #step = 0;
-  /** At one step the order of the answer is that of the ranks. */
-  readonly #ranking: number[] = [];
 
-  constructor(
-    input: SeriesSource,
-    context: EvalContext,
-    grid: StepGrid,
-    grouping: Grouping,
-    k: ScalarValues,
-    largest: boolean,
-  ) {
-    this.#collector = new Collector(input, context);
+  constructor(input: SeriesSource, context: EvalContext, grid: StepGrid, ranking: Ranking) {
+    this.#input = input;
     this.#context = context;
     this.#grid = grid;
-    this.#grouping = grouping;
-    this.#k = k;
-    this.#largest = largest;
+    this.#ranking = ranking;
+    this.#oneGroup = isOneGroup(ranking.grouping);
   }
 
   get column(): Column {
@@ -86,56 +87,80 @@ export class RankSource implements SeriesSource {
 
   next(): Status {
     if (this.#kept === undefined) {
-      if (!this.#k.run() || !this.#collector.run()) return Status.pause;
-      if (!this.#grouped) this.#groups = this.#formGroups();
-      this.#grouped = true;
-      while (this.#step < this.#grid.count) {
-        this.#rankStep(this.#step++);
-        if (this.#context.control.tick(this.#collector.series.length)) return Status.pause;
+      if (!this.#ranking.k.run()) return Status.pause;
+      if (!this.#limitsKnown) this.#limits = seriesLimits(this.#ranking.k.values);
+      this.#limitsKnown = true;
+      for (;;) {
+        const status = this.#input.next();
+        if (status === Status.pause) return status;
+        if (status === Status.end) break;
+        if (this.#limits !== undefined) this.#take(this.#limits);
       }
-      this.#kept = new KeptSource(this.#ranked());
+      this.#kept = new KeptSource(this.#grid.count === 1 ? this.#inOrder() : this.#bySeries());
     }
     return this.#kept.next();
   }
 
-  /** Numbers of the series of each group; none when no step wants any. */
-  #formGroups(): number[][] {
-    const { series } = this.#collector;
-    if (wantsNothing(this.#k.values)) return [];
-    this.#results = series.map(() => new Column(this.#grid.count));
-    const groups = new Map<string, number[]>();
-    series.forEach(({ labels }, i) => {
-      const key = groupKey(this.#grouping, labels);
-      const members = groups.get(key);
-      if (members === undefined) groups.set(key, [i]);
-      else members.push(i);
-    });
-    return [...groups.values()];
-  }
-
-  #rankStep(step: number): void {
-    const { series } = this.#collector;
-    const k = Math.min(Math.trunc(this.#k.values[step]!), series.length);
-    if (!(k >= 1)) return;
-    for (const members of this.#groups) {
-      const heap = new RankHeap(Math.min(k, members.length), this.#largest);
-      for (const i of members) {
-        const { values, present } = series[i]!.column;
-        if (present[step] !== ABSENT) heap.offer(values[step]!, i);
-      }
-      for (const i of heap.ranking()) {
-        this.#results[i]!.values[step] = series[i]!.column.values[step]!;
-        this.#results[i]!.present[step] = FLOAT;
-        if (this.#grid.count === 1) this.#ranking.push(i);
-      }
+  /** Offers the input's present series to its group. */
+  #take(limits: Int32Array): void {
+    const { column } = this.#input;
+    if (column.histograms !== undefined) this.#noteHistograms(column, limits);
+    const series = this.#seriesCount++;
+    if (this.#heaps(limits).offer(column, series)) {
+      this.#candidates.set(series, { labels: this.#input.labels(), dropName: this.#input.dropName });
     }
   }
 
-  #ranked(): KeptSeries[] {
-    const { series } = this.#collector;
-    const order = this.#grid.count === 1 ? this.#ranking : series.map((_, i) => i);
-    return order
-      .filter((i) => this.#results[i] !== undefined && hasAny(this.#results[i].present))
-      .map((i) => ({ ...series[i]!, column: this.#results[i]! }));
+  #heaps(limits: Int32Array): RankHeaps {
+    const { op, grouping } = this.#ranking;
+    const key = groupKey(grouping, this.#oneGroup ? Labels.EMPTY : this.#input.labels());
+    let heaps = this.#groups.get(key);
+    if (heaps === undefined) {
+      const { control } = this.#context;
+      heaps = new RankHeaps(limits, op === 'topk', (samples) => {
+        control.hold(samples);
+      });
+      this.#groups.set(key, heaps);
+    }
+    return heaps;
+  }
+
+  #noteHistograms({ present }: Column, limits: Int32Array): void {
+    const { op, position } = this.#ranking;
+    if (!present.some((kind, k) => kind === HISTOGRAM && limits[k]! > 0)) return;
+    this.#context.annotations.histogramIgnoredInAggregation(op, position);
+  }
+
+  /** At one step the order of the answer is that of the groups, and in each that of the ranks. */
+  #inOrder(): KeptSeries[] {
+    const columns = this.#columns();
+    const order = [...this.#groups.values()].flatMap((heaps) => heaps.ranking(0));
+    return order.map((series) => ({ ...this.#candidates.get(series)!, column: columns.get(series)! }));
+  }
+
+  #bySeries(): KeptSeries[] {
+    const columns = this.#columns();
+    const order = [...columns.keys()].toSorted((a, b) => a - b);
+    return order.map((series) => ({ ...this.#candidates.get(series)!, column: columns.get(series)! }));
+  }
+
+  /** The columns of the series that are among the best at any step. */
+  #columns(): Map<number, Column> {
+    const columns = new Map<number, Column>();
+    for (const heaps of this.#groups.values()) {
+      for (let k = 0; k < this.#grid.count; k++) {
+        heaps.each(k, (series, value) => {
+          let column = columns.get(series);
+          if (column === undefined) {
+            column = new Column(this.#grid.count);
+            this.#context.control.hold(this.#grid.count);
+            columns.set(series, column);
+          }
+          column.values[k] = value;
+          column.present[k] = FLOAT;
+        });
+      }
+    }
+    return columns;
   }
 }

@@ -1,10 +1,11 @@
-import { ABSENT, FLOAT, type Column } from '../eval/column.ts';
+import { ABSENT, Column, FLOAT, HISTOGRAM } from '../eval/column.ts';
 import type { AggregateOp } from '../parser/ast.ts';
+import { type AggregationNotes, type FloatTotals, HistogramTotals } from './histogram-totals.ts';
 import { addCompensated, quantileOf } from './numeric.ts';
 
 /**
  * One group of an aggregation at all steps. `add` takes the series of the group one after the other; `finish` writes
- * the result where at least one of them had a value.
+ * the result where at least one of them had a value, once.
  */
 export interface Accumulator {
   add(column: Column): void;
@@ -12,24 +13,46 @@ export interface Accumulator {
 }
 
 /** Neumaier sums of all steps, side by side. */
-class SumAccumulator implements Accumulator {
+class SumAccumulator implements Accumulator, FloatTotals {
+  readonly present: Uint8Array;
   readonly #sums: Float64Array;
   readonly #compensations: Float64Array;
-  readonly #present: Uint8Array;
+  readonly #notes: AggregationNotes;
+  #histograms: HistogramTotals | undefined;
 
-  constructor(steps: number) {
+  constructor(steps: number, notes: AggregationNotes) {
+    this.present = new Uint8Array(steps);
     this.#sums = new Float64Array(steps);
     this.#compensations = new Float64Array(steps);
-    this.#present = new Uint8Array(steps);
+    this.#notes = notes;
   }
 
   add(column: Column): void {
-    addColumn(this.#sums, this.#compensations, this.#present, column.values, column.present);
+    if (this.#histograms === undefined && column.histograms === undefined) {
+      addColumn(this.#sums, this.#compensations, this.present, column.values, column.present);
+      return;
+    }
+    this.#histograms ??= new HistogramTotals(this.present.length, 'sum', this.#notes);
+    this.#histograms.add(column, this);
+  }
+
+  addAt(step: number, value: number): void {
+    if (this.present[step] === ABSENT) {
+      this.present[step] = FLOAT;
+      this.#sums[step] = value;
+      return;
+    }
+    sumAt.sum = this.#sums[step]!;
+    sumAt.compensation = this.#compensations[step]!;
+    addCompensated(sumAt, value);
+    this.#sums[step] = sumAt.sum;
+    this.#compensations[step] = sumAt.compensation;
   }
 
   finish(out: Column): void {
-    out.present.set(this.#present);
+    out.present.set(this.present);
     for (let k = 0; k < out.values.length; k++) out.values[k] = this.#sums[k]! + this.#compensations[k]!;
+    this.#histograms?.finish(out);
   }
 }
 
@@ -60,31 +83,42 @@ function addColumn(
 const sumAt = { sum: 0, compensation: 0 };
 
 /** Means: from the sum, or, from where the sum would overflow on, step by step. */
-class AvgAccumulator implements Accumulator {
+class AvgAccumulator implements Accumulator, FloatTotals {
+  readonly present: Uint8Array;
   readonly #sums: Float64Array;
   readonly #compensations: Float64Array;
   readonly #counts: Float64Array;
   /** 1 where `sums` holds the running mean. */
   readonly #incremental: Uint8Array;
+  readonly #notes: AggregationNotes;
+  #histograms: HistogramTotals | undefined;
 
-  constructor(steps: number) {
+  constructor(steps: number, notes: AggregationNotes) {
+    this.present = new Uint8Array(steps);
     this.#sums = new Float64Array(steps);
     this.#compensations = new Float64Array(steps);
     this.#counts = new Float64Array(steps);
     this.#incremental = new Uint8Array(steps);
+    this.#notes = notes;
   }
 
-  add({ values, present }: Column): void {
-    const counts = this.#counts;
-    for (let k = 0; k < values.length; k++) {
-      if (present[k] === ABSENT) continue;
-      const count = ++counts[k]!;
-      if (count === 1) this.#sums[k] = values[k]!;
-      else this.#addAt(k, values[k]!, count);
+  add(column: Column): void {
+    if (this.#histograms === undefined && column.histograms === undefined) {
+      const { values, present } = column;
+      for (let k = 0; k < values.length; k++) if (present[k] !== ABSENT) this.addAt(k, values[k]!);
+      return;
     }
+    this.#histograms ??= new HistogramTotals(this.present.length, 'mean', this.#notes);
+    this.#histograms.add(column, this);
   }
 
-  #addAt(k: number, value: number, count: number): void {
+  addAt(k: number, value: number): void {
+    const count = ++this.#counts[k]!;
+    if (count === 1) {
+      this.present[k] = FLOAT;
+      this.#sums[k] = value;
+      return;
+    }
     sumAt.sum = this.#sums[k]!;
     sumAt.compensation = this.#compensations[k]!;
     if (this.#incremental[k] === 0) {
@@ -107,12 +141,12 @@ class AvgAccumulator implements Accumulator {
   }
 
   finish(out: Column): void {
+    out.present.set(this.present);
     for (let k = 0; k < out.values.length; k++) {
-      const count = this.#counts[k]!;
-      out.present[k] = count > 0 ? FLOAT : ABSENT;
-      const divisor = this.#incremental[k] === 1 ? 1 : count;
+      const divisor = this.#incremental[k] === 1 ? 1 : this.#counts[k]!;
       out.values[k] = this.#sums[k]! / divisor + this.#compensations[k]! / divisor;
     }
+    this.#histograms?.finish(out);
   }
 }
 
@@ -121,17 +155,21 @@ class ExtremeAccumulator implements Accumulator {
   readonly #best: Float64Array;
   readonly #present: Uint8Array;
   readonly #largest: boolean;
+  readonly #notes: AggregationNotes;
 
-  constructor(steps: number, largest: boolean) {
+  constructor(steps: number, largest: boolean, notes: AggregationNotes) {
     this.#best = new Float64Array(steps);
     this.#present = new Uint8Array(steps);
     this.#largest = largest;
+    this.#notes = notes;
   }
 
-  add({ values, present }: Column): void {
+  add(column: Column): void {
+    noteHistograms(column, this.#notes);
+    const { values, present } = column;
     const best = this.#best;
     for (let k = 0; k < values.length; k++) {
-      if (present[k] === ABSENT) continue;
+      if (present[k] !== FLOAT) continue;
       const value = values[k]!;
       const held = best[k]!;
       const better = this.#largest ? held < value : held > value;
@@ -175,17 +213,21 @@ class VarianceAccumulator implements Accumulator {
   readonly #squares: Float64Array;
   readonly #counts: Float64Array;
   readonly #root: boolean;
+  readonly #notes: AggregationNotes;
 
-  constructor(steps: number, root: boolean) {
+  constructor(steps: number, root: boolean, notes: AggregationNotes) {
     this.#means = new Float64Array(steps);
     this.#squares = new Float64Array(steps);
     this.#counts = new Float64Array(steps);
     this.#root = root;
+    this.#notes = notes;
   }
 
-  add({ values, present }: Column): void {
+  add(column: Column): void {
+    noteHistograms(column, this.#notes);
+    const { values, present } = column;
     for (let k = 0; k < values.length; k++) {
-      if (present[k] === ABSENT) continue;
+      if (present[k] !== FLOAT) continue;
       const value = values[k]!;
       const count = ++this.#counts[k]!;
       if (count === 1) {
@@ -213,13 +255,20 @@ class VarianceAccumulator implements Accumulator {
 class QuantileAccumulator implements Accumulator {
   readonly #columns: Column[] = [];
   readonly #phis: Float64Array;
+  readonly #notes: AggregationNotes;
 
-  constructor(phis: Float64Array) {
+  constructor(phis: Float64Array, notes: AggregationNotes) {
     this.#phis = phis;
+    this.#notes = notes;
   }
 
   add(column: Column): void {
-    this.#columns.push(column.clone());
+    noteHistograms(column, this.#notes);
+    const floats = new Column(column.values.length);
+    floats.values.set(column.values);
+    floats.present.set(column.present);
+    this.#columns.push(floats);
+    this.#notes.kept(column.values.length);
   }
 
   finish(out: Column): void {
@@ -229,12 +278,17 @@ class QuantileAccumulator implements Accumulator {
       let count = 0;
       for (let i = 0; i < columns.length; i++) {
         const { values, present } = columns[i]!;
-        if (present[k] !== ABSENT) scratch[count++] = values[k]!;
+        if (present[k] === FLOAT) scratch[count++] = values[k]!;
       }
       out.present[k] = count > 0 ? FLOAT : ABSENT;
       out.values[k] = quantileOf(this.#phis[k]!, scratch, count);
     }
   }
+}
+
+/** Tells that a column's histograms are left out, if it has any. */
+function noteHistograms({ present, histograms }: Column, notes: AggregationNotes): void {
+  if (histograms !== undefined && present.includes(HISTOGRAM)) notes.histogramIgnored();
 }
 
 /** Aggregations that {@link makeAccumulator} knows. */
@@ -243,26 +297,35 @@ export type AccumulatedOp = Exclude<
   'topk' | 'bottomk' | 'count_values' | 'limitk' | 'limit_ratio'
 >;
 
-/** Makes the accumulator of one group; `parameters` are φ per step for `quantile`. */
-export function makeAccumulator(op: AccumulatedOp, steps: number, parameters: Float64Array): Accumulator {
+/** What all accumulators of one aggregation share. */
+export interface AccumulatorOptions {
+  readonly op: AccumulatedOp;
+  readonly steps: number;
+  /** φ at each step, for `quantile`. */
+  readonly parameters: Float64Array;
+  readonly notes: AggregationNotes;
+}
+
+/** Makes the accumulator of one group. */
+export function makeAccumulator({ op, steps, parameters, notes }: AccumulatorOptions): Accumulator {
   switch (op) {
     case 'sum':
-      return new SumAccumulator(steps);
+      return new SumAccumulator(steps, notes);
     case 'avg':
-      return new AvgAccumulator(steps);
+      return new AvgAccumulator(steps, notes);
     case 'min':
-      return new ExtremeAccumulator(steps, false);
+      return new ExtremeAccumulator(steps, false, notes);
     case 'max':
-      return new ExtremeAccumulator(steps, true);
+      return new ExtremeAccumulator(steps, true, notes);
     case 'count':
       return new CountAccumulator(steps, false);
     case 'group':
       return new CountAccumulator(steps, true);
     case 'stdvar':
-      return new VarianceAccumulator(steps, false);
+      return new VarianceAccumulator(steps, false, notes);
     case 'stddev':
-      return new VarianceAccumulator(steps, true);
+      return new VarianceAccumulator(steps, true, notes);
     case 'quantile':
-      return new QuantileAccumulator(parameters);
+      return new QuantileAccumulator(parameters, notes);
   }
 }

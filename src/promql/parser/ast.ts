@@ -33,8 +33,10 @@ export type ComparisonOp = '==' | '!=' | '<' | '<=' | '>' | '>=';
 export type SetOp = 'and' | 'or' | 'unless';
 /** Operators that cut native histograms at a bound: upper (`</`) and lower (`>/`). */
 type TrimOp = '</' | '>/';
+/** Operators that work on pairs of values. */
+export type ElementOp = ArithmeticOp | ComparisonOp | TrimOp;
 /** Every operator of a {@link BinaryExpr}. */
-export type BinaryOp = ArithmeticOp | ComparisonOp | SetOp | TrimOp;
+export type BinaryOp = ElementOp | SetOp;
 
 /** Aggregation operators; `limitk` and `limit_ratio` are experimental. */
 export type AggregateOp =
@@ -69,6 +71,11 @@ const SET_OPS: ReadonlySet<string> = new Set<SetOp>(['and', 'or', 'unless']);
 /** Whether an operator compares (the trim operators do not). */
 export function isComparisonOp(op: BinaryOp): op is ComparisonOp {
   return COMPARISONS.has(op);
+}
+
+/** Whether an operator trims native histograms. */
+export function isTrimOp(op: BinaryOp): op is TrimOp {
+  return op === '</' || op === '>/';
 }
 
 /** Whether an operator works on sets of series. */

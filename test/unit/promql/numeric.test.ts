@@ -12,7 +12,8 @@ import {
   quantileOf,
   sortNaNFirst,
 } from '../../../src/promql/functions/numeric.ts';
-import { RankHeap } from '../../../src/promql/functions/rank-heap.ts';
+import { Column, FLOAT } from '../../../src/promql/eval/column.ts';
+import { RankHeaps } from '../../../src/promql/functions/rank-heap.ts';
 
 function compensatedSum(values: readonly number[]): number {
   const sum = { sum: 0, compensation: 0 };
@@ -139,13 +140,16 @@ describe('the k best', () => {
         fc.nat(3),
         (values, k, largest, nans) => {
           const all = [...values, ...Array.from({ length: nans }, () => NaN)];
-          const heap = new RankHeap(k, largest);
+          const heaps = new RankHeaps(Int32Array.of(k), largest, () => {});
           all.forEach((v, i) => {
-            heap.offer(v, i);
+            const column = new Column(1);
+            column.values[0] = v;
+            column.present[0] = FLOAT;
+            heaps.offer(column, i);
           });
           const sorted = values.toSorted((a, b) => (largest ? b - a : a - b));
           const expected = [...sorted, ...all.slice(values.length)].slice(0, k);
-          expect(heap.ranking().map((i) => all[i])).toEqual(expected);
+          expect(heaps.ranking(0).map((i) => all[i])).toEqual(expected);
         },
       ),
     );
