@@ -1,7 +1,6 @@
 import { parser as lezerParser } from '@prometheus-io/lezer-promql';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Matcher } from '../../../../src/core/matcher.ts';
 import {
   MAX_DEPTH,
   MAX_NESTING,
@@ -13,14 +12,8 @@ import {
 } from '../../../../src/promql/parser/index.ts';
 import type { Expr, ParserFeatures } from '../../../../src/promql/parser/index.ts';
 import { exprArbitrary } from '../../../support/promql-arbitrary.ts';
+import { EVERYTHING, shape } from './shape.ts';
 import { INVALID, PRINTED, SELECTORS } from './upstream-answers.ts';
-
-const EVERYTHING: ParserFeatures = {
-  experimentalFunctions: true,
-  durationExpressions: true,
-  extendedRangeSelectors: true,
-  fillModifiers: true,
-};
 
 function messageOf(parse: () => unknown): string | undefined {
   try {
@@ -30,18 +23,6 @@ function messageOf(parse: () => unknown): string | undefined {
     expect(error).toBeInstanceOf(PromqlParseError);
     return (error as PromqlParseError).message;
   }
-}
-
-/** A tree without positions, matchers as text, for comparing. */
-function shape(value: unknown): unknown {
-  if (value instanceof Matcher) return `${value.name}${value.op}${value.value}`;
-  if (Array.isArray(value)) return value.map(shape);
-  if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? '-0' : value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([key]) => key !== 'position')
-      .map(([key, field]) => [key, key === 'matchers' ? (shape(field) as string[]).sort() : shape(field)]),
-  );
 }
 
 describe('what Prometheus refuses', () => {
