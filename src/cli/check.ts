@@ -2,16 +2,18 @@ import { loadAlertmanagerFile, loadAlertmanagerText, loadConfig } from '../confi
 import type { LoadedAlertmanager, LoadedConfig } from '../config/index.ts';
 import { assert, errorText, TocsinError } from '../core/errors.ts';
 import type { HttpClientConfig } from '../core/http-config.ts';
-import { ConfigError, formatIssue } from '../core/yaml.ts';
+import { ConfigError, explainIssue } from '../core/yaml.ts';
 import { NotificationTemplates } from '../notify/index.ts';
+import { parseOptionsOf, promqlFeatures } from '../promql/index.ts';
 import { parseRuleFile } from '../rules/index.ts';
-import type { RuleConfig, RuleGroupConfig } from '../rules/index.ts';
+import type { RuleConfig, RuleFileOptions, RuleGroupConfig } from '../rules/index.ts';
 import { checkRuleTemplate } from '../template/index.ts';
 import { withSystem } from './command-context.ts';
 import type { CommandContext } from './command-context.ts';
 import { flag, runGroup, usageError } from './command-line.ts';
 import type { CommandGroup } from './command-line.ts';
 import type { ParsedFlags } from './flag-set.ts';
+import { readFeatures } from './serve-flags.ts';
 
 const LINT_FLAGS = [
   flag('lint', 'text', 'duplicate-rules', 'What else to look for.', [
@@ -22,6 +24,8 @@ const LINT_FLAGS = [
   ]),
   flag('lint-fatal', 'switch', 'false', 'End with exit code 3 when that is found.'),
 ];
+/** The features of `tocsin serve` that change what expressions are accepted. */
+const FEATURE_FLAG = flag('enable-feature', 'list', '', 'Features that the rules may use, comma-separated.');
 const STOCK_FLAG = {
   ...flag('stock', 'switch', 'false', 'Name what Prometheus and Alertmanager would not take.'),
   standing: 'notInVersion',
@@ -39,6 +43,7 @@ export const CHECK_COMMANDS: CommandGroup = {
     flags: [
       flag('syntax-only', 'switch', 'false', 'Do not look whether secret and certificate files are there.'),
       ...LINT_FLAGS,
+      FEATURE_FLAG,
       { ...flag('agent', 'switch', 'false', 'Check for agent mode.'), standing: 'notInVersion' },
       STOCK_FLAG,
     ],
@@ -47,7 +52,7 @@ export const CHECK_COMMANDS: CommandGroup = {
   rules: {
     args: '[FLAGS] FILE …',
     help: 'Check rule files; - or nothing reads from standard input.',
-    flags: [...LINT_FLAGS, STOCK_FLAG],
+    flags: [...LINT_FLAGS, FEATURE_FLAG, STOCK_FLAG],
     run: checkRuleFiles,
   },
   'alertmanager-config': {
@@ -85,7 +90,7 @@ async function forEachFile(
     } catch (error) {
       if (!(error instanceof TocsinError)) throw error;
       failed = true;
-      const lines = error instanceof ConfigError ? error.issues.map(formatIssue) : [errorText(error)];
+      const lines = error instanceof ConfigError ? error.issues.map(explainIssue) : [errorText(error)];
       context.stderr.write(`  FAILED:\n${lines.map((line) => `${line}\n`).join('')}`);
     }
     context.stdout.write('\n');
@@ -96,11 +101,12 @@ async function forEachFile(
 
 async function checkConfigs(flags: ParsedFlags, context: CommandContext): Promise<number> {
   if (flags.positional.length === 0) throw usageError('name the file to check');
+  const rules = ruleFileOptions(flags, context);
   return forEachFile(flags.positional, context, async (file) => {
     const config = await loadConfig(context.files, {
       configFile: file,
       environment: context.environment,
-      rules: { checkTemplate: checkRuleTemplate },
+      rules,
     });
     const problems = flags.isOn('syntax-only') ? [] : await missingFiles(config, context);
     if (problems.length > 0) throw new TocsinError('TOCSIN_ERR_CONFIG', `${file}: ${problems.join('; ')}`);
@@ -118,11 +124,18 @@ async function checkConfigs(flags: ParsedFlags, context: CommandContext): Promis
   });
 }
 
+function ruleFileOptions(flags: ParsedFlags, context: CommandContext): RuleFileOptions {
+  const { enabled, warnings } = readFeatures(flags);
+  for (const warning of warnings) context.stderr.write(`  WARNING: ${warning}\n`);
+  return { checkTemplate: checkRuleTemplate, promql: parseOptionsOf(promqlFeatures(enabled)) };
+}
+
 async function checkRuleFiles(flags: ParsedFlags, context: CommandContext): Promise<number> {
   const files = flags.positional.length === 0 ? ['-'] : flags.positional;
+  const options = ruleFileOptions(flags, context);
   return forEachFile(files, context, async (file) => {
     const text = await readText(file, context);
-    const groups = parseRuleFile(text, shownName(file), { checkTemplate: checkRuleTemplate });
+    const groups = parseRuleFile(text, shownName(file), options);
     return reportRules(groups, flags, context) || !flags.isOn('lint-fatal');
   });
 }
@@ -142,7 +155,8 @@ async function checkAlertmanagerFiles(flags: ParsedFlags, context: CommandContex
     } catch (error) {
       if (!(error instanceof TocsinError)) throw error;
       failed++;
-      const text = error instanceof ConfigError ? error.issues.map(formatIssue).join('\n') : errorText(error);
+      const text =
+        error instanceof ConfigError ? error.issues.map(explainIssue).join('\n') : errorText(error);
       context.stdout.write(`  FAILED: ${text}\n`);
     }
     context.stdout.write('\n');

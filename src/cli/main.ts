@@ -1,6 +1,6 @@
 import { TocsinError, errorText } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
-import { ConfigError, formatIssue } from '../core/yaml.ts';
+import { ConfigError, explainIssue } from '../core/yaml.ts';
 
 /** One command: gets the arguments behind its name, resolves to the exit code. Loaded when it is called. */
 interface CommandEntry {
@@ -73,7 +73,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     throw new TocsinError('TOCSIN_ERR_USAGE', `unknown command ${name}; ${hint}`);
   } catch (error) {
     if (!(error instanceof TocsinError)) throw error;
-    const lines = error instanceof ConfigError ? error.issues.map(formatIssue) : [errorText(error)];
+    const lines = error instanceof ConfigError ? error.issues.map(explainIssue) : [errorText(error)];
     process.stderr.write(lines.map((line) => `tocsin: ${line}\n`).join(''));
     return 1;
   }

@@ -1,6 +1,7 @@
 import { errorText, TocsinError } from '../core/errors.ts';
 import { SearchRegexp } from '../core/regexp.ts';
-import { ConfigError, formatIssue } from '../core/yaml.ts';
+import { ConfigError, explainIssue } from '../core/yaml.ts';
+import { promqlFeatures } from '../promql/index.ts';
 import { formatRuleTestFailure, runRuleTests } from '../review/index.ts';
 import type { RuleTestOptions } from '../review/index.ts';
 import { withSystem } from './command-context.ts';
@@ -8,6 +9,7 @@ import type { CommandContext } from './command-context.ts';
 import { flag, runGroup, usageError } from './command-line.ts';
 import type { CommandGroup } from './command-line.ts';
 import type { FlagKind, FlagSpec, ParsedFlags } from './flag-set.ts';
+import { readFeatures } from './serve-flags.ts';
 
 const later = (name: string, kind: FlagKind, help: string): FlagSpec => ({
   ...flag(name, kind, kind === 'switch' ? 'false' : '', help),
@@ -26,6 +28,7 @@ const TEST_COMMANDS: CommandGroup = {
         '',
         'Run only tests whose name this expression occurs in; may be given several times.',
       ),
+      flag('enable-feature', 'list', '', 'Features that the rules and expressions may use, comma-separated.'),
       later('diff', 'switch', 'Show differences line by line.'),
       later('debug', 'switch', 'Write down what happens.'),
       later('ignore-unknown-fields', 'switch', 'Pass over keys of rule files that are unknown.'),
@@ -48,7 +51,12 @@ export function runTest(args: readonly string[], context: CommandContext): Promi
 async function testRules(flags: ParsedFlags, context: CommandContext): Promise<number> {
   if (flags.positional.length === 0) throw usageError('name the file of tests to run');
   const names = flags.list('run');
-  const options: RuleTestOptions = names.length === 0 ? {} : { run: new SearchRegexp(names.join('|')) };
+  const { enabled, warnings } = readFeatures(flags);
+  for (const warning of warnings) context.stderr.write(`  WARNING: ${warning}\n`);
+  const options: RuleTestOptions = {
+    features: promqlFeatures(enabled),
+    ...(names.length > 0 && { run: new SearchRegexp(names.join('|')) }),
+  };
   let failed = false;
   for (const file of flags.positional) {
     context.stdout.write(`Unit Testing:  ${file}\n`);
@@ -79,6 +87,6 @@ async function testFile(
     return failures.map(formatRuleTestFailure);
   } catch (error) {
     if (!(error instanceof TocsinError)) throw error;
-    return error instanceof ConfigError ? error.issues.map(formatIssue) : [errorText(error)];
+    return error instanceof ConfigError ? error.issues.map(explainIssue) : [errorText(error)];
   }
 }

@@ -11,9 +11,20 @@ export interface Position {
 /** Way from the root of a document to a value: keys and list indexes. */
 export type YamlPath = readonly (string | number)[];
 
+/** The line that an issue is in, with what is marked in it. */
+export interface IssueExcerpt {
+  readonly text: string;
+  /** Counts from 1; one more than the line has characters is its end. */
+  readonly column: number;
+  /** Characters to mark; at least one is. */
+  readonly length: number;
+}
+
 /** One thing that is wrong with a file. */
 export interface ConfigIssue extends Position {
   readonly file: string;
+  /** Present where seeing the line helps: in expressions. */
+  readonly excerpt?: IssueExcerpt;
   /** Where in the structure; empty when the text itself is broken. */
   readonly path: YamlPath;
   readonly message: string;
@@ -22,6 +33,26 @@ export interface ConfigIssue extends Position {
 /** `file:line:col: message`. */
 export function formatIssue(issue: ConfigIssue): string {
   return `${issue.file}:${issue.line}:${issue.column}: ${issue.message}`;
+}
+
+const EXCERPT_INDENT = '    ';
+const MAX_EXCERPT = 120;
+
+/**
+ * {@link formatIssue} and, when the issue has an excerpt, the line and carets below what is meant. Of a long line only
+ * the part around it is shown.
+ */
+export function explainIssue(issue: ConfigIssue): string {
+  const { excerpt } = issue;
+  if (excerpt === undefined) return formatIssue(issue);
+  const at = Math.min(excerpt.column - 1, excerpt.text.length);
+  const from = at < MAX_EXCERPT - 20 ? 0 : at - MAX_EXCERPT / 2;
+  const shown = excerpt.text.slice(from, from + MAX_EXCERPT);
+  // Tabs stay tabs, so that the carets stand below in every terminal.
+  const gap = shown.slice(0, at - from).replaceAll(/[^\t]/gu, ' ');
+  const length = Math.max(1, Math.min(excerpt.length, shown.length - (at - from)));
+  const lines = [formatIssue(issue), EXCERPT_INDENT + shown, EXCERPT_INDENT + gap + '^'.repeat(length)];
+  return lines.join('\n');
 }
 
 /** A file that is not acceptable, with everything that is wrong with it; the message has one line an issue. */

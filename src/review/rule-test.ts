@@ -2,6 +2,8 @@ import { dirname } from 'node:path';
 import { expandGlob } from '../config/index.ts';
 import type { FileSystem } from '../core/ports.ts';
 import type { SearchRegexp } from '../core/regexp.ts';
+import { parseOptionsOf, promqlFeatures } from '../promql/index.ts';
+import type { PromqlFeatures } from '../promql/index.ts';
 import { parseRuleFile } from '../rules/index.ts';
 import type { RuleGroupConfig } from '../rules/index.ts';
 import { parseRuleTestFile } from './config.ts';
@@ -18,6 +20,8 @@ export interface RuleTestPorts {
 export interface RuleTestOptions {
   /** Runs only tests whose name it occurs in. */
   readonly run?: SearchRegexp;
+  /** Of the query language; none beyond the stable one when absent. */
+  readonly features?: PromqlFeatures;
 }
 
 /**
@@ -36,10 +40,11 @@ export async function runRuleTests(
   const text = await readText(ports, file);
   const testFile = parseRuleTestFile(text, file, dirname(file));
   const warnings: string[] = [];
-  const groups = await loadGroups(ports, testFile, warnings);
+  const features = options.features ?? promqlFeatures(new Set());
+  const groups = await loadGroups(ports, testFile, features, warnings);
   const tests = testFile.tests.filter(({ name }) => options.run?.test(name) ?? true);
   const failures: RuleTestFailure[] = [];
-  for (const test of tests) failures.push(...(await new TestRun(testFile, test, groups).run()));
+  for (const test of tests) failures.push(...(await new TestRun(testFile, test, groups, features).run()));
   return { file, testCount: tests.length, warnings, failures };
 }
 
@@ -50,6 +55,7 @@ async function readText(ports: RuleTestPorts, path: string): Promise<string> {
 async function loadGroups(
   ports: RuleTestPorts,
   { ruleFiles, groupEvalOrder }: RuleTestFile,
+  features: PromqlFeatures,
   warnings: string[],
 ): Promise<RuleGroupConfig[]> {
   const paths = new Set<string>();
@@ -59,7 +65,10 @@ async function loadGroups(
     for (const path of found) paths.add(path);
   }
   const groups: RuleGroupConfig[] = [];
-  for (const path of paths) groups.push(...parseRuleFile(await readText(ports, path), path));
+  const promql = parseOptionsOf(features);
+  for (const path of paths) {
+    groups.push(...parseRuleFile(await readText(ports, path), path, { promql }));
+  }
   const place = ({ name }: RuleGroupConfig): number => Math.max(0, groupEvalOrder.indexOf(name));
   return groups.toSorted((a, b) => place(a) - place(b));
 }

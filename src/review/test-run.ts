@@ -2,8 +2,8 @@ import { errorText } from '../core/errors.ts';
 import { silentLogger } from '../core/log.ts';
 import { createRegistry } from '../core/metrics.ts';
 import { VirtualClock } from '../core/virtual-clock.ts';
-import { LocalQueryEngine, PromqlParseError, QueryError } from '../promql/index.ts';
-import type { QueryValue } from '../promql/index.ts';
+import { engineFeatures, LocalQueryEngine, PromqlParseError, QueryError } from '../promql/index.ts';
+import type { PromqlFeatures, QueryValue } from '../promql/index.ts';
 import { DEFAULT_RULE_SETTINGS, RuleGroup, RuleMetrics, elementsOf } from '../rules/index.ts';
 import type { RuleGroupConfig } from '../rules/index.ts';
 import { AppendOutcome, HeadStorage } from '../storage/index.ts';
@@ -31,7 +31,12 @@ export class TestRun {
   /** Steps of the input series that were loaded. */
   #loadedSteps = 0;
 
-  constructor(file: RuleTestFile, test: RuleTest, groups: readonly RuleGroupConfig[]) {
+  constructor(
+    file: RuleTestFile,
+    test: RuleTest,
+    groups: readonly RuleGroupConfig[],
+    features: PromqlFeatures,
+  ) {
     const { evaluationIntervalMs } = file;
     this.#file = file;
     this.#test = test;
@@ -41,6 +46,7 @@ export class TestRun {
       clock: this.#clock,
       logger: silentLogger,
       subqueryStepMs: () => evaluationIntervalMs,
+      ...engineFeatures(features),
     });
     const { externalLabels, externalUrl } = test;
     const settings = { ...DEFAULT_RULE_SETTINGS, evaluationIntervalMs, externalLabels, externalUrl };

@@ -5,7 +5,7 @@ import { METRIC_NAME, compareText, isValidLabelName, isValidMetricName } from '.
 import { durationSchema, textSchema } from '../core/schema.ts';
 import { issueAt, notInVersion, validateYaml } from '../core/validate-yaml.ts';
 import { ConfigError, parseYaml } from '../core/yaml.ts';
-import type { ConfigIssue, YamlDocument, YamlPath } from '../core/yaml.ts';
+import type { ConfigIssue, IssueExcerpt, Position, YamlDocument, YamlPath } from '../core/yaml.ts';
 import { parseExpr, printExpr, PromqlParseError } from '../promql/index.ts';
 import type { ParseOptions } from '../promql/index.ts';
 import { checkRuleTemplate } from '../template/index.ts';
@@ -194,13 +194,27 @@ class RuleFileReader {
     } catch (error) {
       if (!(error instanceof PromqlParseError)) throw error;
       const where = [...path, 'expr'];
-      const start = this.#document.position(where);
-      const offset = error.issues[0]!.position.start;
-      const position = locateInYaml(this.#text, start, expr, offset);
       const message = `${prefix}could not parse expression: ${error.message}`;
-      this.issues.push({ file: this.#document.fileName, path: where, message, ...position });
+      const place = this.#placeInExpr(expr, error.issues[0]!.position, this.#document.position(where));
+      this.issues.push({ file: this.#document.fileName, path: where, message, ...place });
       return '';
     }
+  }
+
+  /** Where a part of an expression stands, and its line: the file's, or the expression's where they can't be matched. */
+  #placeInExpr(
+    expr: string,
+    part: { readonly start: number; readonly end: number },
+    exprStart: Position,
+  ): Position & { readonly excerpt: IssueExcerpt } {
+    const found = locateInYaml(this.#text, exprStart, expr, part.start);
+    const source = found === undefined ? expr : this.#text;
+    const before = expr.slice(0, part.start).split('\n');
+    const inExpr = { line: before.length, column: before.at(-1)!.length + 1 };
+    const { line, column } = found ?? inExpr;
+    const text = (source.split('\n')[line - 1] ?? '').replace(/\r$/, '');
+    const length = expr.slice(part.start, part.end).split('\n')[0]!.trimEnd().length;
+    return { ...(found ?? exprStart), excerpt: { text, column, length } };
   }
 
   #checkRecording(raw: RawRule, path: YamlPath, prefix: string): void {

@@ -1,35 +1,83 @@
 import type { Position } from '../core/yaml.ts';
 
+const SPACE = /[ \t\r\n]/;
+/** The head of a block scalar: `|`, `>-`, `|2+ # comment`. */
+const BLOCK_HEAD = /[|>][-+0-9]*[ \t]*(?:#[^\n]*)?\r?\n/y;
+
 /**
  * Where a character of a YAML scalar stands in the file. `start` is where the scalar begins, `value` its decoded text,
- * `offset` the character's place in it. Exact for literal blocks (`|`) and for scalars that stand in the file as they
- * are, on one line; for others (folded text, escapes) it is the place where the scalar begins.
+ * `offset` the character's place in it (its length: the end). Works for plain and quoted scalars and for blocks, over
+ * several lines too; undefined where the file does not have the text as it is (escapes other than `\"`, `\\` and `''`).
  */
-export function locateInYaml(text: string, start: Position, value: string, offset: number): Position {
-  const lines = text.split('\n');
-  const first = lines[start.line - 1];
-  if (first === undefined) return start;
-  const source = first.slice(start.column - 1);
-  if (source.startsWith('|')) return inLiteralBlock(lines, start, value, offset) ?? start;
-  const quote = /^["']/.test(source) ? 1 : 0;
-  if (!value.includes('\n') && source.startsWith(value, quote)) {
-    return { line: start.line, column: start.column + quote + offset };
-  }
-  return start;
-}
-
-function inLiteralBlock(
-  lines: readonly string[],
+export function locateInYaml(
+  text: string,
   start: Position,
   value: string,
   offset: number,
 ): Position | undefined {
-  const before = value.slice(0, offset).split('\n');
-  const line = start.line + before.length;
-  const source = lines[line - 1];
-  const wanted = value.split('\n')[before.length - 1];
-  if (source === undefined || wanted === undefined) return undefined;
-  const indent = source.replace(/\r$/, '').length - wanted.length;
-  if (indent < 0 || !source.slice(indent).startsWith(wanted)) return undefined;
-  return { line, column: indent + before.at(-1)!.length + 1 };
+  const begin = offsetOf(text, start);
+  if (begin === undefined) return undefined;
+  const { at, quote } = contentStart(text, begin);
+  const found = align(text, at, quote, value, Math.min(offset, value.trimEnd().length));
+  return found === undefined ? undefined : positionOf(text, found);
+}
+
+function contentStart(text: string, begin: number): { readonly at: number; readonly quote: string } {
+  BLOCK_HEAD.lastIndex = begin;
+  if (BLOCK_HEAD.test(text)) return { at: BLOCK_HEAD.lastIndex, quote: '' };
+  const first = text.charAt(begin);
+  return first === '"' || first === "'" ? { at: begin + 1, quote: first } : { at: begin, quote: '' };
+}
+
+/** Walks file and value side by side: runs of white space stand for each other, as folding only changes those. */
+function align(
+  text: string,
+  begin: number,
+  quote: string,
+  value: string,
+  offset: number,
+): number | undefined {
+  let at = skipSpace(text, begin);
+  let i = skipSpace(value, 0);
+  if (offset < i) return at;
+  while (i < offset) {
+    if (SPACE.test(value.charAt(i))) {
+      const end = skipSpace(value, i);
+      const next = skipSpace(text, at);
+      if (next === at) return undefined;
+      if (offset < end) return at + Math.min(offset - i, next - at);
+      i = end;
+      at = next;
+      continue;
+    }
+    const isEscape =
+      (quote === '"' && /^\\["\\]/.test(text.slice(at, at + 2))) ||
+      (quote === "'" && text.startsWith("''", at));
+    if (isEscape) at++;
+    else if (quote === '"' && text.charAt(at) === '\\') return undefined;
+    if (text.charAt(at) !== value.charAt(i)) return undefined;
+    at++;
+    i++;
+  }
+  return at;
+}
+
+function skipSpace(text: string, at: number): number {
+  let end = at;
+  while (end < text.length && SPACE.test(text.charAt(end))) end++;
+  return end;
+}
+
+function offsetOf(text: string, { line, column }: Position): number | undefined {
+  let at = 0;
+  for (let i = 1; i < line; i++) {
+    at = text.indexOf('\n', at) + 1;
+    if (at === 0) return undefined;
+  }
+  return at + column - 1;
+}
+
+function positionOf(text: string, offset: number): Position {
+  const before = text.slice(0, offset).split('\n');
+  return { line: before.length, column: before.at(-1)!.length + 1 };
 }

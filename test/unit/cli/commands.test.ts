@@ -329,8 +329,60 @@ describe('check', () => {
     const result = await command(runCheck, ['rules', '/q.yml', '/none.yml'], { files });
     expect(result.outcome).toBe(1);
     expect(result.err).toMatch(
-      /^ {2}FAILED:\n\/q\.yml:1:\d+: group "g", rule 1, "r": could not parse expression: .*\n {2}FAILED:\n.*none\.yml/,
+      /^ {2}FAILED:\n\/q\.yml:1:\d+: group "g", rule 1, "r": could not parse expression: .*\n.*\n +\^\n {2}FAILED:\n.*none\.yml/,
     );
+  });
+
+  test('a bad expression is shown with carets below what is wrong', async () => {
+    const files = {
+      '/r.yml': [
+        'groups:',
+        '- name: g',
+        '  rules:',
+        '  - record: folded',
+        '    expr: >-',
+        '      sum by (job) (',
+        '      \t rate(up)',
+        '      )',
+        '  - record: escaped',
+        String.raw`    expr: "up\x20+ +"`,
+        '  - record: experimental',
+        '    expr: mad_over_time(up[5m])',
+        '  - record: long',
+        `    expr: ${'up + '.repeat(50)}down[5m] ${'+ up '.repeat(50)}`,
+        '',
+      ].join('\n'),
+    };
+    const { outcome, err } = await command(runCheck, ['rules', '/r.yml'], { files });
+    expect(outcome).toBe(1);
+    const say = (place: string, rule: number, name: string, message: string): string =>
+      `/r.yml:${place}: group "g", rule ${rule}, "${name}": could not parse expression: ${message}`;
+    expect(err.split('\n')).toEqual([
+      '  FAILED:',
+      say(
+        '7:14',
+        1,
+        'folded',
+        '2:8: parse error: expected type range vector in call to function "rate", got instant vector',
+      ),
+      '          \t rate(up)',
+      '          \t      ^^',
+      say('10:11', 2, 'escaped', '1:7: parse error: unexpected end of input'),
+      '    up + +',
+      '          ^',
+      say('12:11', 3, 'experimental', '1:1: parse error: function "mad_over_time" is not enabled'),
+      '        expr: mad_over_time(up[5m])',
+      '              ^^^^^^^^^^^^^',
+      say(
+        '14:261',
+        4,
+        'long',
+        '1:251: parse error: binary expression must contain only scalar and instant vector types',
+      ),
+      `    ${'up + '.repeat(12)}down[5m] ${'+ up '.repeat(11).slice(0, 51)}`,
+      `    ${' '.repeat(60)}^^^^^^^^`,
+      '',
+    ]);
   });
 
   test('alertmanager-config', async () => {

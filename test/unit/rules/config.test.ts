@@ -175,7 +175,7 @@ groups:
     [
       'a bad expression in folded text',
       rule('alert: a', 'expr: >', '  up', '  + )'),
-      `r.yml:5:15: group "g", rule 1, "a": could not parse expression: 1:7: parse error: unexpected right parenthesis ')'`,
+      `r.yml:7:14: group "g", rule 1, "a": could not parse expression: 1:7: parse error: unexpected right parenthesis ')'`,
     ],
   ])('%s', (_name, text, message) => {
     expect(messagesOf(text)).toEqual([message]);
