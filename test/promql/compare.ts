@@ -1,4 +1,4 @@
-import { describedHistogram, type SequenceValue } from '../../src/promql/index.ts';
+import type { SequenceValue } from '../../src/promql/index.ts';
 import { CounterResetHint, type FloatHistogram } from '../../src/core/histogram/float-histogram.ts';
 import { almostEqual } from '../../src/promql/functions/numeric.ts';
 import type { MatrixSeries, QueryResult, QueryValue, VectorSample } from '../../src/promql/index.ts';
@@ -135,10 +135,9 @@ function compareSample(
 ): string | undefined {
   const got = shownSample(value, histogram);
   if (wanted?.kind === 'histogram') {
-    const expected = describedHistogram(wanted.histogram);
+    const expected = wanted.histogram;
     if (histogram === undefined) return `expected ${shownHistogram(expected)}, got ${got}`;
-    const hintGiven = wanted.histogram.counterResetHint !== undefined;
-    return sameHistogram(expected, histogram, hintGiven, TOLERANCE)
+    return sameHistogram(expected, histogram, wanted.hintGiven, TOLERANCE)
       ? undefined
       : `expected ${shownHistogram(expected)}, got ${got}`;
   }

@@ -1,7 +1,6 @@
 import { silentLogger } from '../../src/core/log.ts';
 import { SystemClock } from '../../src/core/system/system-clock.ts';
 import {
-  describedHistogram,
   LocalQueryEngine,
   parseExpr,
   printExpr,
@@ -168,7 +167,7 @@ function append(
       value.kind === 'histogram'
         ? appender.appendRich(ref, tMs, {
             value: NaN,
-            histogram: describedHistogram(value.histogram),
+            histogram: value.histogram,
             startMs,
           })
         : appendFloat(appender, ref, tMs, value.kind === 'stale' ? staleMarker : value.value, startMs);

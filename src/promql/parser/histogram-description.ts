@@ -1,40 +1,33 @@
 import { goQuote, goQuoteRune } from '../../core/go-quote.ts';
-import { CounterResetHint as Hint, FloatHistogram } from '../../core/histogram/float-histogram.ts';
+import { addHistograms, subtractHistograms } from '../../core/histogram/arithmetic.ts';
+import {
+  CounterResetHint,
+  FloatHistogram,
+  NO_SPANS,
+  type Spans,
+} from '../../core/histogram/float-histogram.ts';
 import { parseNumber } from './number-scanner.ts';
-
-/** What the last sample of a native histogram says about a reset. */
-type CounterResetHint = 'unknown' | 'reset' | 'not_reset' | 'gauge';
-
-/** Neighbouring buckets: the index of the first and their counts. */
-interface BucketRun {
-  readonly offset: number;
-  readonly counts: readonly number[];
-}
-
-/** A native histogram as tests write it down: `{{schema:0 sum:5 count:4 buckets:[1 2 1]}}`. */
-export interface HistogramDescription {
-  readonly schema: number;
-  readonly count: number;
-  readonly sum: number;
-  readonly zeroCount: number;
-  readonly zeroThreshold: number;
-  /** Upper bounds of schema -53. */
-  readonly customValues: readonly number[];
-  readonly positive: BucketRun;
-  readonly negative: BucketRun;
-  /** Absent when the text gives none. */
-  readonly counterResetHint: CounterResetHint | undefined;
-}
 
 /** What became of reading one histogram. */
 export type HistogramResult =
-  | { readonly kind: 'histogram'; readonly histogram: HistogramDescription; readonly end: number }
+  | {
+      readonly kind: 'histogram';
+      readonly histogram: FloatHistogram;
+      /** Whether the text gives a hint; without one that of the histogram is `unknown`. */
+      readonly hintGiven: boolean;
+      readonly end: number;
+    }
   | { readonly kind: 'fault'; readonly message: string; readonly at: number };
 
 const NUMBER_KEYS = ['schema', 'sum', 'count', 'offset', 'n_offset', 'z_bucket', 'z_bucket_w'] as const;
 const LIST_KEYS = ['buckets', 'n_buckets', 'custom_values'] as const;
 const INTEGER_KEYS: ReadonlySet<string> = new Set(['schema', 'offset', 'n_offset']);
-const HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'not_reset', 'gauge'];
+const HINTS: ReadonlyMap<string, CounterResetHint> = new Map([
+  ['unknown', CounterResetHint.unknown],
+  ['reset', CounterResetHint.reset],
+  ['not_reset', CounterResetHint.notReset],
+  ['gauge', CounterResetHint.gauge],
+]);
 
 const BLANKS = /[ \t\r\n]*/y;
 const WORD = /[a-zA-Z_]+/y;
@@ -49,7 +42,10 @@ class HistogramFault extends Error {
   }
 }
 
-/** Reads a histogram whose `{{` ends at `start`, up to and with its `}}`. */
+/**
+ * Reads a histogram as tests write it down, `{{schema:0 sum:5 count:4 buckets:[1 2 1]}}`, of which `{{` ends at `start`,
+ * up to and with its `}}`. It has at most one span on each side, and may be none that `validateHistogram` lets pass.
+ */
 export function parseHistogram(text: string, start: number): HistogramResult {
   try {
     return new HistogramReader(text, start).read();
@@ -79,18 +75,21 @@ class HistogramReader {
     }
     const number = (key: (typeof NUMBER_KEYS)[number]): number => this.#numbers.get(key) ?? 0;
     const list = (key: (typeof LIST_KEYS)[number]): readonly number[] => this.#lists.get(key) ?? [];
-    const histogram: HistogramDescription = {
+    const histogram = new FloatHistogram({
       schema: number('schema'),
       count: number('count'),
       sum: number('sum'),
       zeroCount: number('z_bucket'),
       zeroThreshold: number('z_bucket_w'),
-      customValues: list('custom_values'),
-      positive: { offset: number('offset'), counts: list('buckets') },
-      negative: { offset: number('n_offset'), counts: list('n_buckets') },
-      counterResetHint: this.#hint,
-    };
-    return { kind: 'histogram', histogram, end: this.#at + 2 };
+      customValues: Float64Array.from(list('custom_values')),
+      positiveSpans: oneSpan(number('offset'), list('buckets')),
+      positiveBuckets: Float64Array.from(list('buckets')),
+      negativeSpans: oneSpan(number('n_offset'), list('n_buckets')),
+      negativeBuckets: Float64Array.from(list('n_buckets')),
+      counterResetHint: this.#hint ?? CounterResetHint.unknown,
+    });
+    const hintGiven = this.#hint !== undefined;
+    return { kind: 'histogram', histogram, hintGiven, end: this.#at + 2 };
   }
 
   #match(pattern: RegExp): string {
@@ -166,73 +165,25 @@ class HistogramReader {
     const start = this.#at;
     const word = this.#match(WORD);
     return (
-      HINTS.find((hint) => hint === word.toLowerCase()) ??
-      this.#fail(`bad histogram descriptor found: ${goQuote(word)}`, start)
+      HINTS.get(word.toLowerCase()) ?? this.#fail(`bad histogram descriptor found: ${goQuote(word)}`, start)
     );
   }
 }
 
+function oneSpan(offset: number, counts: readonly number[]): Spans {
+  return counts.length === 0 ? NO_SPANS : Int32Array.of(offset, counts.length);
+}
+
 /** `base` plus (or minus) `step`, in the resolution of `base`; text when that is not possible. */
 export function shiftHistogram(
-  base: HistogramDescription,
-  step: HistogramDescription,
+  base: FloatHistogram,
+  step: FloatHistogram,
   sign: 1 | -1,
-): HistogramDescription | string {
+): FloatHistogram | string {
   if (base.schema > step.schema) {
     return `error combining histograms: cannot merge from schema ${step.schema} to ${base.schema}`;
   }
-  const custom = base.customValues.join() !== step.customValues.join();
-  if (custom || base.zeroThreshold !== step.zeroThreshold) {
-    return 'error combining histograms: different bounds cannot be merged in this version';
-  }
-  const levels = step.schema - base.schema;
-  return {
-    ...base,
-    count: base.count + sign * step.count,
-    sum: base.sum + sign * step.sum,
-    zeroCount: base.zeroCount + sign * step.zeroCount,
-    positive: combineRuns(base.positive, step.positive, levels, sign),
-    negative: combineRuns(base.negative, step.negative, levels, sign),
-  };
-}
-
-/** Adds buckets; those of `step` are first merged `levels` times two by two (bucket i covers (base^(i-1), base^i]). */
-function combineRuns(base: BucketRun, step: BucketRun, levels: number, sign: 1 | -1): BucketRun {
-  const counts = new Map<number, number>();
-  base.counts.forEach((count, i) => counts.set(base.offset + i, count));
-  step.counts.forEach((count, i) => {
-    const index = Math.ceil((step.offset + i) / 2 ** levels);
-    counts.set(index, (counts.get(index) ?? 0) + sign * count);
-  });
-  if (counts.size === 0) return base;
-  const offset = Math.min(...counts.keys());
-  const length = Math.max(...counts.keys()) - offset + 1;
-  return { offset, counts: Array.from({ length }, (_, i) => counts.get(offset + i) ?? 0) };
-}
-
-const HINT_VALUES: Readonly<Record<CounterResetHint, Hint>> = {
-  unknown: Hint.unknown,
-  reset: Hint.reset,
-  not_reset: Hint.notReset,
-  gauge: Hint.gauge,
-};
-
-/** The histogram that a text describes: one span of buckets on each side. */
-export function describedHistogram(description: HistogramDescription): FloatHistogram {
-  const { positive, negative } = description;
-  const spans = ({ offset, counts }: BucketRun): Int32Array =>
-    counts.length === 0 ? new Int32Array(0) : Int32Array.of(offset, counts.length);
-  return new FloatHistogram({
-    schema: description.schema,
-    count: description.count,
-    sum: description.sum,
-    zeroCount: description.zeroCount,
-    zeroThreshold: description.zeroThreshold,
-    customValues: Float64Array.from(description.customValues),
-    positiveSpans: spans(positive),
-    positiveBuckets: Float64Array.from(positive.counts),
-    negativeSpans: spans(negative),
-    negativeBuckets: Float64Array.from(negative.counts),
-    counterResetHint: HINT_VALUES[description.counterResetHint ?? 'unknown'],
-  });
+  const combined = sign === 1 ? addHistograms(base, step) : subtractHistograms(base, step);
+  if (combined.kind === 'combined') return combined.histogram;
+  return 'cannot apply this operation on histograms with a mix of exponential and custom bucket schemas';
 }

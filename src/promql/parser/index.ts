@@ -12,8 +12,6 @@ export type {
 } from './ast.ts';
 export { PROMQL_FUNCTIONS } from './functions.ts';
 export type { FunctionTable } from './functions.ts';
-export { describedHistogram } from './histogram-description.ts';
-export type { HistogramDescription } from './histogram-description.ts';
 export { PromqlParseError } from './parse-error.ts';
 export { MAX_DEPTH, MAX_NESTING, MAX_TEXT_LENGTH, parseExpr, parseMetricSelector } from './parse.ts';
 export type { ParseOptions } from './parse.ts';

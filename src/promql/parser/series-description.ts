@@ -2,7 +2,7 @@ import { Labels, METRIC_NAME } from '../../core/labels.ts';
 import { goQuote, goQuoteRune } from '../../core/go-quote.ts';
 import type { Position } from './ast.ts';
 import { parseHistogram, shiftHistogram } from './histogram-description.ts';
-import type { HistogramDescription } from './histogram-description.ts';
+import type { FloatHistogram } from '../../core/histogram/float-histogram.ts';
 import { isAlphaNumeric, isAlpha, isDigit, parseNumber, scanNumber } from './number-scanner.ts';
 import { isMetricName } from './parse-selector.ts';
 import { parseWith } from './token-stream.ts';
@@ -18,7 +18,12 @@ export type SequenceValue =
   | { readonly kind: 'omitted' }
   /** `stale`: the stale marker. */
   | { readonly kind: 'stale' }
-  | { readonly kind: 'histogram'; readonly histogram: HistogramDescription };
+  | {
+      readonly kind: 'histogram';
+      readonly histogram: FloatHistogram;
+      /** Whether the text gives a hint about counter resets (in a sequence: that of what is added at each step). */
+      readonly hintGiven: boolean;
+    };
 
 /** A series and its values, one a step. */
 export interface SeriesDescription {
@@ -170,7 +175,7 @@ class ValueParser {
   }
 
   #histogram(): void {
-    let present = this.#histogramBody();
+    const first = this.#histogramBody();
     const sign = this.#peek().text;
     if (sign === '+' || sign === '-') {
       this.#take();
@@ -178,28 +183,28 @@ class ValueParser {
       const step = this.#histogramBody();
       if (!this.#accept('x')) this.#unexpected();
       const position = this.#position();
+      let present = first.histogram;
       this.#push(this.#repetitions() + 1, (i) => {
         if (i > 0) {
-          const shifted = shiftHistogram(present, step, sign === '+' ? 1 : -1);
+          const shifted = shiftHistogram(present, step.histogram, sign === '+' ? 1 : -1);
           if (typeof shifted === 'string') return this.#stream.abort(position, shifted);
           present = shifted;
         }
-        return { kind: 'histogram', histogram: present };
+        return { kind: 'histogram', histogram: present, hintGiven: step.hintGiven };
       });
       return;
     }
-    const histogram = present;
     const times = this.#accept('x') ? this.#repetitions() + 1 : 1;
-    this.#push(times, () => ({ kind: 'histogram', histogram }));
+    this.#push(times, () => first);
   }
 
-  #histogramBody(): HistogramDescription {
+  #histogramBody(): Extract<SequenceValue, { kind: 'histogram' }> {
     const result = parseHistogram(this.#text, this.#at);
     if (result.kind === 'fault') {
       return this.#stream.abort({ start: result.at, end: this.#text.length }, result.message);
     }
     this.#at = result.end;
-    return result.histogram;
+    return { kind: 'histogram', histogram: result.histogram, hintGiven: result.hintGiven };
   }
 
   #position(): Position {

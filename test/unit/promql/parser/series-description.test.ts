@@ -16,8 +16,8 @@ function shown(value: SequenceValue): string {
     case 'stale':
       return 'stale';
     case 'histogram': {
-      const { count, sum, positive } = value.histogram;
-      return `{${count} ${sum} ${positive.offset}:${positive.counts.join('/')}}`;
+      const { count, sum, positiveSpans, positiveBuckets } = value.histogram;
+      return `{${count} ${sum} ${positiveSpans[0] ?? 0}:${positiveBuckets.join('/')}}`;
     }
   }
 }
