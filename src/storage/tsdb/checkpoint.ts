@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { checkpointPath, listWal, refuseCompressed, walFiles } from './wal-folder.ts';
 import { segmentName } from './wal-format.ts';
 import { readSegment } from './wal-reader.ts';
-import { RecordType, RecordWriter, readRecord } from './wal-records.ts';
+import type { StoredSample } from './stored-sample.ts';
+import { RecordType, RecordWriter, RichRecords, isReadable, readRecord } from './wal-records.ts';
 import type { RecordSink } from './wal-records.ts';
 import { WalWriter } from './wal-writer.ts';
 import type { WalCounters } from './wal-writer.ts';
@@ -82,6 +83,7 @@ class CheckpointFilter implements RecordSink {
   readonly #keepsSeries: (walId: number) => boolean;
   readonly #minMs: number;
   readonly #record = new RecordWriter();
+  readonly #rich = new RichRecords();
   #seriesKept = 0;
   #seriesDropped = 0;
   #samplesKept = 0;
@@ -104,14 +106,29 @@ class CheckpointFilter implements RecordSink {
 
   record(bytes: Uint8Array): void {
     const type = bytes[0] ?? 0;
-    if (type !== RecordType.series && type !== RecordType.samples) {
+    if (!isReadable(type)) {
       this.#writer.log(bytes, false);
       return;
     }
     if (type === RecordType.series) this.#record.beginSeries();
     else this.#record.beginSamples();
     readRecord(bytes, this);
-    if (this.#record.count > 0) this.#writer.log(this.#record.bytes, false);
+    this.#end();
+  }
+
+  #end(): void {
+    const log = (record: Uint8Array): void => {
+      this.#writer.log(record, false);
+    };
+    if (this.#record.count > 0) log(this.#record.bytes);
+    this.#rich.end(log);
+  }
+
+  /** Ends the records so far when they hold the other kind of samples: those of one series stay in order. */
+  #turn(toRich: boolean): void {
+    if (toRich ? this.#record.count === 0 : this.#rich.isEmpty) return;
+    this.#end();
+    this.#record.beginSamples();
   }
 
   series(walId: number, flat: readonly string[]): void {
@@ -122,9 +139,21 @@ class CheckpointFilter implements RecordSink {
   }
 
   sample(walId: number, tMs: number, low: number, high: number): void {
-    if (tMs >= this.#minMs && this.#keepsSeries(walId)) {
-      this.#samplesKept++;
-      this.#record.sample(walId, tMs, low, high);
-    } else this.#samplesDropped++;
+    if (!this.#keepsSample(walId, tMs)) return;
+    this.#turn(false);
+    this.#record.sample(walId, tMs, low, high);
+  }
+
+  rich(walId: number, tMs: number, sample: StoredSample): void {
+    if (!this.#keepsSample(walId, tMs)) return;
+    this.#turn(true);
+    this.#rich.add(walId, tMs, sample);
+  }
+
+  #keepsSample(walId: number, tMs: number): boolean {
+    const isKept = tMs >= this.#minMs && this.#keepsSeries(walId);
+    if (isKept) this.#samplesKept++;
+    else this.#samplesDropped++;
+    return isKept;
   }
 }

@@ -1,24 +1,36 @@
 import { assert } from '../../core/errors.ts';
-import { Row } from './head-slabs.ts';
+import { BLOCKS_PER_SLAB, BLOCK_BYTES, BLOCK_DATA, BlockPool } from './blocks.ts';
+import { ChunkKind, Row } from './head-slabs.ts';
+import { RichEncoder, RichTail } from './rich-chunk.ts';
 import { ARENA_SLAB_WORDS, BumpArena } from './slabs.ts';
 import type { Epochs } from './epochs.ts';
 import type { HeadSlabs } from './head-slabs.ts';
+import type { StoredSample } from './stored-sample.ts';
 
-/** An open chunk grows by blocks of 64 bytes, the last 4 of which lead to the next block. */
-export const BLOCK_BYTES = 64;
-/** Bytes of chunk data in a block. */
-export const BLOCK_DATA = 60;
-export const BLOCKS_PER_SLAB = 1 << 12;
 const BLOCK_BITS = BLOCK_DATA * 8;
-const BLOCKS_WORDS = BLOCK_BYTES / 4;
 
 /** Samples that a chunk is meant to have. */
 const TARGET_SAMPLES = 120;
 /** Bytes from which on a chunk is cut, less the most that one sample takes. Prometheus: 1024 - 19. */
 const MAX_CHUNK_BYTES = 1005;
+/** The same for chunks of histograms, which take more. */
+const MAX_RICH_CHUNK_BYTES = 4096;
 
-/** Words before a closed chunk's data. Times are milliseconds from the start of the slab's window. */
-export const ChunkHead = { words: 4, previous: 0, minOffset: 1, maxOffset: 2, countAndBytes: 3 } as const;
+/**
+ * Words before a closed chunk's data. The chunk before is told by its address and the birth of its slab, which is
+ * another when the slab was given up since. Times are milliseconds from the start of the slab's window. `sizes` is the
+ * number of samples (8 bits), the {@link ChunkKind} (1 bit), and the bytes (23 bits).
+ */
+export const ChunkHead = {
+  words: 5,
+  previous: 0,
+  previousBirth: 1,
+  minOffset: 2,
+  maxOffset: 3,
+  sizes: 4,
+  kindShift: 8,
+  bytesShift: 9,
+} as const;
 /** Words at the start of a slab of closed chunks: when it was last taken into use, and (as a float) its window. */
 export const ClosedSlab = { words: 4, birth: 0, windowFloat: 1 } as const;
 
@@ -45,9 +57,10 @@ export class ChunkStore {
   readonly #rangeMs: number;
   readonly #windows = new Map<number, ClosedWindow>();
   readonly #freeClosed: number[] = [];
-  #freeBlocks = new Uint32Array(1024);
-  #freeBlockCount = 0;
-  #nextBlock = 1;
+  readonly #pool: BlockPool;
+  readonly #encoder = new RichEncoder();
+  /** What open rich chunks end in, by their series' ref. */
+  readonly #tails = new Map<number, RichTail>();
   /** Chains that were cut since the last {@link endCommit}. */
   #cutChains: number[] = [];
   #births = 1;
@@ -68,6 +81,7 @@ export class ChunkStore {
     this.#slabs = slabs;
     this.#epochs = epochs;
     this.#rangeMs = slabs.chunkRangeMs;
+    this.#pool = new BlockPool(slabs);
   }
 
   /** Closed chunks in all windows. */
@@ -86,9 +100,11 @@ export class ChunkStore {
 
   /** Bytes of the slabs that closed chunks are in. */
   closedBytes(): number {
-    let slabs = 0;
-    for (const window of this.#windows.values()) slabs += window.slabs.length;
-    return slabs * ARENA_SLAB_WORDS * 4;
+    let bytes = 0;
+    for (const window of this.#windows.values()) {
+      for (const slab of window.slabs) bytes += this.#slabs.closed.bytes(slab).length;
+    }
+    return bytes;
   }
 
   /** Start of the window that a time lies in. */
@@ -111,11 +127,11 @@ export class ChunkStore {
     const half = row >>> 1;
     let count = words[row + Row.count]!;
     let isNew = false;
-    if (words[row + Row.openFirst] !== 0 && this.#mustCut(words, floats, row, count, tMs)) {
+    if (words[row + Row.openFirst] !== 0 && this.#mustCut(words, floats, row, count, tMs, ChunkKind.xor)) {
       this.close(words, floats, row);
     }
     if (words[row + Row.openFirst] === 0) {
-      this.#begin(words, floats, row, tMs);
+      this.#begin(words, floats, row, tMs, ChunkKind.xor);
       count = 0;
       isNew = true;
     }
@@ -141,6 +157,45 @@ export class ChunkStore {
     return isNew;
   }
 
+  /** Adds a histogram, or a float with a start timestamp, as {@link append} does a plain float. */
+  appendRich(
+    words: Uint32Array,
+    floats: Float64Array,
+    row: number,
+    tMs: number,
+    sample: StoredSample,
+  ): boolean {
+    const ref = words[row + Row.ref]!;
+    let count = words[row + Row.count]!;
+    if (words[row + Row.openFirst] !== 0 && this.#mustCut(words, floats, row, count, tMs, ChunkKind.rich)) {
+      this.close(words, floats, row);
+    }
+    const isNew = words[row + Row.openFirst] === 0;
+    if (isNew) {
+      this.#begin(words, floats, row, tMs, ChunkKind.rich);
+      this.#tails.set(ref, new RichTail());
+      count = 0;
+    }
+    const lastTime = (row >>> 1) + Row.lastTimeFloat;
+    const time = isNew ? tMs : tMs - floats[lastTime]!;
+    const data = this.#encoder.encode(this.#tails.get(ref)!, isNew, time, sample);
+    this.#seek(words, row);
+    this.#writeBytes(data);
+    floats[lastTime] = tMs;
+    words[row + Row.lastLow] = sample.low;
+    words[row + Row.lastHigh] = sample.high;
+    words[row + Row.openLast] = this.#block;
+    words[row + Row.position] = this.#bit | (this.#blocks << 16);
+    this.openSamples++;
+    Atomics.store(words, row + Row.count, count + 1);
+    return isNew;
+  }
+
+  /** What the open chunk of a series ends in, when it is a rich one: its last sample is the series' last. */
+  tail(ref: number): RichTail | undefined {
+    return this.#tails.get(ref);
+  }
+
   /** Cuts the open chunk: moves it to its window's slabs. */
   close(words: Uint32Array, floats: Float64Array, row: number): void {
     const half = row >>> 1;
@@ -149,15 +204,20 @@ export class ChunkStore {
     const bytes = (position >>> 16) * BLOCK_DATA + (((position & 0xffff) + 7) >>> 3);
     const startMs = floats[half + Row.chunkStartFloat]!;
     const windowMs = this.windowOf(startMs);
+    const kind = words[row + Row.kind]!;
     const address = this.#allocateClosed(windowMs, ChunkHead.words + ((bytes + 3) >>> 2), count);
     const target = this.#slabs.closed.words(address >>> 16);
     const at = address & 0xffff;
-    target[at + ChunkHead.previous] = words[row + Row.closed]!;
+    const previous = words[row + Row.closed]!;
+    target[at + ChunkHead.previous] = previous;
+    if (previous !== 0) {
+      target[at + ChunkHead.previousBirth] = this.#slabs.closed.words(previous >>> 16)[ClosedSlab.birth]!;
+    }
     target[at + ChunkHead.minOffset] = startMs - windowMs;
     target[at + ChunkHead.maxOffset] = floats[half + Row.lastTimeFloat]! - windowMs;
-    target[at + ChunkHead.countAndBytes] = count | (bytes << 16);
+    target[at + ChunkHead.sizes] = count | (kind << ChunkHead.kindShift) | (bytes << ChunkHead.bytesShift);
     const first = words[row + Row.openFirst]!;
-    this.#copyChain(first, target, at + ChunkHead.words, bytes);
+    this.#pool.copy(first, target, at + ChunkHead.words, bytes);
     Atomics.add(words, row + Row.version, 1);
     words[row + Row.closed] = address;
     words[row + Row.openFirst] = 0;
@@ -167,6 +227,7 @@ export class ChunkStore {
     this.openChunks--;
     this.openSamples -= count;
     this.#cutChains.push(first);
+    if (kind === ChunkKind.rich) this.#tails.delete(words[row + Row.ref]!);
   }
 
   /** Lets the blocks of chunks that were cut be used again once readers have gone. Call it at the end of a batch. */
@@ -175,7 +236,7 @@ export class ChunkStore {
     const chains = this.#cutChains;
     this.#cutChains = [];
     this.#epochs.retire(() => {
-      for (const first of chains) this.#freeChain(first);
+      for (const first of chains) this.#pool.free(first);
     });
   }
 
@@ -199,7 +260,10 @@ export class ChunkStore {
   retireSlabs(slabs: readonly number[]): void {
     if (slabs.length === 0) return;
     this.#epochs.retire(() => {
-      this.#freeClosed.push(...slabs);
+      for (const slab of slabs) {
+        if (this.#slabs.closed.words(slab).length === ARENA_SLAB_WORDS) this.#freeClosed.push(slab);
+        else this.#slabs.closed.drop(slab);
+      }
     });
   }
 
@@ -220,10 +284,19 @@ export class ChunkStore {
     this.openChunks--;
     this.openSamples -= words[row + Row.count]!;
     this.#cutChains.push(first);
+    this.#tails.delete(words[row + Row.ref]!);
     return 1;
   }
 
-  #mustCut(words: Uint32Array, floats: Float64Array, row: number, count: number, tMs: number): boolean {
+  #mustCut(
+    words: Uint32Array,
+    floats: Float64Array,
+    row: number,
+    count: number,
+    tMs: number,
+    kind: ChunkKind,
+  ): boolean {
+    if (words[row + Row.kind] !== kind) return true;
     const half = row >>> 1;
     const startMs = floats[half + Row.chunkStartFloat]!;
     if (count === TARGET_SAMPLES / 4) {
@@ -233,15 +306,17 @@ export class ChunkStore {
     // Twice the target: the rate went up after the prediction was made.
     if (count >= TARGET_SAMPLES * 2 || tMs - startMs >= words[row + Row.cutAfter]!) return true;
     const position = words[row + Row.position]!;
-    return (position >>> 16) * BLOCK_DATA + ((position & 0xffff) >>> 3) > MAX_CHUNK_BYTES;
+    const bytes = (position >>> 16) * BLOCK_DATA + ((position & 0xffff) >>> 3);
+    return bytes > (kind === ChunkKind.xor ? MAX_CHUNK_BYTES : MAX_RICH_CHUNK_BYTES);
   }
 
-  #begin(words: Uint32Array, floats: Float64Array, row: number, tMs: number): void {
-    const block = this.#takeBlock();
+  #begin(words: Uint32Array, floats: Float64Array, row: number, tMs: number, kind: ChunkKind): void {
+    const block = this.#pool.take();
     Atomics.add(words, row + Row.version, 1);
     floats[(row >>> 1) + Row.chunkStartFloat] = tMs;
     words[row + Row.cutAfter] = this.windowOf(tMs) + this.#rangeMs - tMs;
     words[row + Row.window] = NO_WINDOW;
+    words[row + Row.kind] = kind;
     words[row + Row.position] = 0;
     words[row + Row.openFirst] = block;
     words[row + Row.openLast] = block;
@@ -291,6 +366,17 @@ export class ChunkStore {
     const rest = count - first;
     this.#writeBits(value >>> rest, first);
     if (rest > 0) this.#writeBits(value & (2 ** rest - 1), rest);
+  }
+
+  #writeBytes(data: Uint8Array): void {
+    for (let from = 0; from < data.length;) {
+      if (this.#bit === BLOCK_BITS) this.#appendBlock();
+      const at = this.#base + (this.#bit >>> 3);
+      const length = Math.min(data.length - from, (BLOCK_BITS - this.#bit) >>> 3);
+      for (let i = 0; i < length; i++) this.#bytes[at + i] = data[from + i]!;
+      from += length;
+      this.#bit += length * 8;
+    }
   }
 
   #writeVarint(value: number): void {
@@ -353,55 +439,12 @@ export class ChunkStore {
   }
 
   #appendBlock(): void {
-    const next = this.#takeBlock();
-    const words = this.#slabs.open.u32[(this.#block / BLOCKS_PER_SLAB) | 0]!;
-    Atomics.store(words, (this.#block & (BLOCKS_PER_SLAB - 1)) * BLOCKS_WORDS + BLOCKS_WORDS - 1, next);
+    const next = this.#pool.takeAfter(this.#block);
     this.#block = next;
     this.#bit = 0;
     this.#bytes = this.#slabs.open.u8[(next / BLOCKS_PER_SLAB) | 0]!;
     this.#base = (next & (BLOCKS_PER_SLAB - 1)) * BLOCK_BYTES;
     this.#blocks++;
-  }
-
-  #takeBlock(): number {
-    let block: number;
-    if (this.#freeBlockCount > 0) {
-      block = this.#freeBlocks[--this.#freeBlockCount]!;
-    } else {
-      if (((this.#nextBlock / BLOCKS_PER_SLAB) | 0) >= this.#slabs.open.count) {
-        this.#slabs.open.add(BLOCKS_PER_SLAB * BLOCK_BYTES);
-      }
-      block = this.#nextBlock++;
-    }
-    const words = this.#slabs.open.u32[(block / BLOCKS_PER_SLAB) | 0]!;
-    words[(block & (BLOCKS_PER_SLAB - 1)) * BLOCKS_WORDS + BLOCKS_WORDS - 1] = 0;
-    return block;
-  }
-
-  #freeChain(first: number): void {
-    for (let block = first; block !== 0;) {
-      if (this.#freeBlockCount === this.#freeBlocks.length) {
-        const larger = new Uint32Array(this.#freeBlocks.length * 2);
-        larger.set(this.#freeBlocks);
-        this.#freeBlocks = larger;
-      }
-      this.#freeBlocks[this.#freeBlockCount++] = block;
-      const words = this.#slabs.open.u32[(block / BLOCKS_PER_SLAB) | 0]!;
-      block = words[(block & (BLOCKS_PER_SLAB - 1)) * BLOCKS_WORDS + BLOCKS_WORDS - 1]!;
-    }
-  }
-
-  /** Copies the first `bytes` of a chain, rounded up to whole words. */
-  #copyChain(first: number, target: Uint32Array, at: number, bytes: number): void {
-    const total = (bytes + 3) >>> 2;
-    let block = first;
-    for (let done = 0; done < total; done += BLOCK_DATA / 4) {
-      const source = this.#slabs.open.u32[(block / BLOCKS_PER_SLAB) | 0]!;
-      const base = (block & (BLOCKS_PER_SLAB - 1)) * BLOCKS_WORDS;
-      const length = Math.min(BLOCK_DATA / 4, total - done);
-      for (let i = 0; i < length; i++) target[at + done + i] = source[base + i]!;
-      block = source[base + BLOCKS_WORDS - 1]!;
-    }
   }
 
   #allocateClosed(windowMs: number, words: number, samples: number): number {
@@ -410,17 +453,26 @@ export class ChunkStore {
       window = { arena: new BumpArena(this.#slabs.closed), slabs: [], chunks: 0, samples: 0 };
       this.#windows.set(windowMs, window);
     }
-    if (!window.arena.fits(words)) {
-      const slab = this.#freeClosed.pop() ?? this.#slabs.closed.add(ARENA_SLAB_WORDS * 4);
-      assert(slab < 1 << 16, 'the memory for samples is full (16 GiB)');
-      this.#slabs.closed.floats(slab)[ClosedSlab.windowFloat] = windowMs;
-      Atomics.store(this.#slabs.closed.words(slab), ClosedSlab.birth, this.#births++);
-      window.arena.use(slab, ClosedSlab.words);
-      window.slabs.push(slab);
-    }
     window.chunks++;
     window.samples += samples;
+    if (words > ARENA_SLAB_WORDS - ClosedSlab.words) {
+      const slab = this.#slabs.closed.add((ClosedSlab.words + words) * 4);
+      this.#takeIntoUse(slab, windowMs, window);
+      return slab * ARENA_SLAB_WORDS + ClosedSlab.words;
+    }
+    if (!window.arena.fits(words)) {
+      const slab = this.#freeClosed.pop() ?? this.#slabs.closed.add(ARENA_SLAB_WORDS * 4);
+      this.#takeIntoUse(slab, windowMs, window);
+      window.arena.use(slab, ClosedSlab.words);
+    }
     return window.arena.allocate(words);
+  }
+
+  #takeIntoUse(slab: number, windowMs: number, window: ClosedWindow): void {
+    assert(slab < 1 << 16, 'the memory for samples is full (16 GiB)');
+    this.#slabs.closed.floats(slab)[ClosedSlab.windowFloat] = windowMs;
+    Atomics.store(this.#slabs.closed.words(slab), ClosedSlab.birth, this.#births++);
+    window.slabs.push(slab);
   }
 }
 

@@ -1,19 +1,21 @@
-import { assert } from '../../core/errors.ts';
+import { TocsinError, assert } from '../../core/errors.ts';
+import { equalHistograms } from '../../core/histogram/equality.ts';
+import type { FloatHistogram } from '../../core/histogram/float-histogram.ts';
 import type { Labels } from '../../core/labels.ts';
 import { AppendOutcome } from '../seam.ts';
-import type { Appender, SeriesRef } from '../seam.ts';
-import { areStaleBits, staleHigh } from '../stale.ts';
+import type { Appender, RichSample, SeriesRef } from '../seam.ts';
 import type { Head } from './head.ts';
+import { PendingSamples, RICH_INDEX } from './pending-samples.ts';
 import { Row } from './head-slabs.ts';
-import { RecordWriter } from './wal-records.ts';
+import { MAX_BUCKETS } from './rich-chunk.ts';
+import { storedSample } from './stored-sample.ts';
+import type { StoredSample } from './stored-sample.ts';
+import { RecordWriter, RichRecords } from './wal-records.ts';
 
 /** How far ahead of now a sample may be. Prometheus' scrapes: 10 minutes. */
 const MAX_AHEAD_MS = 10 * 60_000;
 /** Times beyond this are not exact in the formats. */
 const MAX_TIME_MS = 2 ** 52;
-
-const floatBox = new Float64Array(1);
-const wordBox = new Uint32Array(floatBox.buffer);
 
 /** Where commits go besides the head; the write-ahead log, or nothing. */
 export interface SampleLog {
@@ -26,41 +28,15 @@ export interface SampleLog {
 /** What appenders count. */
 export interface AppendCounters {
   appended: number;
+  appendedHistograms: number;
   outOfOrder: number;
+  outOfOrderHistograms: number;
   outOfBounds: number;
+  outOfBoundsHistograms: number;
   tooFarAhead: number;
   duplicate: number;
   committed: number;
   rolledBack: number;
-}
-
-/** Columns of samples that wait for their commit. Used again and again. */
-class Batch {
-  refs = new Uint32Array(256);
-  times = new Float64Array(256);
-  values = new Float64Array(256);
-  words = new Uint32Array(this.values.buffer);
-  length = 0;
-
-  reserve(more: number): void {
-    const wanted = this.length + more;
-    if (wanted <= this.refs.length) return;
-    let size = this.refs.length * 2;
-    while (size < wanted) size *= 2;
-    const { refs, times, values } = this;
-    this.refs = new Uint32Array(size);
-    this.times = new Float64Array(size);
-    this.values = new Float64Array(size);
-    this.words = new Uint32Array(this.values.buffer);
-    this.refs.set(refs);
-    this.times.set(times);
-    this.values.set(values);
-  }
-}
-
-/** Gives a stale marker that was quieted on its way its proper bits; `low` is where the value's low word is. */
-function restoreStale(words: Uint32Array, low: number): void {
-  if (areStaleBits(words[low]!, words[low + 1]!)) words[low + 1] = staleHigh;
 }
 
 /** Makes appenders over one head and one log, and lends them what they work with. */
@@ -69,15 +45,19 @@ export class Appenders {
   readonly #log: SampleLog | undefined;
   readonly counters: AppendCounters = {
     appended: 0,
+    appendedHistograms: 0,
     outOfOrder: 0,
+    outOfOrderHistograms: 0,
     outOfBounds: 0,
+    outOfBoundsHistograms: 0,
     tooFarAhead: 0,
     duplicate: 0,
     committed: 0,
     rolledBack: 0,
   };
-  readonly #batches: Batch[] = [];
+  readonly #pool: PendingSamples[] = [];
   readonly #record = new RecordWriter();
+  readonly #richRecords = new RichRecords();
 
   constructor(head: Head, log: SampleLog | undefined) {
     this.#head = head;
@@ -85,12 +65,12 @@ export class Appenders {
   }
 
   open(nowMs: number): Appender {
-    const batch = this.#batches.pop() ?? new Batch();
+    const batch = this.#pool.pop() ?? new PendingSamples();
     return new HeadAppender(this.#head, this, batch, nowMs + MAX_AHEAD_MS);
   }
 
   /** Applies a batch to the head and logs it. */
-  commit(batch: Batch): Promise<void> {
+  commit(batch: PendingSamples): Promise<void> {
     this.counters.committed++;
     this.#logSeries();
     this.#apply(batch);
@@ -98,14 +78,36 @@ export class Appenders {
     return this.#log?.flush() ?? Promise.resolve();
   }
 
-  rollback(batch: Batch): void {
+  rollback(batch: PendingSamples): void {
     this.counters.rolledBack++;
     this.#giveBack(batch);
   }
 
-  #giveBack(batch: Batch): void {
-    batch.length = 0;
-    this.#batches.push(batch);
+  /** The newest sample of a row, whose first word is `at`. */
+  lastSample(words: Uint32Array, at: number): StoredSample {
+    const tail = this.#head.chunks.tail(words[at + Row.ref]!);
+    if (tail !== undefined) return tail.last;
+    return {
+      low: words[at + Row.lastLow]!,
+      high: words[at + Row.lastHigh]!,
+      histogram: undefined,
+      startMs: 0,
+    };
+  }
+
+  /** Counts a sample that comes too late; hands its outcome through. */
+  countLate(outcome: AppendOutcome, isHistogram: boolean): AppendOutcome {
+    if (outcome === AppendOutcome.duplicate) this.counters.duplicate++;
+    else if (outcome === AppendOutcome.outOfOrder) {
+      if (isHistogram) this.counters.outOfOrderHistograms++;
+      else this.counters.outOfOrder++;
+    }
+    return outcome;
+  }
+
+  #giveBack(batch: PendingSamples): void {
+    batch.clear();
+    this.#pool.push(batch);
   }
 
   /** Series that anybody made since the last commit: some of them may have samples in this one. */
@@ -122,15 +124,29 @@ export class Appenders {
     if (this.#record.count > 0) this.#log.log(this.#record.bytes, true);
   }
 
-  #apply(batch: Batch): void {
+  #apply(batch: PendingSamples): void {
+    let from = 0;
+    let richFrom = 0;
+    for (const turn of batch.turns) {
+      this.#applyFloats(batch, from, turn.floats);
+      this.#applyRich(batch, richFrom, turn.rich);
+      from = turn.floats;
+      richFrom = turn.rich;
+    }
+    this.#applyFloats(batch, from, batch.length);
+    this.#applyRich(batch, richFrom, batch.rich.length);
+  }
+
+  #applyFloats(batch: PendingSamples, from: number, to: number): void {
+    if (from === to) return;
     const head = this.#head;
     const record = this.#record;
-    const { refs, times, words, length } = batch;
+    const { refs, times, words } = batch;
     const { chunks, slabs } = head;
     let minMs = Infinity;
     let maxMs = -Infinity;
     record.beginSamples();
-    for (let i = 0; i < length; i++) {
+    for (let i = from; i < to; i++) {
       const row = slabs.rowOf(refs[i]!);
       assert(row >= 0, 'a series must not go while an open appender has samples for it');
       const rowWords = head.rowWords(row);
@@ -142,9 +158,8 @@ export class Appenders {
       const lastMs = floats[(at >>> 1) + Row.lastTimeFloat]!;
       if (tMs <= lastMs) {
         // Another appender was quicker.
-        const isSame =
-          tMs === lastMs && rowWords[at + Row.lastLow] === low && rowWords[at + Row.lastHigh] === high;
-        if (!isSame) this.#countLate(tMs === lastMs);
+        const sample: StoredSample = { low, high, histogram: undefined, startMs: 0 };
+        this.countLate(lateOutcome(sample, this.lastSample(rowWords, at), tMs === lastMs), false);
         continue;
       }
       chunks.append(rowWords, floats, at, tMs, low, high);
@@ -157,22 +172,68 @@ export class Appenders {
     if (record.count > 0) this.#log?.log(record.bytes, false);
   }
 
-  #countLate(isDuplicate: boolean): void {
-    if (isDuplicate) this.counters.duplicate++;
-    else this.counters.outOfOrder++;
+  #applyRich(batch: PendingSamples, from: number, to: number): void {
+    const head = this.#head;
+    const { counters } = this;
+    for (let i = from; i < to; i++) {
+      const { ref, tMs, sample } = batch.rich[i]!;
+      const row = head.slabs.rowOf(ref);
+      assert(row >= 0, 'a series must not go while an open appender has samples for it');
+      const words = head.rowWords(row);
+      const floats = head.rowFloats(row);
+      const at = head.rowStart(row);
+      const lastMs = floats[(at >>> 1) + Row.lastTimeFloat]!;
+      if (tMs <= lastMs) {
+        this.countLate(
+          lateOutcome(sample, this.lastSample(words, at), tMs === lastMs),
+          sample.histogram !== undefined,
+        );
+        continue;
+      }
+      head.chunks.appendRich(words, floats, at, tMs, sample);
+      if (this.#log !== undefined) this.#richRecords.add(floats[(at >>> 1) + Row.walIdFloat]!, tMs, sample);
+      head.noteTimes(tMs, tMs);
+      if (sample.histogram === undefined) counters.appended++;
+      else counters.appendedHistograms++;
+    }
+    this.#richRecords.end((record) => this.#log?.log(record, false));
   }
+}
+
+/** What becomes of a sample that is not newer than the last one of its series. */
+function lateOutcome(sample: StoredSample, last: StoredSample, isEqualTime: boolean): AppendOutcome {
+  if (!isEqualTime) return AppendOutcome.outOfOrder;
+  return sample.startMs === last.startMs && haveSameValue(sample, last)
+    ? AppendOutcome.same
+    : AppendOutcome.duplicate;
+}
+
+function haveSameValue(a: StoredSample, b: StoredSample): boolean {
+  if (a.histogram === undefined || b.histogram === undefined) {
+    return a.histogram === b.histogram && a.low === b.low && a.high === b.high;
+  }
+  return equalHistograms(a.histogram, b.histogram);
+}
+
+function refuseLarge({ positiveBuckets, negativeBuckets, customValues }: FloatHistogram): void {
+  const size = positiveBuckets.length + negativeBuckets.length + customValues.length;
+  if (size <= MAX_BUCKETS) return;
+  throw new TocsinError(
+    'TOCSIN_ERR_STORAGE',
+    `a histogram with ${size} buckets and bounds cannot be stored, only up to ${MAX_BUCKETS}: limit the buckets where it is scraped`,
+  );
 }
 
 class HeadAppender implements Appender {
   readonly #head: Head;
   readonly #appenders: Appenders;
-  readonly #batch: Batch;
+  readonly #batch: PendingSamples;
   readonly #id: number;
   readonly #minMs: number;
   readonly #maxMs: number;
   #isOpen = true;
 
-  constructor(head: Head, appenders: Appenders, batch: Batch, maxMs: number) {
+  constructor(head: Head, appenders: Appenders, batch: PendingSamples, maxMs: number) {
     this.#head = head;
     this.#appenders = appenders;
     this.#batch = batch;
@@ -200,6 +261,16 @@ class HeadAppender implements Appender {
     assert(Number.isInteger(tMs), 'the time of a sample is in whole milliseconds');
     this.#batch.reserve(1);
     return this.#add(ref, tMs, value);
+  }
+
+  appendRich(ref: SeriesRef, tMs: number, sample: RichSample): AppendOutcome {
+    const { value, histogram, startMs } = sample;
+    if (histogram === undefined && startMs === 0) return this.append(ref, tMs, value);
+    assert(this.#isOpen, 'an appender is used once');
+    assert(Number.isInteger(tMs), 'the time of a sample is in whole milliseconds');
+    assert(Number.isInteger(startMs), 'the start of a sample is in whole milliseconds');
+    if (histogram !== undefined) refuseLarge(histogram);
+    return this.#addRich(ref, tMs, sample);
   }
 
   appendColumn(
@@ -237,53 +308,73 @@ class HeadAppender implements Appender {
   }
 
   #add(ref: number, tMs: number, value: number): AppendOutcome {
-    const { counters } = this.#appenders;
-    if (tMs > this.#maxMs) {
-      counters.tooFarAhead++;
-      return AppendOutcome.tooFarAhead;
-    }
-    if (tMs < this.#minMs) {
-      counters.outOfBounds++;
-      return AppendOutcome.outOfBounds;
-    }
+    if (tMs > this.#maxMs || tMs < this.#minMs) return this.#outside(tMs, false);
     const row = this.#head.slabs.rowOf(ref);
     assert(row >= 0, 'a cached series ref must be checked with isLive before it is appended to');
     const words = this.#head.rowWords(row);
     const at = this.#head.rowStart(row);
     const batch = this.#batch;
     let lastMs = this.#head.rowFloats(row)[(at >>> 1) + Row.lastTimeFloat]!;
-    let lastLow = words[at + Row.lastLow]!;
-    let lastHigh = words[at + Row.lastHigh]!;
     if (words[at + Row.owner] === this.#id) {
       const pending = words[at + Row.ownerIndex]!;
-      if (batch.times[pending]! >= lastMs) {
-        lastMs = batch.times[pending]!;
-        lastLow = batch.words[2 * pending]!;
-        lastHigh = batch.words[2 * pending + 1]!;
-      }
+      lastMs = Math.max(lastMs, batch.timeOf(pending));
+      if (pending >= RICH_INDEX && tMs > lastMs) batch.turn();
     }
-    if (tMs <= lastMs) return this.#late(tMs === lastMs, value, lastLow, lastHigh);
-    const index = batch.length++;
-    batch.refs[index] = ref;
-    batch.times[index] = tMs;
-    batch.values[index] = value;
-    if (value !== value) restoreStale(batch.words, 2 * index);
+    if (tMs <= lastMs) return this.#late(row, tMs, { value, histogram: undefined, startMs: 0 });
+    const index = batch.addFloat(ref, tMs, value);
     words[at + Row.owner] = this.#id;
     words[at + Row.ownerIndex] = index;
     this.#touch(row);
     return AppendOutcome.stored;
   }
 
-  #late(isEqualTime: boolean, value: number, lastLow: number, lastHigh: number): AppendOutcome {
-    if (!isEqualTime) {
-      this.#appenders.counters.outOfOrder++;
-      return AppendOutcome.outOfOrder;
+  #addRich(ref: number, tMs: number, rich: RichSample): AppendOutcome {
+    if (tMs > this.#maxMs || tMs < this.#minMs) return this.#outside(tMs, rich.histogram !== undefined);
+    const row = this.#head.slabs.rowOf(ref);
+    assert(row >= 0, 'a cached series ref must be checked with isLive before it is appended to');
+    const words = this.#head.rowWords(row);
+    const at = this.#head.rowStart(row);
+    const batch = this.#batch;
+    let lastMs = this.#head.rowFloats(row)[(at >>> 1) + Row.lastTimeFloat]!;
+    const isPending = words[at + Row.owner] === this.#id;
+    if (isPending) lastMs = Math.max(lastMs, batch.timeOf(words[at + Row.ownerIndex]!));
+    if (tMs <= lastMs) return this.#late(row, tMs, rich);
+    const sample = storedSample(rich);
+    if (isPending && !batch.isAlike(words[at + Row.ownerIndex]!, sample)) batch.turn();
+    words[at + Row.ownerIndex] = batch.addRich(ref, tMs, sample);
+    words[at + Row.owner] = this.#id;
+    this.#touch(row);
+    return AppendOutcome.stored;
+  }
+
+  #outside(tMs: number, isHistogram: boolean): AppendOutcome {
+    const { counters } = this.#appenders;
+    if (tMs > this.#maxMs) {
+      counters.tooFarAhead++;
+      return AppendOutcome.tooFarAhead;
     }
-    floatBox[0] = value;
-    restoreStale(wordBox, 0);
-    if (wordBox[0] === lastLow && wordBox[1] === lastHigh) return AppendOutcome.same;
-    this.#appenders.counters.duplicate++;
-    return AppendOutcome.duplicate;
+    if (isHistogram) counters.outOfBoundsHistograms++;
+    else counters.outOfBounds++;
+    return AppendOutcome.outOfBounds;
+  }
+
+  /** For a sample that is not newer than the last one of its row. */
+  #late(row: number, tMs: number, rich: RichSample): AppendOutcome {
+    const words = this.#head.rowWords(row);
+    const at = this.#head.rowStart(row);
+    let lastMs = this.#head.rowFloats(row)[(at >>> 1) + Row.lastTimeFloat]!;
+    let last: StoredSample | undefined;
+    if (words[at + Row.owner] === this.#id) {
+      const pending = words[at + Row.ownerIndex]!;
+      const pendingMs = this.#batch.timeOf(pending);
+      if (pendingMs >= lastMs) {
+        lastMs = pendingMs;
+        last = this.#batch.sampleAt(pending);
+      }
+    }
+    last ??= this.#appenders.lastSample(words, at);
+    const outcome = lateOutcome(storedSample(rich), last, tMs === lastMs);
+    return this.#appenders.countLate(outcome, rich.histogram !== undefined);
   }
 
   #touch(row: number): void {

@@ -2,16 +2,18 @@ import type { Labels } from '../../core/labels.ts';
 import { compareText } from '../../core/labels.ts';
 import type { Matcher } from '../../core/matcher.ts';
 import type { SampleBuffer, SelectHints, SeriesCursor } from '../seam.ts';
-import { BLOCKS_PER_SLAB, BLOCK_BYTES, BLOCK_DATA, ChunkHead, ClosedSlab } from './chunk-store.ts';
+import { BLOCKS_PER_SLAB, BLOCK_BYTES, BLOCK_DATA } from './blocks.ts';
+import { ChunkHead, ClosedSlab } from './chunk-store.ts';
 import { ReaderPins } from './epochs.ts';
-import { Control, HeadSlabs, ROWS_PER_SLAB, Row } from './head-slabs.ts';
+import { ChunkKind, Control, HeadSlabs, ROWS_PER_SLAB, Row } from './head-slabs.ts';
 import { LabelIndexView } from './label-index.ts';
 import { seek } from './postings.ts';
+import { readRichChunk } from './rich-chunk.ts';
 import { selectRefs } from './selection.ts';
 import type { HeadDescriptor, SlabSource } from './slabs.ts';
 import { readXorChunk } from './xor-chunk.ts';
 
-/** Longest chunk: the cut comes after at most 1,005 bytes and one sample. */
+/** Room for an open chunk of floats: the cut comes after at most 1,005 bytes and one sample. Histograms may need more. */
 const SCRATCH_BYTES = 2048;
 
 /** Keeps what a reader looks at from being used again; ended by the function it returned. */
@@ -27,8 +29,8 @@ export class HeadReader {
   readonly #slabs: HeadSlabs;
   readonly #labels: LabelIndexView;
   readonly #pins: Pins;
-  readonly #scratchWords = new Uint32Array(SCRATCH_BYTES / 4);
-  readonly #scratch = new Uint8Array(this.#scratchWords.buffer);
+  #scratchWords = new Uint32Array(SCRATCH_BYTES / 4);
+  #scratch = new Uint8Array(this.#scratchWords.buffer);
   #chain = new Uint32Array(256);
   #ranks = new Uint32Array(0);
 
@@ -116,9 +118,10 @@ export class HeadReader {
 
   /** Fills `into` with the samples of a row with minMs <= t <= maxMs. Returns how many there are. */
   read(row: number, minMs: number, maxMs: number, into: SampleBuffer): number {
-    into.length = 0;
+    into.clear();
     const words = this.#words(row);
     const at = (row % ROWS_PER_SLAB) * Row.words;
+    let kind: number;
     let count: number;
     let closed: number;
     let bytes: number;
@@ -126,53 +129,77 @@ export class HeadReader {
     for (;;) {
       const version = Atomics.load(words, at + Row.version);
       if (version % 2 === 1) continue;
+      kind = Atomics.load(words, at + Row.kind);
       count = Atomics.load(words, at + Row.count);
       closed = Atomics.load(words, at + Row.closed);
       bytes = count === 0 ? 0 : this.#gather(Atomics.load(words, at + Row.openFirst));
       if (Atomics.load(words, at + Row.version) === version) break;
     }
     this.#readClosed(closed, minMs, maxMs, into);
-    if (count > 0) readXorChunk(this.#scratch, 0, bytes, count, minMs, maxMs, into);
+    if (count > 0) this.#readChunk(kind, this.#scratch, 0, bytes, count, minMs, maxMs, into);
     return into.length;
   }
 
   #readClosed(newest: number, minMs: number, maxMs: number, into: SampleBuffer): void {
     let length = 0;
-    let birth = 0xffff_ffff;
-    for (let address = newest; address !== 0;) {
+    for (let address = newest; address !== 0; address = this.#chunkBefore(address)) {
       const words = this.#slabs.closed.words(address >>> 16);
-      const slabBirth = Atomics.load(words, ClosedSlab.birth);
-      // A chunk is never older than those before it, so a younger slab was given up and filled anew.
-      if (slabBirth > birth) break;
-      birth = slabBirth;
       const windowMs = this.#slabs.closed.floats(address >>> 16)[ClosedSlab.windowFloat]!;
       const at = address & 0xffff;
       if (windowMs + words[at + ChunkHead.maxOffset]! < minMs || windowMs < this.#truncatedMs) break;
-      if (windowMs + words[at + ChunkHead.minOffset]! <= maxMs) {
-        if (length === this.#chain.length) {
-          const larger = new Uint32Array(length * 2);
-          larger.set(this.#chain);
-          this.#chain = larger;
-        }
-        this.#chain[length++] = address;
+      if (windowMs + words[at + ChunkHead.minOffset]! > maxMs) continue;
+      if (length === this.#chain.length) {
+        const larger = new Uint32Array(length * 2);
+        larger.set(this.#chain);
+        this.#chain = larger;
       }
-      address = words[at + ChunkHead.previous]!;
+      this.#chain[length++] = address;
     }
     while (length > 0) {
       const address = this.#chain[--length]!;
       const at = address & 0xffff;
-      const sizes = this.#slabs.closed.words(address >>> 16)[at + ChunkHead.countAndBytes]!;
-      const bytes = this.#slabs.closed.bytes(address >>> 16);
-      readXorChunk(bytes, (at + ChunkHead.words) * 4, sizes >>> 16, sizes & 0xffff, minMs, maxMs, into);
+      const sizes = this.#slabs.closed.words(address >>> 16)[at + ChunkHead.sizes]!;
+      const source = this.#slabs.closed.bytes(address >>> 16);
+      const kind = (sizes >>> ChunkHead.kindShift) & 1;
+      const bytes = sizes >>> ChunkHead.bytesShift;
+      const offset = (at + ChunkHead.words) * 4;
+      this.#readChunk(kind, source, offset, bytes, sizes & 0xff, minMs, maxMs, into);
     }
+  }
+
+  /** The chunk before a closed one, 0 when there is none or its memory was given up. */
+  #chunkBefore(address: number): number {
+    const { closed } = this.#slabs;
+    const words = closed.words(address >>> 16);
+    const at = address & 0xffff;
+    const previous = words[at + ChunkHead.previous]!;
+    if (previous === 0) return 0;
+    const slab = closed.find(previous >>> 16);
+    if (slab === undefined) return 0;
+    return Atomics.load(slab, ClosedSlab.birth) === words[at + ChunkHead.previousBirth] ? previous : 0;
+  }
+
+  #readChunk(
+    kind: number,
+    source: Uint8Array,
+    offset: number,
+    bytes: number,
+    count: number,
+    minMs: number,
+    maxMs: number,
+    into: SampleBuffer,
+  ): void {
+    if (kind === ChunkKind.xor) readXorChunk(source, offset, bytes, count, minMs, maxMs, into);
+    else readRichChunk(source, offset, bytes, count, minMs, maxMs, into);
   }
 
   /** Puts a chain of blocks together in the scratch buffer. Returns its length in bytes. */
   #gather(first: number): number {
     const blockWords = BLOCK_BYTES / 4;
-    const scratch = this.#scratchWords;
+    let scratch: Uint32Array = this.#scratchWords;
     let length = 0;
-    for (let block = first; block !== 0 && (length + blockWords) * 4 <= SCRATCH_BYTES;) {
+    for (let block = first; block !== 0;) {
+      if (length + blockWords > scratch.length) scratch = this.#growScratch();
       const words = this.#slabs.open.words((block / BLOCKS_PER_SLAB) | 0);
       const start = (block & (BLOCKS_PER_SLAB - 1)) * blockWords;
       for (let i = 0; i < BLOCK_DATA / 4; i++) scratch[length + i] = words[start + i]!;
@@ -180,6 +207,14 @@ export class HeadReader {
       block = Atomics.load(words, start + blockWords - 1);
     }
     return length * 4;
+  }
+
+  #growScratch(): Uint32Array {
+    const larger = new Uint32Array(this.#scratchWords.length * 2);
+    larger.set(this.#scratchWords);
+    this.#scratchWords = larger;
+    this.#scratch = new Uint8Array(larger.buffer);
+    return larger;
   }
 
   #overlaps(row: number, minMs: number, maxMs: number): boolean {
@@ -190,17 +225,14 @@ export class HeadReader {
     if (Atomics.load(words, at + Row.openFirst) !== 0) {
       if (floats[(at >>> 1) + Row.chunkStartFloat]! <= maxMs) return true;
     }
-    let birth = 0xffff_ffff;
-    for (let address = Atomics.load(words, at + Row.closed); address !== 0;) {
+    let address = Atomics.load(words, at + Row.closed);
+    for (; address !== 0; address = this.#chunkBefore(address)) {
       const chunk = this.#slabs.closed.words(address >>> 16);
-      if (chunk[ClosedSlab.birth]! > birth) return false;
-      birth = chunk[ClosedSlab.birth]!;
       const windowMs = this.#slabs.closed.floats(address >>> 16)[ClosedSlab.windowFloat]!;
       const chunkAt = address & 0xffff;
       if (windowMs + chunk[chunkAt + ChunkHead.maxOffset]! < minMs || windowMs < this.#truncatedMs)
         return false;
       if (windowMs + chunk[chunkAt + ChunkHead.minOffset]! <= maxMs) return true;
-      address = chunk[chunkAt + ChunkHead.previous]!;
     }
     return false;
   }

@@ -68,7 +68,13 @@ export const Row = {
   ownerIndex: 21,
   /** Youngest appender that was given this series' ref. */
   touched: 22,
+  /** {@link ChunkKind} of the open chunk. */
+  kind: 23,
 } as const;
+
+/** What a chunk is made of: floats in Prometheus' XOR encoding, or anything else (see rich-chunk.ts). */
+export const ChunkKind = { xor: 0, rich: 1 } as const;
+export type ChunkKind = (typeof ChunkKind)[keyof typeof ChunkKind];
 
 /** Rows in a slab. */
 export const ROWS_PER_SLAB = 8192;

@@ -1,12 +1,29 @@
-import { TocsinError } from '../../core/errors.ts';
+import type { FloatHistogram, Spans } from '../../core/histogram/float-histogram.ts';
+import { RecordCursor } from './record-cursor.ts';
+import { readHistogram } from './record-histogram.ts';
+import type { StoredSample } from './stored-sample.ts';
 
 /**
- * Contents of the log's records, as Prometheus has them: series (type 1) and samples (type 2). Numbers of series are 64
- * bits there; here they are JavaScript numbers and anything above 2^53 is refused.
+ * Contents of the log's records, as Prometheus has them. Written are series, samples, and (for what is more than a float
+ * at a time) histograms of floats and the records with start timestamps; histograms of whole numbers, which
+ * Prometheus writes, are read too. Numbers of series are 64 bits there; here they are JavaScript numbers and anything above
+ * 2^53 is refused.
  *
  * @see prometheus tsdb/docs/format/wal.md, tsdb/record/record.go
  */
-export const RecordType = { series: 1, samples: 2 } as const;
+export const RecordType = {
+  series: 1,
+  samples: 2,
+  histograms: 7,
+  floatHistograms: 8,
+  customHistograms: 9,
+  customFloatHistograms: 10,
+  /** From here on every sample may have a start timestamp. */
+  samplesWithStart: 11,
+  histogramsWithStart: 12,
+  floatHistogramsWithStart: 13,
+} as const;
+export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 
 /** Types of record that Prometheus writes and this version does not read. */
 export const FOREIGN_RECORDS: Readonly<Record<number, string>> = {
@@ -14,17 +31,42 @@ export const FOREIGN_RECORDS: Readonly<Record<number, string>> = {
   4: 'exemplars',
   5: 'mmap markers',
   6: 'metadata',
-  7: 'native histograms',
-  8: 'native float histograms',
-  9: 'native histograms with custom buckets',
-  10: 'native float histograms with custom buckets',
-  11: 'samples with start times',
-  12: 'native histograms with start times',
-  13: 'native float histograms with start times',
 };
 
+/** Whether {@link readRecord} takes records of a type apart. */
+export function isReadable(type: number): boolean {
+  return type === RecordType.series || type === RecordType.samples || type in RICH_RECORDS;
+}
+
+/** The types with rich samples; how each is read. */
+const RICH_RECORDS: Readonly<
+  Record<number, { readonly hasStarts: boolean; readonly values: 'float' | 'histogram' | 'integers' }>
+> = {
+  [RecordType.histograms]: { hasStarts: false, values: 'integers' },
+  [RecordType.floatHistograms]: { hasStarts: false, values: 'histogram' },
+  [RecordType.customHistograms]: { hasStarts: false, values: 'integers' },
+  [RecordType.customFloatHistograms]: { hasStarts: false, values: 'histogram' },
+  [RecordType.samplesWithStart]: { hasStarts: true, values: 'float' },
+  [RecordType.histogramsWithStart]: { hasStarts: true, values: 'integers' },
+  [RecordType.floatHistogramsWithStart]: { hasStarts: true, values: 'histogram' },
+};
+
+/** How a sample's start timestamp is given. */
+const StartMarker = { none: 0, asBefore: 1, fromFirst: 2 } as const;
+
+/** Types of the records that rich samples are written in. */
+export type RichRecordType = 8 | 10 | 11 | 13;
+
+/** The type of record that a sample belongs in. */
+export function recordTypeOf({ histogram, startMs }: StoredSample): RichRecordType {
+  if (histogram === undefined) return RecordType.samplesWithStart;
+  if (startMs !== 0) return RecordType.floatHistogramsWithStart;
+  return histogram.usesCustomBuckets ? RecordType.customFloatHistograms : RecordType.floatHistograms;
+}
+
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const floatBox = new Float64Array(1);
+const wordBox = new Uint32Array(floatBox.buffer);
 
 /** Builds records one after the other; {@link bytes} is good until the next begins. */
 export class RecordWriter {
@@ -32,6 +74,10 @@ export class RecordWriter {
   #length = 0;
   #baseId = 0;
   #baseTimeMs = 0;
+  #lastId = 0;
+  #baseStartMs = 0;
+  #lastStartMs = 0;
+  #hasStarts = false;
   #count = 0;
 
   /** The record so far. */
@@ -45,9 +91,7 @@ export class RecordWriter {
   }
 
   beginSeries(): void {
-    this.#length = 0;
-    this.#count = 0;
-    this.#buffer[this.#length++] = RecordType.series;
+    this.#begin(RecordType.series);
   }
 
   /** Adds a series by its labels: name, value, name, value … */
@@ -63,9 +107,7 @@ export class RecordWriter {
   }
 
   beginSamples(): void {
-    this.#length = 0;
-    this.#count = 0;
-    this.#buffer[this.#length++] = RecordType.samples;
+    this.#begin(RecordType.samples);
   }
 
   /** Adds a sample by the bits of its value. */
@@ -82,6 +124,103 @@ export class RecordWriter {
     this.#word(high);
     this.#word(low);
     this.#count++;
+  }
+
+  /** Begins a record for samples with this {@link recordTypeOf}. */
+  beginRich(type: RichRecordType): void {
+    this.#begin(type);
+    this.#hasStarts = type >= RecordType.samplesWithStart;
+  }
+
+  /** Adds a rich sample of the record's type. */
+  rich(walId: number, tMs: number, sample: StoredSample): void {
+    this.#reserve(64);
+    if (this.#hasStarts) this.#headWithStart(walId, tMs, sample.startMs);
+    else this.#head(walId, tMs);
+    if (sample.histogram === undefined) {
+      this.#word(sample.high);
+      this.#word(sample.low);
+    } else this.#histogram(sample.histogram);
+    this.#count++;
+  }
+
+  /** Forgets the record. */
+  clear(): void {
+    this.#length = 0;
+    this.#count = 0;
+  }
+
+  #begin(type: RecordType): void {
+    this.clear();
+    this.#buffer[this.#length++] = type;
+  }
+
+  #head(walId: number, tMs: number): void {
+    if (this.#count === 0) {
+      this.#baseId = walId;
+      this.#baseTimeMs = tMs;
+      this.#uint64(walId);
+      this.#uint64(tMs);
+    }
+    this.#varint(walId - this.#baseId);
+    this.#varint(tMs - this.#baseTimeMs);
+  }
+
+  #headWithStart(walId: number, tMs: number, startMs: number): void {
+    if (this.#count === 0) {
+      this.#baseTimeMs = tMs;
+      this.#baseStartMs = startMs;
+      this.#varint(walId);
+      this.#varint(tMs);
+      this.#varint(startMs);
+    } else {
+      this.#varint(walId - this.#lastId);
+      this.#varint(tMs - this.#baseTimeMs);
+      if (startMs === 0) this.#buffer[this.#length++] = StartMarker.none;
+      else if (startMs === this.#lastStartMs) this.#buffer[this.#length++] = StartMarker.asBefore;
+      else {
+        this.#buffer[this.#length++] = StartMarker.fromFirst;
+        this.#varint(startMs - this.#baseStartMs);
+      }
+    }
+    this.#lastId = walId;
+    this.#lastStartMs = startMs;
+  }
+
+  #histogram(histogram: FloatHistogram): void {
+    const { positiveSpans, negativeSpans, positiveBuckets, negativeBuckets, customValues } = histogram;
+    const numbers = positiveBuckets.length + negativeBuckets.length + customValues.length;
+    this.#reserve(128 + (positiveSpans.length + negativeSpans.length) * 5 + numbers * 8);
+    this.#buffer[this.#length++] = histogram.counterResetHint;
+    this.#varint(histogram.schema);
+    this.#float(histogram.zeroThreshold);
+    this.#float(histogram.zeroCount);
+    this.#float(histogram.count);
+    this.#float(histogram.sum);
+    this.#spans(positiveSpans);
+    this.#spans(negativeSpans);
+    this.#floats(positiveBuckets);
+    this.#floats(negativeBuckets);
+    if (histogram.usesCustomBuckets) this.#floats(customValues);
+  }
+
+  #spans(spans: Spans): void {
+    this.#uvarint(spans.length / 2);
+    for (let i = 0; i < spans.length; i += 2) {
+      this.#varint(spans[i]!);
+      this.#uvarint(spans[i + 1]!);
+    }
+  }
+
+  #floats(values: Float64Array): void {
+    this.#uvarint(values.length);
+    for (let i = 0; i < values.length; i++) this.#float(values[i]!);
+  }
+
+  #float(value: number): void {
+    floatBox[0] = value;
+    this.#word(wordBox[1]!);
+    this.#word(wordBox[0]!);
   }
 
   #reserve(bytes: number): void {
@@ -130,94 +269,125 @@ export class RecordWriter {
   }
 }
 
+/** Sorts rich samples into the records they belong in. Of one series only samples of one type may come between two ends. */
+export class RichRecords {
+  readonly #writers = new Map<RichRecordType, RecordWriter>();
+
+  /** Whether nothing came since the last end. */
+  get isEmpty(): boolean {
+    for (const writer of this.#writers.values()) if (writer.count > 0) return false;
+    return true;
+  }
+
+  add(walId: number, tMs: number, sample: StoredSample): void {
+    const type = recordTypeOf(sample);
+    let writer = this.#writers.get(type);
+    if (writer === undefined) {
+      writer = new RecordWriter();
+      this.#writers.set(type, writer);
+    }
+    if (writer.count === 0) writer.beginRich(type);
+    writer.rich(walId, tMs, sample);
+  }
+
+  /** Hands over what came since the last end. */
+  end(take: (record: Uint8Array) => void): void {
+    for (const writer of this.#writers.values()) {
+      if (writer.count === 0) continue;
+      take(writer.bytes);
+      writer.clear();
+    }
+  }
+}
+
 /** What a record holds; called by {@link readRecord} in order. */
 export interface RecordSink {
   series(walId: number, flat: readonly string[]): void;
+  /** A float at a time. */
   sample(walId: number, tMs: number, low: number, high: number): void;
+  /** A histogram, or a float with a start timestamp. */
+  rich(walId: number, tMs: number, sample: StoredSample): void;
 }
 
 /**
- * Reads one record. Returns its type; `sink` is only called for series and samples. Throws TOCSIN_ERR_STORAGE when the
+ * Reads one record. Returns its type; `sink` is only called when it {@link isReadable}. Throws TOCSIN_ERR_STORAGE when the
  * record does not end where it should; what came before it has then been handed over.
  */
 export function readRecord(bytes: Uint8Array, sink: RecordSink): number {
   const type = bytes[0] ?? 0;
-  const cursor = new Cursor(bytes);
+  const cursor = new RecordCursor(bytes);
   if (type === RecordType.series) {
-    while (cursor.hasMore) {
+    while (cursor.left > 0) {
       const walId = cursor.uint64();
       const count = cursor.uvarint();
       const flat: string[] = [];
       for (let i = 0; i < count * 2; i++) flat.push(cursor.text());
       sink.series(walId, flat);
     }
-  } else if (type === RecordType.samples && cursor.hasMore) {
+  } else if (type === RecordType.samples && cursor.left > 0) {
     const baseId = cursor.uint64();
     const baseTimeMs = cursor.uint64();
-    while (cursor.hasMore) {
+    while (cursor.left > 0) {
       const walId = baseId + cursor.varint();
       const tMs = baseTimeMs + cursor.varint();
       const high = cursor.word();
       sink.sample(walId, tMs, cursor.word(), high);
     }
+  } else if (type in RICH_RECORDS && cursor.left > 0) {
+    const { hasStarts, values } = RICH_RECORDS[type]!;
+    const read = hasStarts ? headsWithStart(cursor) : heads(cursor);
+    while (cursor.left > 0) {
+      const { walId, tMs, startMs } = read();
+      if (values === 'float') {
+        const high = cursor.word();
+        handOver(sink, walId, tMs, { low: cursor.word(), high, histogram: undefined, startMs });
+      } else {
+        const sample = readHistogram(cursor, values === 'integers', startMs);
+        if (sample !== undefined) handOver(sink, walId, tMs, sample);
+      }
+    }
   }
   return type;
 }
 
-class Cursor {
-  readonly #bytes: Uint8Array;
-  #at = 1;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  get hasMore(): boolean {
-    return this.#at < this.#bytes.length;
-  }
-
-  word(): number {
-    const at = this.#at;
-    if (at + 4 > this.#bytes.length) throw malformed('it ends within a number');
-    this.#at = at + 4;
-    const b = this.#bytes;
-    return ((b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!) >>> 0;
-  }
-
-  /** A 64-bit integer, signed. */
-  uint64(): number {
-    const high = this.word() | 0;
-    const value = high * 0x1_0000_0000 + this.word();
-    if (!Number.isSafeInteger(value)) throw malformed('a number is too large');
-    return value;
-  }
-
-  uvarint(): number {
-    let value = 0;
-    let factor = 1;
-    for (let i = 0; i < 8; i++) {
-      const byte = this.#bytes[this.#at++];
-      if (byte === undefined) throw malformed('it ends within a number');
-      value += (byte & 0x7f) * factor;
-      if (byte < 0x80) return value;
-      factor *= 128;
-    }
-    throw malformed('a number is too large');
-  }
-
-  varint(): number {
-    const zigzag = this.uvarint();
-    return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
-  }
-
-  text(): string {
-    const length = this.uvarint();
-    if (this.#at + length > this.#bytes.length) throw malformed('it ends within a text');
-    this.#at += length;
-    return decoder.decode(this.#bytes.subarray(this.#at - length, this.#at));
-  }
+function handOver(sink: RecordSink, walId: number, tMs: number, sample: StoredSample): void {
+  const isPlain = sample.histogram === undefined && sample.startMs === 0;
+  if (isPlain) sink.sample(walId, tMs, sample.low, sample.high);
+  else sink.rich(walId, tMs, sample);
 }
 
-function malformed(what: string): TocsinError {
-  return new TocsinError('TOCSIN_ERR_STORAGE', `a record of the write-ahead log is malformed: ${what}`);
+interface SampleHead {
+  readonly walId: number;
+  readonly tMs: number;
+  readonly startMs: number;
+}
+
+function heads(cursor: RecordCursor): () => SampleHead {
+  const baseId = cursor.uint64();
+  const baseTimeMs = cursor.uint64();
+  return () => {
+    const walId = baseId + cursor.varint();
+    return { walId, tMs: baseTimeMs + cursor.varint(), startMs: 0 };
+  };
+}
+
+function headsWithStart(cursor: RecordCursor): () => SampleHead {
+  let first: SampleHead | undefined;
+  let last: SampleHead | undefined;
+  return () => {
+    if (first === undefined || last === undefined) {
+      const walId = cursor.varint();
+      const tMs = cursor.varint();
+      first = last = { walId, tMs, startMs: cursor.varint() };
+      return first;
+    }
+    const walId = last.walId + cursor.varint();
+    const tMs = first.tMs + cursor.varint();
+    const marker = cursor.byte();
+    let startMs = 0;
+    if (marker === StartMarker.asBefore) ({ startMs } = last);
+    else if (marker !== StartMarker.none) startMs = first.startMs + cursor.varint();
+    last = { walId, tMs, startMs };
+    return last;
+  };
 }

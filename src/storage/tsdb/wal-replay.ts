@@ -9,7 +9,8 @@ import { Row } from './head-slabs.ts';
 import { IdMap } from './id-map.ts';
 import { listWal, refuseCompressed, walFiles } from './wal-folder.ts';
 import { readSegment } from './wal-reader.ts';
-import { FOREIGN_RECORDS, RecordType, readRecord } from './wal-records.ts';
+import type { StoredSample } from './stored-sample.ts';
+import { FOREIGN_RECORDS, isReadable, readRecord } from './wal-records.ts';
 import { repairSegment } from './wal-repair.ts';
 
 /** How long replay works before it gives others a turn. */
@@ -106,7 +107,7 @@ class Replay {
       );
       return;
     }
-    if (type === RecordType.series || type === RecordType.samples || this.#toldTypes.has(type)) return;
+    if (isReadable(type) || this.#toldTypes.has(type)) return;
     this.#toldTypes.add(type);
     const kind = FOREIGN_RECORDS[type] ?? `unknown type ${type}`;
     this.#logger.warn(
@@ -130,17 +131,31 @@ class Replay {
   /** Called by {@link readRecord}. */
   sample(walId: number, tMs: number, low: number, high: number): void {
     const row = this.#rows.get(walId) - 1;
+    if (!this.#takes(row, tMs)) return;
+    const head = this.#head;
+    head.chunks.append(head.rowWords(row), head.rowFloats(row), head.rowStart(row), tMs, low, high);
+  }
+
+  /** Called by {@link readRecord}. */
+  rich(walId: number, tMs: number, sample: StoredSample): void {
+    const row = this.#rows.get(walId) - 1;
+    if (!this.#takes(row, tMs)) return;
+    const head = this.#head;
+    head.chunks.appendRich(head.rowWords(row), head.rowFloats(row), head.rowStart(row), tMs, sample);
+  }
+
+  /** Whether a sample is of a known series (-1 is none) and newer than its last; if so it counts. */
+  #takes(row: number, tMs: number): boolean {
     if (row < 0) {
       this.unknownSamples++;
-      return;
+      return false;
     }
-    const floats = this.#head.rowFloats(row);
-    const at = this.#head.rowStart(row);
-    if (!(tMs > floats[(at >>> 1) + Row.lastTimeFloat]!)) return;
-    this.#head.chunks.append(this.#head.rowWords(row), floats, at, tMs, low, high);
+    const lastTime = (this.#head.rowStart(row) >>> 1) + Row.lastTimeFloat;
+    if (!(tMs > this.#head.rowFloats(row)[lastTime]!)) return false;
     this.sampleCount++;
     if (tMs < this.#minMs) this.#minMs = tMs;
     if (tMs > this.#maxMs) this.#maxMs = tMs;
+    return true;
   }
 
   finish(): void {

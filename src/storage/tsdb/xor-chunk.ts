@@ -63,7 +63,7 @@ function readDod(): number {
 }
 
 /** The words of the buffer that was written to last: a view of its own for every chunk would cost more than decoding. */
-let words = new Uint32Array(0);
+let words: Uint32Array = new Uint32Array(0);
 
 function wordsOf(values: Float64Array): Uint32Array {
   if (words.buffer !== values.buffer) words = new Uint32Array(values.buffer);

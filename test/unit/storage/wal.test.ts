@@ -263,6 +263,7 @@ describe('records', () => {
           sample(walId, tMs, low, high) {
             got.push({ walId, tMs, bits: (BigInt(high) << 32n) | BigInt(low) });
           },
+          rich() {},
         });
         expect(got).toEqual(samples);
       }),
@@ -284,6 +285,7 @@ describe('records', () => {
         readRecord(writer.bytes, {
           series: (walId, flat) => got.push([walId, flat]),
           sample() {},
+          rich() {},
         });
         expect(JSON.stringify(got)).toBe(
           JSON.stringify(list.map(({ walId, labels }) => [walId, labels.flat()])),
@@ -294,17 +296,17 @@ describe('records', () => {
 
   it('never fail otherwise than by their own error on arbitrary bytes', () => {
     const bytes = fc
-      .tuple(fc.constantFrom(1, 2, 3, 0, 255), fc.uint8Array({ maxLength: 100 }))
+      .tuple(fc.constantFrom(1, 2, 3, 0, 255, 7, 8, 9, 10, 11, 12, 13), fc.uint8Array({ maxLength: 100 }))
       .map(([type, rest]) => Uint8Array.of(type, ...rest));
     fc.assert(
       fc.property(bytes, (record) => {
         try {
-          readRecord(record, { series() {}, sample() {} });
+          readRecord(record, { series() {}, sample() {}, rich() {} });
         } catch (error) {
           expect(error).toBeInstanceOf(TocsinError);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 1000 },
     );
   });
 });

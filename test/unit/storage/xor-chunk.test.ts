@@ -49,10 +49,10 @@ function write(list: readonly Sample[], head = new Head(RANGE_MS)): { data: Uint
   for (let address = words[head.rowStart(row) + Row.closed]!; address !== 0;) {
     const slab = head.slabs.closed.words(address >>> 16);
     const at = address & 0xffff;
-    const sizes = slab[at + ChunkHead.countAndBytes]!;
+    const sizes = slab[at + ChunkHead.sizes]!;
     const from = (at + ChunkHead.words) * 4;
-    const data = head.slabs.closed.bytes(address >>> 16).slice(from, from + (sizes >>> 16));
-    chunks.unshift({ data, count: sizes & 0xffff });
+    const data = head.slabs.closed.bytes(address >>> 16).slice(from, from + (sizes >>> ChunkHead.bytesShift));
+    chunks.unshift({ data, count: sizes & 0xff });
     address = slab[at + ChunkHead.previous]!;
   }
   return chunks;
