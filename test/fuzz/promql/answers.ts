@@ -73,7 +73,7 @@ function apiHistogram({ count, sum, buckets = [] }: ApiHistogram): ShownHistogra
 
 /** An answer of Prometheus' API. */
 export function fromApi({ error, data, warnings = [], infos = [] }: ApiAnswer): Answer {
-  if (data === undefined) return { error: error ?? 'no data' };
+  if (data === undefined) return { error: (error ?? 'no data').replace('invalid parameter "query": ', '') };
   const series = new Map<string, Map<number, Point>>();
   const notes = [...warnings, ...infos].sort();
   if (data.resultType === 'scalar') {

@@ -331,10 +331,10 @@ export class ExpressionMaker {
       ' on (i)',
       ' on (g, i)',
       ' ignoring (g)',
-      ' on (i) group_left',
+      ' on (i) group_left ()',
       ' on (i) group_left (g)',
-      ' ignoring (g) group_right',
-      ' on (g) group_left',
+      ' ignoring (g) group_right ()',
+      ' on (g) group_left ()',
       ' on ()',
     ]);
     return `${left} ${this.#operator()}${matching}${fills} ${right}`;
