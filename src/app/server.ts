@@ -10,6 +10,7 @@ import {
 import { formatDuration } from '../core/duration.ts';
 import { errorText } from '../core/errors.ts';
 import type { FileSystem } from '../core/ports.ts';
+import { parseOptionsOf } from '../promql/index.ts';
 import { HttpListeners, parseListenAddress } from './http-listeners.ts';
 import type { TocsinOptions } from './options.ts';
 import type { TocsinPorts } from './ports.ts';
@@ -131,7 +132,7 @@ export class TocsinServer {
     const { queries, storage, scrape, rules, outside, alertSide } = rooms;
     return {
       queries: queries.service,
-      parseOptions: { features: tocsin.options.promql.parser },
+      parseOptions: parseOptionsOf(tocsin.options.promql),
       storage,
       scrape,
       rules,

@@ -4,6 +4,7 @@ import type { Logger } from '../core/log.ts';
 import type { SqlDatabase } from '../core/ports.ts';
 import { type Registry, createRegistry } from '../core/metrics.ts';
 import { AlertmanagerClient } from '../notify/index.ts';
+import { parseOptionsOf } from '../promql/index.ts';
 import { RuleManager, type RuleSettings } from '../rules/index.ts';
 import { ScrapeManager } from '../scrape/index.ts';
 import { StateStore, Tsdb } from '../storage/index.ts';
@@ -319,6 +320,6 @@ function readConfig(options: TocsinOptions, ports: TocsinPorts): Promise<LoadedC
     ...(configFile !== undefined && { configFile }),
     ...(alertmanagerConfigFile !== undefined && { alertmanagerConfigFile }),
     environment: ports.environment,
-    rules: { checkTemplate: checkRuleTemplate, promql: { features: options.promql.parser } },
+    rules: { checkTemplate: checkRuleTemplate, promql: parseOptionsOf(options.promql) },
   });
 }

@@ -7,6 +7,7 @@ import { Annotations } from './annotations.ts';
 import { QueryControl } from './eval/control.ts';
 import type { OpenSelection } from './eval/selection.ts';
 import { Evaluation, planSpan } from './evaluate.ts';
+import type { OwnFunctions } from './functions/own-function.ts';
 import { EngineMetrics } from './metrics.ts';
 import { DOCUMENTED_TYPES, exprType, type Expr } from './parser/ast.ts';
 import { parseExpr, type ParseOptions } from './parser/parse.ts';
@@ -23,7 +24,6 @@ import {
 } from './query-engine.ts';
 import { QueryGate } from './query-gate.ts';
 import { QueryMonitor } from './service/query-monitor.ts';
-import { refuseUnsupported } from './unsupported.ts';
 
 /** Longest stretch of evaluation on the main thread without giving other work a turn. */
 const SLICE_MS = 10;
@@ -51,6 +51,12 @@ export interface LocalQueryEngineOptions {
   readonly parseOptions?: ParseOptions;
   /** The feature `promql-delayed-name-removal`. */
   readonly delayedNameRemoval?: boolean;
+  /** The feature `type-and-unit-labels`. */
+  readonly typeAndUnitLabels?: boolean;
+  /** The feature `use-start-timestamps`. */
+  readonly useStartTimestamps?: boolean;
+  /** Functions that Prometheus doesn't have, which the parser accepts then too; none when absent. */
+  readonly ownFunctions?: OwnFunctions;
   /** Longest stretch without giving other work a turn; Infinity in a thread of its own. */
   readonly sliceMs?: number;
 }
@@ -116,12 +122,12 @@ export class LocalQueryEngine implements QueryEngine {
   }
 
   #parse(text: string): Expr {
-    const { parseOptions } = this.#options;
+    const { parseOptions, ownFunctions } = this.#options;
     const expr = parseExpr(text, {
+      ...(ownFunctions && { functions: ownFunctions.signatures }),
       ...parseOptions,
       features: { durationExpressions: true, ...parseOptions?.features },
     });
-    refuseUnsupported(expr);
     return expr;
   }
 
@@ -219,6 +225,9 @@ export class LocalQueryEngine implements QueryEngine {
             annotations,
             lookbackMs: request.lookbackMs,
             delayedNameRemoval: this.#options.delayedNameRemoval ?? false,
+            typeAndUnitLabels: this.#options.typeAndUnitLabels ?? false,
+            useStartTimestamps: this.#options.useStartTimestamps ?? false,
+            ownFunctions: this.#options.ownFunctions,
           },
           instant: request.instant,
         }),

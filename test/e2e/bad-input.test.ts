@@ -65,6 +65,8 @@ const BAD_CONFIGURATION: readonly BadStart[] = [
     args: SERVE,
     says: [
       'tocsin: rules.yml:5:37: group "models", rule 1, "Slow": could not parse expression: 1:23: parse error: unexpected <op:>>',
+      '            expr: sum by (model) (up) > > 1',
+      `${' '.repeat(40)}^`,
     ],
   },
   {
@@ -123,6 +125,8 @@ const BAD_CONFIGURATION: readonly BadStart[] = [
       'tocsin: tocsin.yml:4:21: scrape timeout greater than scrape interval for scrape config with job name "a"',
       'tocsin: tocsin.yml:5:15: found multiple scrape configs with job name "a"',
       'tocsin: rules.yml:5:37: group "models", rule 1, "Slow": could not parse expression: 1:23: parse error: unexpected <op:>>',
+      '            expr: sum by (model) (up) > > 1',
+      `${' '.repeat(40)}^`,
     ],
   },
   {
@@ -152,8 +156,8 @@ const BAD_COMMAND_LINES: readonly BadStart[] = [
   },
   {
     name: 'a feature of a later version',
-    args: ['serve', '--enable-feature=tocsin-functions'],
-    says: ['tocsin: --enable-feature=tocsin-functions is not in this version of tocsin'],
+    args: ['serve', '--enable-feature=type-and-unit-labels'],
+    says: ['tocsin: --enable-feature=type-and-unit-labels is not in this version of tocsin'],
   },
   {
     name: 'an unknown command',
@@ -326,6 +330,7 @@ describe('a running tocsin', () => {
     expect(await query('vector(1)')).toEqual([[{}, '1']]);
   }
 
+  const TOO_NESTED = 'expression is nested too deeply: more than 250 levels';
   const BAD_QUERIES: readonly (readonly [name: string, text: string, says: string])[] = [
     ['that cannot be parsed', 'sum(up', '1:7: parse error: unclosed left parenthesis'],
     ['that is empty', '', 'unknown position: parse error: no expression found in input'],
@@ -343,6 +348,53 @@ describe('a running tocsin', () => {
       'of 10,000 additions',
       `up${'+up'.repeat(10_000)}`,
       '1:3006: parse error: expression is nested too deeply: more than 1000 levels',
+    ],
+    [
+      'of a megabyte of additions',
+      `a${'+a'.repeat(500_000)}`,
+      '1:2004: parse error: expression is nested too deeply: more than 1000 levels',
+    ],
+    ['of 10,000 signs', `${'-'.repeat(10_000)}up`, `1:251: parse error: ${TOO_NESTED}`],
+    [
+      'of 10,000 nested subqueries',
+      `${'max_over_time('.repeat(10_000)}up${'[5m:])'.repeat(10_000)}`,
+      `1:3501: parse error: ${TOO_NESTED}`,
+    ],
+    [
+      'of 10,000 durations',
+      `up[${'1m+'.repeat(10_000)}1m]`,
+      '1:3006: parse error: expression is nested too deeply: more than 1000 levels',
+    ],
+    [
+      'of 1.5 million characters',
+      `up{job="${'x'.repeat(1_500_000)}"}`,
+      '1:1: parse error: expression is too long: 1500010 characters, at most 1048576 are allowed',
+    ],
+    [
+      'of 300,000 labels',
+      `sum by (${'a,'.repeat(300_000)}) (up)`,
+      '1:200006: parse error: expression is too large: more than 200000 tokens',
+    ],
+    [
+      'with a number of 100,000 digits',
+      '9'.repeat(100_000),
+      `1:1: parse error: error parsing number: strconv.ParseFloat: parsing "${'9'.repeat(256)}"...: value out of range`,
+    ],
+    [
+      'with a duration of 100,000 digits',
+      `up[${'9'.repeat(100_000)}h]`,
+      `1:4: parse error: not a valid duration string: "${'9'.repeat(256)}"...`,
+    ],
+    ['with a duration of 300 years', 'up[300y]', '1:4: parse error: duration out of range'],
+    [
+      'with a regular expression that repeats repetitions',
+      `up{job=~"a${'{1000}'.repeat(100)}"}`,
+      '1:4: parse error: error parsing regexp: invalid nested repetition operator: `{1000}{1000}`',
+    ],
+    [
+      'with many large regular expressions',
+      `up{${Array.from({ length: 20 }, () => `job=~"(?:${'[a-z]{1000}'.repeat(100)})+"`).join(',')}}`,
+      '1:16837: parse error: regular expressions are too large: together they repeat too much',
     ],
     [
       'of 100 KB of garbage',
@@ -370,6 +422,44 @@ describe('a running tocsin', () => {
     await expectAlive();
   });
 
+  test.each(['format_query', 'parse_query'])('refuses the same to %s', async (path) => {
+    for (const [, text, says] of BAD_QUERIES) {
+      const response = await fetch(`${base}/api/v1/${path}`, {
+        method: 'POST',
+        headers: FORM,
+        body: new URLSearchParams({ query: text }),
+      });
+      expect([response.status, await response.json()]).toEqual([
+        400,
+        { status: 'error', errorType: 'bad_data', error: `invalid parameter "query": ${says}` },
+      ]);
+    }
+    await expectAlive();
+  });
+
+  const DEEP_QUERIES: readonly (readonly [name: string, text: string])[] = [
+    ['of 1,000 additions', Array.from({ length: 1000 }, () => 'vector(1)').join('+')],
+    ['of 249 parentheses', `${'('.repeat(249)}vector(1)${')'.repeat(249)}`],
+    ['of 200 signs and calls', `${'-abs('.repeat(120)}vector(1)${')'.repeat(120)}`],
+    ['of 100 subqueries', `${'max_over_time('.repeat(100)}up${'[2m:1m])'.repeat(100)}`],
+    ['with a regular expression that backtracks elsewhere', `up{job=~"${'(a+)+$'.repeat(1000)}"}`],
+  ];
+
+  test.each(DEEP_QUERIES)('answers a query %s', async (_name, text) => {
+    for (const path of ['query', 'format_query', 'parse_query']) {
+      const body = new URLSearchParams({ query: text });
+      const response = await fetch(`${base}/api/v1/${path}`, { method: 'POST', headers: FORM, body });
+      expect([response.status, await response.json()]).toMatchObject([200, { status: 'success' }]);
+    }
+    await expectAlive();
+  });
+
+  test('refuses an address of 100 KB', async () => {
+    const response = await fetch(`${base}/api/v1/query?query=${'a'.repeat(100_000)}`);
+    expect(response.status).toBe(431);
+    await expectAlive();
+  });
+
   test.each([11, 60])('refuses a query of %i MB', async (megabytes) => {
     const body = `query=${'a'.repeat(megabytes * 1e6)}`;
     const response = await fetch(`${base}/api/v1/query`, { method: 'POST', headers: FORM, body });
@@ -384,8 +474,8 @@ describe('a running tocsin', () => {
     await expectAlive();
   });
 
-  test('does not read a body of 70 MB', async () => {
-    const body = `query=${'a'.repeat(70e6)}`;
+  test('does not read a body of 100 MB', async () => {
+    const body = `query=${'a'.repeat(100e6)}`;
     // It answers and hangs up while the body is still being sent; whether a client sees the answer is up to it.
     const status = await fetch(`${base}/api/v1/query`, { method: 'POST', headers: FORM, body }).then(
       (response) => response.status,

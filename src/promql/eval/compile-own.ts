@@ -18,7 +18,7 @@ function compileArgument(compiler: Compiler, arg: OwnArgument, grid: StepGrid): 
       return { kind: 'series', reader: new PointReader(compiler.compile(arg.node), context) };
     case 'matrix': {
       const { input, at, rangeMs } = arg;
-      const feed = rangeFeed(compiler, { input, at, rangeMs, grid });
+      const feed = rangeFeed(compiler, { input, at, rangeMs, grid, extended: undefined });
       return { kind: 'series', reader: new WindowReader(feed, context, grid, at, rangeMs) };
     }
   }

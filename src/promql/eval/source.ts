@@ -40,6 +40,10 @@ export interface EvalContext {
   readonly lookbackMs: number;
   /** The feature `promql-delayed-name-removal`. */
   readonly delayedNameRemoval: boolean;
+  /** The feature `type-and-unit-labels`: what a counter is says its `__type__`. */
+  readonly typeAndUnitLabels: boolean;
+  /** The feature `use-start-timestamps`. */
+  readonly useStartTimestamps: boolean;
   /** Functions that Prometheus doesn't have; none when absent. */
   readonly ownFunctions?: OwnFunctions | undefined;
 }

@@ -58,7 +58,14 @@ async function withPauses(
     sliceMs: 0,
     unitsPerLook: 1,
   });
-  const context = { control, annotations: new Annotations(), lookbackMs, delayedNameRemoval: false };
+  const context = {
+    control,
+    annotations: new Annotations(),
+    lookbackMs,
+    delayedNameRemoval: false,
+    typeAndUnitLabels: false,
+    useStartTimestamps: false,
+  };
   const evaluation = new Evaluation({ plan, selections, context, instant: false });
   for (let pauses = 0; ; pauses++) {
     const value = evaluation.run();
