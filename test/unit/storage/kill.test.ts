@@ -63,6 +63,20 @@ it('kill -9 while writing loses nothing that a commit resolved for', async () =>
         expect(into.timestamps[into.length - 1]).toBeGreaterThanOrEqual(acknowledged);
         expect(into.length).toBe(into.timestamps[into.length - 1]! - FIRST + 1);
       }
+      const rich = await querier.select([new Matcher('rich', '!=', '')], hints);
+      expect(rich.count).toBe(2);
+      while (rich.next()) {
+        rich.read(0, Infinity, into);
+        const lastMs = into.timestamps[into.length - 1]!;
+        expect(lastMs).toBeGreaterThanOrEqual(acknowledged);
+        expect(into.length).toBe(lastMs - FIRST + 1);
+        for (let i = 0; i < into.length; i++) {
+          const tMs = FIRST + i;
+          const isHistogram = rich.labels().get('rich') === 'histogram';
+          if (isHistogram) expect([...into.histograms![i]!.positiveBuckets]).toEqual([tMs, 7]);
+          else expect([into.values[i], into.starts![i]]).toEqual([tMs, tMs - 3]);
+        }
+      }
       const single = await querier.select([new Matcher('n', '!=', '')], hints);
       expect(single.count).toBeGreaterThanOrEqual(acknowledged - FIRST + 1);
       from = (tsdb.stats().maxTimeMs ?? 0) + 1;

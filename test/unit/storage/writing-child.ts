@@ -1,4 +1,5 @@
 /** Writes to a data folder until it is killed, and prints the number of each commit that resolved. */
+import { FloatHistogram } from '../../../src/core/histogram/float-histogram.ts';
 import { silentLogger } from '../../../src/core/log.ts';
 import { Labels } from '../../../src/core/labels.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
@@ -24,6 +25,14 @@ for (let i = Number(from); ; i++) {
     const labels = pod === 0 ? { n: String(i) } : { pod: String(pod) };
     appender.append(appender.series(Labels.fromObject(labels)), i, i);
   }
+  const rich = (name: string): number => appender.series(Labels.fromObject({ rich: name }));
+  const histogram = new FloatHistogram({
+    count: i,
+    positiveSpans: Int32Array.of(0, 2),
+    positiveBuckets: Float64Array.of(i, 7),
+  });
+  appender.appendRich(rich('histogram'), i, { value: 0, histogram, startMs: 0 });
+  appender.appendRich(rich('start'), i, { value: i, histogram: undefined, startMs: i - 3 });
   await appender.commit();
   process.stdout.write(`${i}\n`);
 }
