@@ -1,12 +1,15 @@
 import { SampleBuffer } from '../storage/index.ts';
-import { type Column, countPresent, stepTime, type StepGrid } from './eval/column.ts';
+import { HISTOGRAM, stepTime, type StepGrid } from './eval/column.ts';
 import { Compiler } from './eval/compile.ts';
+import { extendedBy } from './eval/compile-range.ts';
 import { mergeEqualLabels } from './eval/kept-source.ts';
+import { extendedSamples } from './eval/extended-samples.ts';
+import { seriesOfColumn, seriesOfSamples } from './eval/matrix.ts';
 import { withoutMetadata } from './eval/metric-name.ts';
-import { type OpenSelection, type SelectionReader, SelectionReaders } from './eval/selection.ts';
+import { heldSamples, type OpenSelection, type SelectionReader, SelectionReaders } from './eval/selection.ts';
 import { removeStale } from './eval/stale-samples.ts';
 import { Collector, type EvalContext, type KeptSeries } from './eval/source.ts';
-import type { Plan, PlanNode } from './plan.ts';
+import type { Plan, PlanNode, PlanRoot } from './plan.ts';
 import type { MatrixSeries, QueryValue, VectorSample } from './query-engine.ts';
 
 /**
@@ -75,31 +78,27 @@ export class Evaluation {
     const samples: VectorSample[] = series.map(({ labels, column }) => ({
       labels,
       tMs,
-      value: column.values[0]!,
+      value: column.present[0] === HISTOGRAM ? NaN : column.values[0]!,
+      histogram: column.present[0] === HISTOGRAM ? column.histogram(0) : undefined,
     }));
     return { type: 'vector', samples };
   }
 
   /** Raw samples of a range selector; undefined asks for a pause. */
-  #samples(root: {
-    readonly selection: number;
-    readonly minMs: number;
-    readonly maxMs: number;
-  }): QueryValue | undefined {
-    const { control } = this.#input.context;
+  #samples(root: Extract<PlanRoot, { kind: 'samples' }>): QueryValue | undefined {
+    const { control, lookbackMs } = this.#input.context;
+    const { minMs, maxMs, extended } = root;
+    const { beforeMs, afterMs } = extendedBy(extended, lookbackMs);
     this.#raw ??= this.#compiler.reader(root.selection);
     const reader = this.#raw;
     const buffer = new SampleBuffer();
     while (reader.next()) {
-      reader.read(root.minMs + 1, root.maxMs, buffer);
+      reader.read(minMs - beforeMs + 1, maxMs + afterMs, buffer);
       removeStale(buffer);
       if (buffer.length > 0) {
-        control.hold(buffer.length);
-        this.#rawSeries.push({
-          labels: reader.labels(),
-          timestamps: buffer.timestamps.slice(0, buffer.length),
-          values: buffer.values.slice(0, buffer.length),
-        });
+        control.hold(heldSamples(buffer));
+        const samples = extended === undefined ? buffer : extendedSamples(buffer, minMs, maxMs, extended);
+        if (samples.length > 0) this.#rawSeries.push(seriesOfSamples(reader.labels(), samples));
       }
       if (control.tick(buffer.length + 10)) return undefined;
     }
@@ -109,23 +108,8 @@ export class Evaluation {
 
 function toMatrix(series: readonly KeptSeries[], grid: StepGrid): MatrixSeries[] {
   const allTimes = Float64Array.from({ length: grid.count }, (_, k) => stepTime(grid, k));
-  const matrix = series.map(({ labels, column }) => compress(labels, column, allTimes));
+  const matrix = series.map(({ labels, column }) => seriesOfColumn(labels, column, allTimes));
   return matrix.sort((a, b) => a.labels.compare(b.labels));
-}
-
-/** Only the steps with a value. Series that have all share the column of times. */
-function compress(labels: KeptSeries['labels'], column: Column, allTimes: Float64Array): MatrixSeries {
-  const count = countPresent(column.present);
-  if (count === allTimes.length) return { labels, timestamps: allTimes, values: column.values };
-  const timestamps = new Float64Array(count);
-  const values = new Float64Array(count);
-  let at = 0;
-  for (let k = 0; k < allTimes.length; k++) {
-    if (column.present[k] === 0) continue;
-    timestamps[at] = allTimes[k]!;
-    values[at++] = column.values[k]!;
-  }
-  return { labels, timestamps, values };
 }
 
 /** The span of time that a plan's selections cover; [0, 0] when it selects nothing. */

@@ -13,6 +13,7 @@ import {
   mapWithScalars,
   MapSource,
   negateKernel,
+  noKernel,
   timestampKernel,
   type ColumnKernel,
 } from './map-source.ts';
@@ -32,6 +33,7 @@ function mapKernel(node: MapPlan): ColumnKernel {
   const { func } = node;
   if (func === '-') return negateKernel;
   if (func === 'identity') return copyKernel;
+  if (func === 'start_timestamp') return noKernel;
   if (func === 'timestamp') return timestampKernel(node.grid);
   const ofHistogram = HISTOGRAM_KERNELS.get(func);
   if (ofHistogram !== undefined) return mapHistograms(ofHistogram);

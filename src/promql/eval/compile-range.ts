@@ -1,9 +1,8 @@
-import { assert } from '../../core/errors.ts';
-import { OVER_TIME_KERNELS } from '../functions/over-time.ts';
-import type { RangeKernel, Windows } from '../functions/range-kernel.ts';
-import { RATE_KERNELS } from '../functions/rate.ts';
-import { REGRESSION_KERNELS } from '../functions/regression.ts';
-import type { RangeInput, RangePlan } from '../plan.ts';
+import { rangeFunction } from '../functions/range-functions.ts';
+import { RangeNotes } from '../functions/range-notes.ts';
+import type { Windows } from '../functions/range-kernel.ts';
+import type { Extended, RangePlan } from '../plan.ts';
+import { type Column, FLOAT } from './column.ts';
 import type { Compiler } from './compile.ts';
 import { mergeSource } from './kept-source.ts';
 import { NameDropper } from './metric-name.ts';
@@ -15,22 +14,28 @@ const KEEPS_NAME: ReadonlySet<string> = new Set(['last_over_time', 'first_over_t
 const FOR_COUNTERS: ReadonlySet<string> = new Set(['rate', 'increase']);
 const COUNTER_SUFFIXES = ['_total', '_sum', '_count', '_bucket'];
 
-function rangeKernel(func: string): RangeKernel {
-  const kernel = RATE_KERNELS.get(func) ?? OVER_TIME_KERNELS.get(func) ?? REGRESSION_KERNELS.get(func);
-  assert(kernel !== undefined, `there must be a kernel for ${func}`);
-  return kernel;
+/** How much earlier and later than its range a selector looks. */
+export function extendedBy(
+  extended: Extended,
+  lookbackMs: number,
+): { readonly beforeMs: number; readonly afterMs: number } {
+  return {
+    beforeMs: extended === undefined ? 0 : lookbackMs,
+    afterMs: extended === 'smoothed' ? lookbackMs : 0,
+  };
 }
 
-function feedOf(compiler: Compiler, input: RangeInput, node: RangePlan): SampleFeed {
+/** The samples that a range argument reads. */
+export function rangeFeed(
+  compiler: Compiler,
+  { input, at, rangeMs, grid, extended }: Pick<RangePlan, 'input' | 'at' | 'rangeMs' | 'grid' | 'extended'>,
+): SampleFeed {
   if (input.kind === 'selection') {
-    const { at, rangeMs, grid } = node;
-    const maxMs = at.firstMs + (grid.count - 1) * at.everyMs;
-    return new SelectionFeed(
-      compiler.reader(input.selection),
-      compiler.context,
-      at.firstMs - rangeMs + 1,
-      maxMs,
-    );
+    const { context } = compiler;
+    const { beforeMs, afterMs } = extendedBy(extended, context.lookbackMs);
+    const minMs = at.firstMs - rangeMs - beforeMs + 1;
+    const maxMs = at.firstMs + (grid.count - 1) * at.everyMs + afterMs;
+    return new SelectionFeed(compiler.reader(input.selection), context, minMs, maxMs);
   }
   const inner = compiler.compile(input.input);
   const merged = input.mayRepeatLabels ? mergeSource(inner, compiler.context) : inner;
@@ -41,12 +46,21 @@ function feedOf(compiler: Compiler, input: RangeInput, node: RangePlan): SampleF
 function observer(
   compiler: Compiler,
   node: RangePlan,
-): ((input: SampleFeed, windows: Windows) => void) | undefined {
+): ((input: SampleFeed, floats: Windows, result: Column) => void) | undefined {
   const { annotations } = compiler.context;
   if (FOR_COUNTERS.has(node.func)) {
-    return (input) => {
-      const name = input.labels().metricName;
-      if (name === '' || COUNTER_SUFFIXES.some((suffix) => name.endsWith(suffix))) return;
+    return (input, _floats, result) => {
+      if (result.histograms !== undefined && !result.present.includes(FLOAT)) return;
+      const labels = input.labels();
+      const name = labels.metricName;
+      if (name === '') return;
+      if (compiler.context.typeAndUnitLabels === true) {
+        const type = labels.get('__type__');
+        const isCounter = type === 'counter' || type === 'histogram';
+        if (!isCounter) annotations.possibleNonCounterLabel(name, type, node.position);
+        return;
+      }
+      if (COUNTER_SUFFIXES.some((suffix) => name.endsWith(suffix))) return;
       annotations.possibleNonCounter(name, node.position);
     };
   }
@@ -66,17 +80,22 @@ function observer(
 export function compileRange(compiler: Compiler, node: RangePlan): SeriesSource {
   // absent_over_time asks its series for presence only; which of them have equal labels doesn't matter.
   const keepsName = KEEPS_NAME.has(node.func) || node.func === 'absent_over_time';
+  const { context } = compiler;
+  const feed = rangeFeed(compiler, node);
+  const notes = new RangeNotes(context.annotations, node.position, () => feed.labels().metricName);
   return new RangeSource(
     {
-      feed: feedOf(compiler, node.input, node),
+      feed,
       grid: node.grid,
       at: node.at,
       rangeMs: node.rangeMs,
-      kernel: rangeKernel(node.func),
+      ...extendedBy(node.extended, context.lookbackMs),
+      func: rangeFunction(node.func, node.extended),
+      notes,
       scalars: compiler.scalars(node.scalars),
-      dropper: keepsName ? undefined : new NameDropper(compiler.context, node.inputNamesMayDiffer, true),
+      dropper: keepsName ? undefined : new NameDropper(context, node.inputNamesMayDiffer, { strict: true }),
       onSeries: observer(compiler, node),
     },
-    compiler.context,
+    context,
   );
 }

@@ -8,6 +8,7 @@ import { compileRange } from './compile-range.ts';
 import { RepeatSource } from './kept-source.ts';
 import type { SelectionReaders } from './selection.ts';
 import { SelectorSource } from './selector-source.ts';
+import { SmoothedSource } from './smoothed-source.ts';
 import { EmptySource, type EvalContext, ScalarValues, type SeriesSource } from './source.ts';
 
 /** Turns a plan's nodes into running sources. */
@@ -44,7 +45,9 @@ export class Compiler {
       case 'empty':
         return new EmptySource();
       case 'selector':
-        return new SelectorSource(this.reader(node.selection), this.context, grid, node.at, node.asTime);
+        return node.smoothed
+          ? new SmoothedSource(this.reader(node.selection), this.context, grid, node)
+          : new SelectorSource(this.reader(node.selection), this.context, grid, node.at, node.shown);
       case 'range':
         return compileRange(this, node);
       case 'map':

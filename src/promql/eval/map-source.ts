@@ -149,6 +149,11 @@ export function timestampKernel(grid: StepGrid): ColumnKernel {
   };
 }
 
+/** A kernel without results: `start_timestamp` of anything but a selector. */
+export const noKernel: ColumnKernel = (_input, out) => {
+  out.clear();
+};
+
 /** A kernel that keeps everything as it is. */
 export const copyKernel: ColumnKernel = (input, out) => {
   out.copyFrom(input);

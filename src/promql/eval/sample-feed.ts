@@ -1,7 +1,7 @@
 import type { Labels } from '../../core/labels.ts';
 import { SampleBuffer } from '../../storage/index.ts';
-import { stepTime, type StepGrid } from './column.ts';
-import type { SelectionReader } from './selection.ts';
+import { ABSENT, HISTOGRAM, stepTime, type StepGrid } from './column.ts';
+import { heldSamples, type SelectionReader } from './selection.ts';
 import { removeStale } from './stale-samples.ts';
 import { type EvalContext, type SeriesSource, Status } from './source.ts';
 
@@ -21,6 +21,7 @@ export class SelectionFeed implements SampleFeed {
   readonly #context: EvalContext;
   readonly #minMs: number;
   readonly #maxMs: number;
+  #held = 0;
 
   constructor(reader: SelectionReader, context: EvalContext, minMs: number, maxMs: number) {
     this.#reader = reader;
@@ -35,15 +36,17 @@ export class SelectionFeed implements SampleFeed {
 
   next(): Status {
     const { control } = this.#context;
-    control.release(this.samples.length);
-    this.samples.length = 0;
+    control.release(this.#held);
+    this.#held = 0;
+    this.samples.clear();
     for (;;) {
       if (control.tick(10)) return Status.pause;
       if (!this.#reader.next()) return Status.end;
       this.#reader.read(this.#minMs, this.#maxMs, this.samples);
       removeStale(this.samples);
       if (this.samples.length === 0) continue;
-      control.hold(this.samples.length);
+      this.#held = heldSamples(this.samples);
+      control.hold(this.#held);
       return Status.series;
     }
   }
@@ -72,13 +75,16 @@ export class SubqueryFeed implements SampleFeed {
   next(): Status {
     const status = this.#source.next();
     if (status !== Status.series) return status;
-    const { values, present } = this.#source.column;
+    const { values, present, histograms } = this.#source.column;
+    this.samples.clear();
     const { timestamps, values: into } = this.samples;
     let length = 0;
     for (let k = 0; k < values.length; k++) {
-      if (present[k] === 0) continue;
+      if (present[k] === ABSENT) continue;
       timestamps[length] = stepTime(this.#grid, k);
-      into[length++] = values[k]!;
+      if (present[k] === HISTOGRAM) this.samples.setHistogram(length, histograms![k]!);
+      else into[length] = values[k]!;
+      length++;
     }
     this.samples.length = length;
     return Status.series;

@@ -1,3 +1,4 @@
+import type { FloatHistogram } from '../../core/histogram/float-histogram.ts';
 import type { Labels } from '../../core/labels.ts';
 import { SampleBuffer, type SeriesCursor } from '../../storage/index.ts';
 import type { QueryControl } from './control.ts';
@@ -43,6 +44,9 @@ interface SharedSeries {
   readonly labels: Labels;
   readonly timestamps: Float64Array;
   readonly values: Float64Array;
+  /** As in {@link SampleBuffer}. */
+  readonly histograms: readonly (FloatHistogram | undefined)[] | undefined;
+  readonly starts: Float64Array | undefined;
 }
 
 /** Series of a selection that several operators read; each is taken from the storage once, when first wanted. */
@@ -67,11 +71,14 @@ class SharedSelection {
       const count = this.#cursor.read(this.#minMs, this.#maxMs, this.#buffer);
       this.#control.seriesRead++;
       this.#control.samplesRead += count;
-      this.#control.hold(count);
+      this.#control.hold(heldSamples(this.#buffer));
+      const { timestamps, values, histograms, starts } = this.#buffer;
       this.#series.push({
         labels: this.#cursor.labels(),
-        timestamps: this.#buffer.timestamps.slice(0, count),
-        values: this.#buffer.values.slice(0, count),
+        timestamps: timestamps.slice(0, count),
+        values: values.slice(0, count),
+        histograms: histograms?.slice(0, count),
+        starts: starts?.slice(0, count),
       });
     }
     return this.#series[index];
@@ -97,15 +104,45 @@ class SharedReader implements SelectionReader {
   }
 
   read(minMs: number, maxMs: number, into: SampleBuffer): void {
-    const { timestamps, values } = this.#present!;
+    const { timestamps, values, histograms, starts } = this.#present!;
     const from = lowerBound(timestamps, minMs);
     const to = lowerBound(timestamps, maxMs + 1);
-    into.length = 0;
+    into.clear();
     into.reserve(to - from);
     into.timestamps.set(timestamps.subarray(from, to));
     into.values.set(values.subarray(from, to));
     into.length = to - from;
+    if (histograms !== undefined) copyHistograms(histograms, from, to, into);
+    if (starts === undefined) return;
+    for (let i = from; i < to; i++) if (starts[i] !== 0) into.setStart(i - from, starts[i]!);
   }
+}
+
+function copyHistograms(
+  histograms: readonly (FloatHistogram | undefined)[],
+  from: number,
+  to: number,
+  into: SampleBuffer,
+): void {
+  for (let i = from; i < to; i++) {
+    const histogram = histograms[i];
+    if (histogram !== undefined) into.setHistogram(i - from, histogram);
+  }
+}
+
+/**
+ * As how many samples a buffer counts when those in memory are limited: a native histogram is as many as its size.
+ *
+ * @see prometheus promql/engine.go (matrixIterSlice)
+ */
+export function heldSamples({ length, histograms }: SampleBuffer): number {
+  if (histograms === undefined) return length;
+  let held = length;
+  for (let i = 0; i < length; i++) {
+    const histogram = histograms[i];
+    if (histogram !== undefined) held += histogram.sampleCount - 1;
+  }
+  return held;
 }
 
 /** Index of the first time that is not before `tMs`. */

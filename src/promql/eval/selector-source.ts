@@ -1,7 +1,7 @@
 import type { Labels } from '../../core/labels.ts';
 import { SampleBuffer } from '../../storage/index.ts';
-import type { SelectionReader } from './selection.ts';
-import { Column, FLOAT, type StepGrid } from './column.ts';
+import { heldSamples, type SelectionReader } from './selection.ts';
+import { ABSENT, Column, FLOAT, type StepGrid } from './column.ts';
 import { rawStale } from './stale-samples.ts';
 import { type EvalContext, type SeriesSource, Status } from './source.ts';
 
@@ -11,13 +11,62 @@ export interface LookAt {
   readonly everyMs: number;
 }
 
+/** What is shown of the samples that a selector finds; times are in seconds. */
+export type Shown = 'value' | 'time' | 'startTime';
+
+/** Index of the newest sample at or before each step's time and less than `lookbackMs` old, -1 where there is none. */
+function newest(samples: SampleBuffer, at: LookAt, lookbackMs: number, found: Int32Array): void {
+  const { timestamps, length } = samples;
+  let next = 0;
+  for (let k = 0; k < found.length; k++) {
+    const referenceMs = at.firstMs + k * at.everyMs;
+    while (next < length && timestamps[next]! <= referenceMs) next++;
+    const last = next - 1;
+    const gone = last < 0 || timestamps[last]! <= referenceMs - lookbackMs || rawStale(samples, last);
+    found[k] = gone ? -1 : last;
+  }
+}
+
+/** {@link lookUp} for what isn't a plain value. */
+function lookUpRich(
+  samples: SampleBuffer,
+  at: LookAt,
+  lookbackMs: number,
+  shown: Shown,
+  out: Column,
+): number {
+  const indexes = new Int32Array(out.values.length);
+  newest(samples, at, lookbackMs, indexes);
+  const { timestamps, values, histograms, starts } = samples;
+  out.clear();
+  let found = 0;
+  for (let k = 0; k < indexes.length; k++) {
+    const index = indexes[k]!;
+    if (index < 0) continue;
+    found++;
+    const histogram = shown === 'value' ? histograms?.[index] : undefined;
+    if (histogram !== undefined) {
+      out.setHistogram(k, histogram);
+      continue;
+    }
+    if (shown === 'value') out.values[k] = values[index]!;
+    else out.values[k] = (shown === 'time' ? timestamps[index]! : (starts?.[index] ?? 0)) / 1000;
+    out.present[k] = FLOAT;
+  }
+  return found;
+}
+
 /**
  * Writes for each step the newest sample at or before its time and less than `lookbackMs` old; a stale marker ends the
- * series. `asTime` writes the sample's time in seconds in place of its value. Returns how many steps have a value.
+ * series. Returns how many steps have a value.
  *
  * O(samples + steps).
  */
-function lookUp(samples: SampleBuffer, at: LookAt, lookbackMs: number, asTime: boolean, out: Column): number {
+function lookUp(samples: SampleBuffer, at: LookAt, lookbackMs: number, shown: Shown, out: Column): number {
+  if (shown !== 'value' || samples.histograms !== undefined) {
+    return lookUpRich(samples, at, lookbackMs, shown, out);
+  }
+  out.histograms = undefined;
   const { timestamps, values, length } = samples;
   const { values: outValues, present } = out;
   const steps = outValues.length;
@@ -28,10 +77,10 @@ function lookUp(samples: SampleBuffer, at: LookAt, lookbackMs: number, asTime: b
     while (next < length && timestamps[next]! <= referenceMs) next++;
     const last = next - 1;
     if (last < 0 || timestamps[last]! <= referenceMs - lookbackMs || rawStale(samples, last)) {
-      present[k] = 0;
+      present[k] = ABSENT;
       continue;
     }
-    outValues[k] = asTime ? timestamps[last]! / 1000 : values[last]!;
+    outValues[k] = values[last]!;
     present[k] = FLOAT;
     found++;
   }
@@ -47,18 +96,17 @@ export class SelectorSource implements SeriesSource {
   readonly #at: LookAt;
   readonly #minMs: number;
   readonly #maxMs: number;
-  readonly #asTime: boolean;
+  readonly #shown: Shown;
   readonly #samples = new SampleBuffer();
 
-  /** `asTime` gives the samples' times in seconds: `timestamp(selector)`. */
-  constructor(reader: SelectionReader, context: EvalContext, grid: StepGrid, at: LookAt, asTime: boolean) {
+  constructor(reader: SelectionReader, context: EvalContext, grid: StepGrid, at: LookAt, shown: Shown) {
     this.column = new Column(grid.count);
     this.#reader = reader;
     this.#context = context;
     this.#at = at;
     this.#minMs = at.firstMs - context.lookbackMs + 1;
     this.#maxMs = at.firstMs + (grid.count - 1) * at.everyMs;
-    this.#asTime = asTime;
+    this.#shown = shown;
   }
 
   labels(): Labels {
@@ -66,15 +114,17 @@ export class SelectorSource implements SeriesSource {
   }
 
   next(): Status {
-    const { control, lookbackMs } = this.#context;
+    const { control, lookbackMs, useStartTimestamps } = this.#context;
+    if (this.#shown === 'startTime' && useStartTimestamps !== true) return Status.end;
     for (;;) {
       if (control.tick(this.#samples.length + this.column.values.length + 10)) return Status.pause;
       if (!this.#reader.next()) return Status.end;
       this.#reader.read(this.#minMs, this.#maxMs, this.#samples);
       if (this.#samples.length === 0) continue;
-      control.hold(this.#samples.length);
-      const found = lookUp(this.#samples, this.#at, lookbackMs, this.#asTime, this.column);
-      control.release(this.#samples.length);
+      const held = heldSamples(this.#samples);
+      control.hold(held);
+      const found = lookUp(this.#samples, this.#at, lookbackMs, this.#shown, this.column);
+      control.release(held);
       if (found > 0) return Status.series;
     }
   }

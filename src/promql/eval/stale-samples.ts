@@ -23,11 +23,14 @@ export function removeStale(samples: SampleBuffer): void {
   let at = 0;
   while (at < length && !(values[at] !== values[at] && rawStale(samples, at))) at++;
   if (at === length) return;
+  const { histograms, starts } = samples;
   let kept = at;
   for (let i = at + 1; i < length; i++) {
     if (values[i] !== values[i] && rawStale(samples, i)) continue;
     timestamps[kept] = timestamps[i]!;
     values[kept] = values[i]!;
+    if (histograms !== undefined) histograms[kept] = histograms[i];
+    if (starts !== undefined) starts[kept] = starts[i]!;
     kept++;
   }
   samples.length = kept;

@@ -1,9 +1,8 @@
 import { FLOAT, type Column } from '../eval/column.ts';
-import { perWindow, rangeSeconds, type RangeKernel, type Windows } from './range-kernel.ts';
+import { rangeSeconds, type RangeKernel, type Windows } from './range-kernel.ts';
 
 /**
- * The counter and gauge functions that look at first and last samples: rate, increase, delta, irate, idelta, resets,
- * changes.
+ * The counter and gauge functions of floats that look at first and last samples: rate, increase, delta, irate, idelta.
  *
  * @see prometheus promql/functions.go extrapolatedRate, instantValue
  */
@@ -29,26 +28,26 @@ function lastResetBefore(values: Float64Array, lo: number, hi: number): number {
   return lo;
 }
 
-/** By which factor the increase over the sampled interval stands for that of the whole range. */
-function extrapolation(
-  windows: Windows,
-  lo: number,
-  hi: number,
-  step: number,
-  increase: number,
+/**
+ * By which factor the increase over the sampled interval stands for that of the whole range. `first` is the first
+ * sample's value, for a histogram its count, and `increase` that of the same.
+ */
+export function stretch(
+  firstMs: number,
+  lastMs: number,
+  count: number,
+  startMs: number,
+  endMs: number,
   isCounter: boolean,
+  first: number,
+  increase: number,
 ): number {
-  const { timestamps, values, rangeMs } = windows;
-  const endMs = windows.firstEndMs + step * windows.endStepMs;
-  const firstMs = timestamps[lo]!;
-  const lastMs = timestamps[hi - 1]!;
-  let toStart = (firstMs - (endMs - rangeMs)) / 1000;
+  let toStart = (firstMs - startMs) / 1000;
   let toEnd = (endMs - lastMs) / 1000;
   const sampled = (lastMs - firstMs) / 1000;
-  const spacing = sampled / (hi - lo - 1);
+  const spacing = sampled / (count - 1);
   const threshold = spacing * 1.1;
   if (toStart >= threshold) toStart = spacing / 2;
-  const first = values[lo]!;
   if (isCounter && increase > 0 && first >= 0) {
     // A counter was not below zero: it began at the latest where its slope crosses zero.
     const toZero = sampled * (first / increase);
@@ -58,9 +57,10 @@ function extrapolation(
   return sampled === 0 ? 1 : (sampled + toStart + toEnd) / sampled;
 }
 
-function extrapolated(isCounter: boolean, perSecond: boolean): RangeKernel {
+/** rate, increase and delta of floats without start timestamps. */
+export function extrapolated(isCounter: boolean, perSecond: boolean): RangeKernel {
   return (windows: Windows, out: Column, from: number, to: number): void => {
-    const { values, lo, hi } = windows;
+    const { timestamps, values, lo, hi, rangeMs } = windows;
     const { values: outValues, present } = out;
     const seconds = perSecond ? rangeSeconds(windows.rangeMs) : 1;
     // Most counters don't reset: one pass tells the windows that have nothing to add from those that do.
@@ -72,7 +72,17 @@ function extrapolated(isCounter: boolean, perSecond: boolean): RangeKernel {
       if (end - first < 2) continue;
       let increase = values[end - 1]! - values[first]!;
       if (isCounter && first < lastReset) increase = addResets(values, first, end, increase);
-      let factor = extrapolation(windows, first, end, k, increase, isCounter);
+      const endMs = windows.firstEndMs + k * windows.endStepMs;
+      let factor = stretch(
+        timestamps[first]!,
+        timestamps[end - 1]!,
+        end - first,
+        endMs - rangeMs,
+        endMs,
+        isCounter,
+        values[first]!,
+        increase,
+      );
       if (perSecond) factor /= seconds;
       outValues[k] = increase * factor;
       present[k] = FLOAT;
@@ -80,7 +90,8 @@ function extrapolated(isCounter: boolean, perSecond: boolean): RangeKernel {
   };
 }
 
-function lastTwo(perSecond: boolean): RangeKernel {
+/** irate and idelta of floats without start timestamps. */
+export function lastTwo(perSecond: boolean): RangeKernel {
   return (windows, out, from, to) => {
     const { timestamps, values, lo, hi } = windows;
     for (let k = from; k < to; k++) {
@@ -98,31 +109,3 @@ function lastTwo(perSecond: boolean): RangeKernel {
     }
   };
 }
-
-function countResets({ values }: Windows, lo: number, hi: number): number {
-  let count = 0;
-  for (let i = lo + 1; i < hi; i++) if (values[i]! < values[i - 1]!) count++;
-  return count;
-}
-
-function countChanges({ values }: Windows, lo: number, hi: number): number {
-  let count = 0;
-  for (let i = lo + 1; i < hi; i++) {
-    const value = values[i]!;
-    const previous = values[i - 1]!;
-    // From NaN to NaN is no change.
-    if (value !== previous && !(value !== value && previous !== previous)) count++;
-  }
-  return count;
-}
-
-/** Kernels by function name. */
-export const RATE_KERNELS: ReadonlyMap<string, RangeKernel> = new Map([
-  ['rate', extrapolated(true, true)],
-  ['increase', extrapolated(true, false)],
-  ['delta', extrapolated(false, false)],
-  ['irate', lastTwo(true)],
-  ['idelta', lastTwo(false)],
-  ['resets', perWindow(1, countResets)],
-  ['changes', perWindow(1, countChanges)],
-]);

@@ -1,6 +1,6 @@
 import { stepTime } from '../eval/column.ts';
 import { addCompensated, type Compensated } from './numeric.ts';
-import { perWindow, type RangeKernel, type Windows } from './range-kernel.ts';
+import { ofFloatsOnly, perWindow, type RangeFunction, type Windows } from './range-kernel.ts';
 
 /** Least squares over a window; module-level results because a pair would be an allocation per step. */
 const line = { slope: 0, intercept: 0 };
@@ -52,20 +52,24 @@ function fit({ timestamps, values }: Windows, lo: number, hi: number, interceptM
  *
  * @see prometheus promql/functions.go linearRegression
  */
-export const REGRESSION_KERNELS: ReadonlyMap<string, RangeKernel> = new Map([
+export const REGRESSION_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map([
   [
     'deriv',
-    perWindow(2, (windows, lo, hi) => {
-      // Times near zero keep the sums accurate.
-      fit(windows, lo, hi, windows.timestamps[lo]!);
-      return line.slope;
-    }),
+    ofFloatsOnly(
+      perWindow(2, (windows, lo, hi) => {
+        // Times near zero keep the sums accurate.
+        fit(windows, lo, hi, windows.timestamps[lo]!);
+        return line.slope;
+      }),
+    ),
   ],
   [
     'predict_linear',
-    perWindow(2, (windows, lo, hi, step) => {
-      fit(windows, lo, hi, stepTime(windows.grid, step));
-      return line.slope * windows.scalars[0]![step]! + line.intercept;
-    }),
+    ofFloatsOnly(
+      perWindow(2, (windows, lo, hi, step) => {
+        fit(windows, lo, hi, stepTime(windows.grid, step));
+        return line.slope * windows.scalars[0]![step]! + line.intercept;
+      }),
+    ),
   ],
 ]);
