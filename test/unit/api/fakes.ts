@@ -105,6 +105,7 @@ function fakeStorage(series: readonly FakeSeries[]): PrometheusPorts['storage'] 
 /** Remembers what it was asked and answers what it is told to. */
 class FakeEngine implements QueryEngine {
   readonly asked: unknown[] = [];
+  readonly origins: unknown[] = [];
   answer: () => Promise<QueryResult> = () => Promise.resolve(result({ type: 'vector', samples: [] }));
 
   instant(expr: string, timeMs: number, options: QueryOptions = {}): Promise<QueryResult> {
@@ -123,7 +124,8 @@ class FakeEngine implements QueryEngine {
     return this.answer();
   }
 
-  #note(call: unknown[], { signal: _signal, ...options }: QueryOptions): void {
+  #note(call: unknown[], { signal: _signal, origin, ...options }: QueryOptions): void {
+    this.origins.push(origin);
     this.asked.push([...call, options]);
   }
 }
@@ -143,7 +145,7 @@ export function result(
       totalSamples: 7,
       peakSamples: 3,
       seriesRead: 2,
-      timings: { ...NO_STATS.timings, execTotalMs: 1500 },
+      timings: { ...NO_STATS.timings, evalTotalMs: 1500 },
     },
   };
 }

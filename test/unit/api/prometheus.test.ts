@@ -123,7 +123,7 @@ describe('/api/v1/query', () => {
         result: [{ metric: { a: '1' } }, { metric: { a: '2' } }],
         stats: {
           timings: { evalTotalTime: 1.5 },
-          samples: { totalQueryableSamples: 5, peakSamples: 3 },
+          samples: { totalQueryableSamples: 7, samplesRead: 5, peakSamples: 3 },
         },
       },
       warnings: [
@@ -182,6 +182,8 @@ describe('/api/v1/query_range', () => {
   it('passes on the span in milliseconds', async () => {
     await get('/api/v1/query_range?query=x&start=0&end=60.5&step=15s&timeout=2m');
     await get('/api/v1/query_range?query=x&start=0&end=11000&step=1');
+    const origin = { kind: 'http', clientIp: '127.0.0.1', method: 'GET', path: '/api/v1/query_range' };
+    expect(fakes.engine.origins).toEqual([origin, origin]);
     expect(fakes.engine.asked).toEqual([
       ['range', 'x', 0, 60_500, 15_000, { timeoutMs: 120_000 }],
       ['range', 'x', 0, 11_000_000, 1000, {}],

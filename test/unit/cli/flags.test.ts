@@ -69,7 +69,7 @@ describe('flags of serve', () => {
     const { enabled, warnings } = readFeatures(flags);
     expect([...enabled]).toEqual(['extra-scrape-metrics']);
     expect(warnings).toHaveLength(2);
-    expect(() => readFeatures(parseServeFlags(['--enable-feature=native-histograms']))).toThrow(
+    expect(() => readFeatures(parseServeFlags(['--enable-feature=exemplar-storage']))).toThrow(
       /not in this version/,
     );
   });
