@@ -36,11 +36,15 @@ const HINTS: { readonly [hint in CounterResetHint]: string } = {
 };
 
 /**
- * `{{schema:1 count:3 sum:4.5 offset:2 buckets:[1 0 2]}}`: how tests and rule tests write a histogram down.
+ * `{{schema:1 count:3 sum:4.5 offset:2 buckets:[1 0 2]}}`: how tests and rule tests write a histogram down. As that
+ * spells out empty buckets, a histogram over more than 100,000 of them gets its {@link histogramText}.
  *
  * @see prometheus model/histogram/float_histogram.go TestExpression
  */
 export function testText(h: FloatHistogram): string {
+  if (reach(h.positiveSpans) > MAX_WRITTEN_BUCKETS || reach(h.negativeSpans) > MAX_WRITTEN_BUCKETS) {
+    return histogramText(h);
+  }
   const compact = compactHistogram(h, Infinity);
   const parts: string[] = [];
   const number = (key: string, value: number): void => {
@@ -62,6 +66,15 @@ export function testText(h: FloatHistogram): string {
   side('', compact.positiveSpans, compact.positiveBuckets);
   side('n_', compact.negativeSpans, compact.negativeBuckets);
   return `{{${parts.join(' ')}}}`;
+}
+
+const MAX_WRITTEN_BUCKETS = 100_000;
+
+/** How many buckets there are from the first to the last, empty ones included. */
+function reach(spans: Spans): number {
+  let buckets = 0;
+  for (let i = 1; i < spans.length; i++) buckets += spans[i]!;
+  return buckets;
 }
 
 function listText(values: Float64Array): string {
