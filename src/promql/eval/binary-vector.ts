@@ -1,7 +1,7 @@
 import { Labels } from '../../core/labels.ts';
 import type { ElementOp, Position, VectorMatching } from '../parser/ast.ts';
 import { QueryError } from '../query-engine.ts';
-import { ABSENT, Column, FLOAT, hasAny, type StepGrid } from './column.ts';
+import { ABSENT, Column, FLOAT, hasAll, hasAny, type StepGrid } from './column.ts';
 import { changesMetric, matchLabels, resultLabels, signatureOf } from './matching.ts';
 import { hasTypeOrUnit, isMetadataLabel, mergePresence } from './metric-name.ts';
 import { OneSide, type OneGroup } from './one-side.ts';
@@ -189,20 +189,26 @@ export class BinarySource implements SeriesSource {
   }
 
   /** Sets the steps at which a match's two sides meet as `variant` says; false when there is none. */
-  #findPairs({ group, many, one }: Match, variant: number): boolean {
+  #findPairs(match: Match, variant: number): boolean {
     const pairs = this.#pairs;
-    const { owners } = group;
-    let any = false;
-    for (let k = 0; k < pairs.length; k++) {
-      let pair = many.present[k] !== ABSENT && one.present[k] !== ABSENT;
-      if (pair && variant !== ANY) {
-        const owner = group.column.present[k] === ABSENT ? FILLED : owners === undefined ? 0 : owners[k]!;
-        pair = owner === variant;
+    const { present } = match.many;
+    const partner = match.one.present;
+    if (hasAll(present) && hasAll(partner)) pairs.fill(FLOAT);
+    else {
+      for (let k = 0; k < pairs.length; k++) {
+        pairs[k] = present[k] !== ABSENT && partner[k] !== ABSENT ? FLOAT : ABSENT;
       }
-      pairs[k] = pair ? FLOAT : ABSENT;
-      any ||= pair;
     }
-    return any;
+    if (variant !== ANY) this.#choose(match.group, variant);
+    return hasAny(pairs);
+  }
+
+  /** Of the pairs leaves those with one partner. */
+  #choose({ column, owners }: OneGroup, variant: number): void {
+    for (let k = 0; k < this.#pairs.length; k++) {
+      const owner = column.present[k] === ABSENT ? FILLED : owners === undefined ? 0 : owners[k]!;
+      if (owner !== variant) this.#pairs[k] = ABSENT;
+    }
   }
 
   /** Throws when a step's match is not unique. Counts also for what a comparison then drops. */

@@ -45,9 +45,10 @@ export class Column {
   /** At each step whose `present` is {@link HISTOGRAM}, its histogram; elsewhere whatever was left there. */
   histograms: (FloatHistogram | undefined)[] | undefined;
 
-  constructor(count: number) {
-    this.values = new Float64Array(count);
-    this.present = new Uint8Array(count);
+  /** Has nothing at any step. The arrays are given where they are part of larger ones; see {@link ColumnShelf}. */
+  constructor(count: number, values = new Float64Array(count), present = new Uint8Array(count)) {
+    this.values = values;
+    this.present = present;
   }
 
   /** Takes every value away. */
@@ -102,6 +103,54 @@ export class Column {
     copy.copyFrom(this);
     return copy;
   }
+}
+
+/** Columns of one shelf's board: few enough that a board with one column wastes little. */
+const LARGEST_BOARD = 64;
+
+/**
+ * Makes many columns of one length, each of them part of larger arrays: an array of its own costs more than what is in
+ * it. The memory goes when all columns of a board have gone.
+ */
+export class ColumnShelf {
+  readonly #count: number;
+  #boardSize = 1;
+  #values = new Float64Array(0);
+  #present = new Uint8Array(0);
+  #next = 0;
+  #end = 0;
+
+  /** `count` is how many steps the columns have. */
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  /** A column with the content of another. */
+  clone(column: Column): Column {
+    const copy = this.make();
+    copy.copyFrom(column);
+    return copy;
+  }
+
+  /** A column that has nothing at any step. */
+  make(): Column {
+    const count = this.#count;
+    if (this.#next === this.#end) {
+      this.#values = new Float64Array(this.#boardSize * count);
+      this.#present = new Uint8Array(this.#boardSize * count);
+      this.#next = 0;
+      this.#end = this.#boardSize;
+      this.#boardSize = Math.min(LARGEST_BOARD, this.#boardSize * 2);
+    }
+    const from = this.#next++ * count;
+    const to = from + count;
+    return new Column(count, this.#values.subarray(from, to), this.#present.subarray(from, to));
+  }
+}
+
+/** Whether all steps have a value. */
+export function hasAll(present: Uint8Array): boolean {
+  return !present.includes(ABSENT);
 }
 
 /** How many steps have a value. */

@@ -1,7 +1,7 @@
 import type { Labels } from '../../core/labels.ts';
 import type { VectorMatching } from '../parser/ast.ts';
 import { QueryError } from '../query-engine.ts';
-import { ABSENT, Column } from './column.ts';
+import { ABSENT, type Column, ColumnShelf } from './column.ts';
 import { labelsText, matchLabels, signatureOf } from './matching.ts';
 import type { EvalContext, SeriesSource } from './source.ts';
 import { Status } from './source.ts';
@@ -38,14 +38,14 @@ export class OneSide {
   readonly #matching: VectorMatching;
   readonly #groups = new Map<string, OneGroup>();
   readonly #duplicates = new Map<number, Duplicate>();
-  readonly #steps: number;
+  readonly #shelf: ColumnShelf;
   #done = false;
 
   constructor(source: SeriesSource, context: EvalContext, matching: VectorMatching, steps: number) {
     this.#source = source;
     this.#context = context;
     this.#matching = matching;
-    this.#steps = steps;
+    this.#shelf = new ColumnShelf(steps);
   }
 
   /** True when everything is taken in; false asks for a pause. */
@@ -61,7 +61,7 @@ export class OneSide {
       const key = signature(labels);
       const group = this.#groups.get(key);
       if (group === undefined) {
-        const column = this.#source.column.clone();
+        const column = this.#shelf.clone(this.#source.column);
         control.hold(column.sampleCount);
         this.#groups.set(key, makeGroup(column, [labels]));
       } else {
@@ -88,7 +88,7 @@ export class OneSide {
   findOrMake(signature: string): OneGroup {
     let group = this.#groups.get(signature);
     if (group === undefined) {
-      group = makeGroup(new Column(this.#steps), []);
+      group = makeGroup(this.#shelf.make(), []);
       this.#groups.set(signature, group);
     }
     return group;

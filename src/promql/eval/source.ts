@@ -1,7 +1,7 @@
 import type { Labels } from '../../core/labels.ts';
 import type { Annotations } from '../annotations.ts';
 import type { OwnFunctions } from '../functions/own-function.ts';
-import { Column, type StepGrid } from './column.ts';
+import { Column, ColumnShelf, type StepGrid } from './column.ts';
 import type { QueryControl } from './control.ts';
 
 /** What {@link SeriesSource.next} answers. */
@@ -77,6 +77,7 @@ export class Collector {
   readonly series: KeptSeries[] = [];
   readonly #source: SeriesSource;
   readonly #context: EvalContext;
+  #shelf: ColumnShelf | undefined;
   #done = false;
 
   constructor(source: SeriesSource, context: EvalContext) {
@@ -93,7 +94,8 @@ export class Collector {
         this.#done = true;
         break;
       }
-      const column = this.#source.column.clone();
+      this.#shelf ??= new ColumnShelf(this.#source.column.values.length);
+      const column = this.#shelf.clone(this.#source.column);
       this.#context.control.hold(column.sampleCount);
       this.series.push({ labels: this.#source.labels(), column, dropName: this.#source.dropName });
     }

@@ -1,4 +1,4 @@
-import { ABSENT, Column, FLOAT, HISTOGRAM } from '../eval/column.ts';
+import { ABSENT, type Column, ColumnShelf, FLOAT, hasAll, HISTOGRAM } from '../eval/column.ts';
 import type { AggregateOp } from '../parser/ast.ts';
 import { type AggregationNotes, type FloatTotals, HistogramTotals } from './histogram-totals.ts';
 import { addCompensated, quantileOf } from './numeric.ts';
@@ -22,14 +22,21 @@ class SumAccumulator implements Accumulator, FloatTotals {
 
   constructor(steps: number, notes: AggregationNotes) {
     this.present = new Uint8Array(steps);
-    this.#sums = new Float64Array(steps);
+    // Adding anything to -0, the first value too, gives just that.
+    this.#sums = new Float64Array(steps).fill(-0);
     this.#compensations = new Float64Array(steps);
     this.#notes = notes;
   }
 
   add(column: Column): void {
     if (this.#histograms === undefined && column.histograms === undefined) {
-      addColumn(this.#sums, this.#compensations, this.present, column.values, column.present);
+      const { values, present } = column;
+      if (hasAll(present)) {
+        this.present.fill(FLOAT);
+        addColumn(this.#sums, this.#compensations, values);
+        return;
+      }
+      for (let k = 0; k < values.length; k++) if (present[k] !== ABSENT) this.addAt(k, values[k]!);
       return;
     }
     this.#histograms ??= new HistogramTotals(this.present.length, 'sum', this.#notes);
@@ -37,16 +44,8 @@ class SumAccumulator implements Accumulator, FloatTotals {
   }
 
   addAt(step: number, value: number): void {
-    if (this.present[step] === ABSENT) {
-      this.present[step] = FLOAT;
-      this.#sums[step] = value;
-      return;
-    }
-    sumAt.sum = this.#sums[step]!;
-    sumAt.compensation = this.#compensations[step]!;
-    addCompensated(sumAt, value);
-    this.#sums[step] = sumAt.sum;
-    this.#compensations[step] = sumAt.compensation;
+    this.present[step] = FLOAT;
+    addCompensatedAt(this.#sums, this.#compensations, step, value);
   }
 
   finish(out: Column): void {
@@ -56,28 +55,37 @@ class SumAccumulator implements Accumulator, FloatTotals {
   }
 }
 
-function addColumn(
+/**
+ * Adds values to Neumaier sums without looking at each: the error of an addition comes out the same for operands of
+ * any size (Knuth's two-sum), so that only what isn't finite goes the longer way.
+ */
+function addColumn(sums: Float64Array, compensations: Float64Array, values: Float64Array): void {
+  for (let k = 0; k < sums.length; k++) {
+    const sum = sums[k]!;
+    const value = values[k]!;
+    const total = sum + value;
+    const part = total - sum;
+    const error = sum - (total - part) + (value - part);
+    if (error - error === 0) {
+      sums[k] = total;
+      compensations[k]! += error;
+    } else {
+      addCompensatedAt(sums, compensations, k, value);
+    }
+  }
+}
+
+function addCompensatedAt(
   sums: Float64Array,
   compensations: Float64Array,
-  seen: Uint8Array,
-  values: Float64Array,
-  present: Uint8Array,
+  step: number,
+  value: number,
 ): void {
-  for (let k = 0; k < values.length; k++) {
-    if (present[k] === ABSENT) continue;
-    const value = values[k]!;
-    if (seen[k] === ABSENT) {
-      seen[k] = FLOAT;
-      sums[k] = value;
-      continue;
-    }
-    const sum = sums[k]!;
-    const total = sum + value;
-    if (total === Infinity || total === -Infinity) compensations[k] = 0;
-    else if (Math.abs(sum) >= Math.abs(value)) compensations[k]! += sum - total + value;
-    else compensations[k]! += value - total + sum;
-    sums[k] = total;
-  }
+  sumAt.sum = sums[step]!;
+  sumAt.compensation = compensations[step]!;
+  addCompensated(sumAt, value);
+  sums[step] = sumAt.sum;
+  compensations[step] = sumAt.compensation;
 }
 
 const sumAt = { sum: 0, compensation: 0 };
@@ -254,17 +262,19 @@ class VarianceAccumulator implements Accumulator {
 /** Quantiles, which need all values of a step at once. */
 class QuantileAccumulator implements Accumulator {
   readonly #columns: Column[] = [];
+  readonly #shelf: ColumnShelf;
   readonly #phis: Float64Array;
   readonly #notes: AggregationNotes;
 
   constructor(phis: Float64Array, notes: AggregationNotes) {
+    this.#shelf = new ColumnShelf(phis.length);
     this.#phis = phis;
     this.#notes = notes;
   }
 
   add(column: Column): void {
     noteHistograms(column, this.#notes);
-    const floats = new Column(column.values.length);
+    const floats = this.#shelf.make();
     floats.values.set(column.values);
     floats.present.set(column.present);
     this.#columns.push(floats);
