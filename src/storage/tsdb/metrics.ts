@@ -52,7 +52,13 @@ function gaugeFrom(registry: Registry, name: string, help: string, read: () => n
   });
 }
 
-function floatCountFrom(registry: Registry, name: string, help: string, read: () => number): void {
+/** A counter of samples by type. */
+function samplesFrom(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: () => { readonly float: number; readonly histogram: number },
+): void {
   const counter = new Counter({
     name,
     help,
@@ -60,7 +66,7 @@ function floatCountFrom(registry: Registry, name: string, help: string, read: ()
     registers: [registry],
     collect() {
       counter.reset();
-      counter.inc({ type: 'float' }, read());
+      for (const [type, value] of Object.entries(read())) counter.inc({ type }, value);
     },
   });
 }
@@ -224,23 +230,23 @@ export class TsdbMetrics {
 
   #observeAppends(registry: Registry, storage: HeadStorage): void {
     const { counters } = storage;
-    floatCountFrom(
+    samplesFrom(
       registry,
       'prometheus_tsdb_head_samples_appended_total',
       'Total number of appended samples.',
-      () => counters.appended,
+      () => ({ float: counters.appended, histogram: counters.appendedHistograms }),
     );
-    floatCountFrom(
+    samplesFrom(
       registry,
       'prometheus_tsdb_out_of_order_samples_total',
       'Total number of out of order samples ingestion failed attempts due to out of order being disabled.',
-      () => counters.outOfOrder,
+      () => ({ float: counters.outOfOrder, histogram: counters.outOfOrderHistograms }),
     );
-    floatCountFrom(
+    samplesFrom(
       registry,
       'prometheus_tsdb_out_of_bound_samples_total',
       'Total number of out of bound samples ingestion failed attempts with out of order support disabled.',
-      () => counters.outOfBounds,
+      () => ({ float: counters.outOfBounds, histogram: counters.outOfBoundsHistograms }),
     );
     countFrom(
       registry,

@@ -293,6 +293,7 @@ describe('metrics', () => {
     expect(await metric(machine.registry, 'prometheus_tsdb_head_max_time')).toBe(START);
     const text = await machine.registry.metrics();
     expect(text).toContain('prometheus_tsdb_head_samples_appended_total{type="float"} 1');
+    expect(text).toContain('prometheus_tsdb_head_samples_appended_total{type="histogram"} 0');
     await tsdb.close();
   });
 });

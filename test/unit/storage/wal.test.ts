@@ -1,13 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TocsinError } from '../../../src/core/errors.ts';
+import { CounterResetHint, FloatHistogram } from '../../../src/core/histogram/float-histogram.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
+import { areStaleBits, staleMarker } from '../../../src/storage/stale.ts';
 import { crc32c } from '../../../src/storage/tsdb/crc32c.ts';
+import { storedSample } from '../../../src/storage/tsdb/stored-sample.ts';
+import type { StoredSample } from '../../../src/storage/tsdb/stored-sample.ts';
 import { PAGE_BYTES, segmentName } from '../../../src/storage/tsdb/wal-format.ts';
 import { SegmentScanner, readSegment } from '../../../src/storage/tsdb/wal-reader.ts';
-import { RecordWriter, readRecord } from '../../../src/storage/tsdb/wal-records.ts';
+import {
+  RecordWriter,
+  RichRecords,
+  readRecord,
+  recordTypeOf,
+} from '../../../src/storage/tsdb/wal-records.ts';
 import { WalWriter } from '../../../src/storage/tsdb/wal-writer.ts';
 import type { WalCounters } from '../../../src/storage/tsdb/wal-writer.ts';
+import { histogramText as showHistogram, histograms } from './rich-samples.ts';
 
 const counters: WalCounters = {
   pageFlushes: 0,
@@ -292,6 +302,139 @@ describe('records', () => {
         );
       }),
     );
+  });
+
+  it('of histograms and starts read back', () => {
+    const records = new RichRecords();
+    const rich = fc.record({
+      walId: fc.oneof(fc.nat(300), fc.integer({ min: 1, max: 2 ** 50 })),
+      tMs: fc.oneof(
+        fc.integer({ min: 1e12, max: 1e12 + 1000 }),
+        fc.integer({ min: -(2 ** 51), max: 2 ** 51 }),
+      ),
+      startMs: fc.oneof(fc.constantFrom(0, 1e12, 1e12 + 1), fc.integer({ min: -(2 ** 51), max: 2 ** 51 })),
+      histogram: fc.option(histograms, { nil: undefined }),
+      value: fc.oneof(fc.double(), fc.constant(staleMarker)),
+    });
+    fc.assert(
+      fc.property(fc.array(rich, { minLength: 1, maxLength: 20 }), (list) => {
+        // A float without a start goes into an ordinary record.
+        const samples = list.map(({ walId, tMs, startMs, ...sample }) => ({
+          walId,
+          tMs,
+          sample: storedSample({
+            ...sample,
+            startMs: sample.histogram === undefined ? startMs || 1 : startMs,
+          }),
+        }));
+        for (const { walId, tMs, sample: stored } of samples) records.add(walId, tMs, stored);
+        const got: string[] = [];
+        const show = (walId: number, tMs: number, { low, high, histogram, startMs }: StoredSample): string =>
+          [walId, tMs, startMs, histogram ? showHistogram(histogram) : `${high} ${low}`].join(' ');
+        records.end((record) => {
+          readRecord(record, {
+            series() {},
+            sample() {},
+            rich: (...args) => got.push(show(...args)),
+          });
+        });
+        // Sorted into records by their type; the order within one stays.
+        const byType = (type: number): typeof samples =>
+          samples.filter(({ sample: stored }) => recordTypeOf(stored) === type);
+        const types = [...new Set(samples.map(({ sample: stored }) => recordTypeOf(stored)))];
+        const wanted = types.flatMap((type) => byType(type).map((s) => show(s.walId, s.tMs, s.sample)));
+        expect(got.toSorted()).toEqual(wanted.toSorted());
+        for (const type of types) {
+          const ofType = byType(type).map((s) => show(s.walId, s.tMs, s.sample));
+          expect(got.filter((text) => ofType.includes(text))).toEqual(ofType);
+        }
+        expect(records.isEmpty).toBe(true);
+      }),
+    );
+  });
+
+  it('of histograms have the bytes that Prometheus writes, and those of whole numbers are read', () => {
+    const float = (value: number): number[] => [
+      ...new Uint8Array(new Float64Array([value]).buffer).reverse(),
+    ];
+    const spans = [2, ...plainVarint(-1n), 2, ...plainVarint(3n), 1];
+    const head = [3, ...plainVarint(-2n), ...float(0.5)];
+    const histogram = new FloatHistogram({
+      schema: -2,
+      zeroThreshold: 0.5,
+      zeroCount: 4,
+      count: 11,
+      sum: -1.5,
+      positiveSpans: Int32Array.of(-1, 2, 3, 1),
+      positiveBuckets: Float64Array.of(1, 4, 2),
+      counterResetHint: CounterResetHint.gauge,
+    });
+    const sample = storedSample({ value: 0, histogram, startMs: 0 });
+    const base = [...plain64(7n), ...plain64(1000n), 0, 0];
+    const counts = [3, ...float(1), ...float(4), ...float(2), 0];
+    const floats = [8, ...base, ...head, ...float(4), ...float(11), ...float(-1.5), ...spans, 0, ...counts];
+    const records = new RichRecords();
+    records.add(7, 1000, sample);
+    let written: number[] = [];
+    records.end((record) => {
+      written = [...record];
+    });
+    expect(written).toEqual(floats);
+    const deltas = [3, ...plainVarint(1n), ...plainVarint(3n), ...plainVarint(-2n), 0];
+    const integers = [...head, 4, 11, ...float(-1.5), ...spans, 0, ...deltas];
+    const withStart = [...plainVarint(7n), ...plainVarint(1000n), ...plainVarint(900n)];
+    const records2 = [
+      { bytes: floats, startMs: 0 },
+      { bytes: [7, ...base, ...integers], startMs: 0 },
+      { bytes: [12, ...withStart, ...integers], startMs: 900 },
+    ];
+    for (const { bytes, startMs } of records2) {
+      const got: unknown[] = [];
+      readRecord(Uint8Array.from(bytes), {
+        series() {},
+        sample() {},
+        rich: (walId, tMs, stored) =>
+          got.push([walId, tMs, stored.startMs, showHistogram(stored.histogram!)]),
+      });
+      expect(got).toEqual([[7, 1000, startMs, showHistogram(histogram)]]);
+    }
+  });
+
+  it('that end a series by a histogram with a stale sum give the stale marker; unknown schemas are left out', () => {
+    const stale = [0x7f, 0xf0, 0, 0, 0, 0, 0, 2];
+    const zeros = Array.from({ length: 8 }, () => 0);
+    const empty = (schema: bigint, sum: number[]): number[] => [
+      0,
+      ...plainVarint(schema),
+      ...zeros,
+      0,
+      0,
+      ...sum,
+      0,
+      0,
+      0,
+      0,
+    ];
+    const record = [
+      7,
+      ...plain64(3n),
+      ...plain64(50n),
+      ...[0, 0, ...empty(0n, stale)],
+      ...[0, ...plainVarint(1n), ...empty(99n, zeros)],
+      ...[0, ...plainVarint(2n), ...empty(1n, zeros)],
+      ...[0, ...plainVarint(3n), ...empty(20n, zeros)],
+    ];
+    const got: unknown[] = [];
+    readRecord(Uint8Array.from(record), {
+      series() {},
+      sample: (walId, tMs, low, high) => got.push([walId, tMs, areStaleBits(low, high)]),
+      rich: (walId, tMs, { histogram }) => got.push([walId, tMs, histogram?.schema]),
+    });
+    expect(got).toEqual([
+      [3, 50, true],
+      [3, 52, 1],
+      [3, 53, 8],
+    ]);
   });
 
   it('never fail otherwise than by their own error on arbitrary bytes', () => {
