@@ -33,6 +33,8 @@ export interface TocsinOptions {
     readonly timeoutMs: number;
     readonly maxConcurrency: number;
     readonly maxSamples: number;
+    /** Longest stretch of a query in the main thread without giving other work a turn; 10 ms when absent. */
+    readonly sliceMs?: number;
   };
   /** Features of the query language, for queries and rules alike. */
   readonly promql: PromqlFeatures;

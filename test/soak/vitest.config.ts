@@ -6,7 +6,12 @@ console.log(`TOCSIN_SEED=${seed}`);
 /** What takes too long for `npm test`: other seeds for every property, many simulated days, twenty kills. */
 export default defineConfig({
   test: {
-    include: ['test/soak/**/*.test.ts', 'test/unit/**/*.test.ts', 'test/e2e/crash.test.ts'],
+    include: [
+      'test/soak/**/*.test.ts',
+      'test/unit/**/*.test.ts',
+      'test/e2e/crash.test.ts',
+      'test/e2e/isolation.test.ts',
+    ],
     setupFiles: ['test/setup.ts'],
     env: { TOCSIN_SEED: seed, TOCSIN_SOAK: '1' },
     testTimeout: 600_000,
