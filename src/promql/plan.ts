@@ -19,12 +19,14 @@ interface Node<Kind extends string> {
 }
 
 /** Series read from the storage; see {@link Plan.selections}. */
-interface SelectorPlan extends Node<'selector'> {
+export interface SelectorPlan extends Node<'selector'> {
   readonly selection: number;
   readonly at: LookAt;
   readonly shown: Shown;
   /** Interpolated between the samples around a step's time. */
   readonly smoothed: boolean;
+  /** Native histograms are read without buckets. */
+  readonly statsOnly: boolean;
   /** Where annotations point. */
   readonly position: Position;
 }
@@ -34,7 +36,12 @@ export type Extended = VectorSelector['extended'];
 
 /** What a function of ranges is applied to. */
 export type RangeInput =
-  | { readonly kind: 'selection'; readonly selection: number }
+  | {
+      readonly kind: 'selection';
+      readonly selection: number;
+      /** Native histograms are read without buckets. */
+      readonly statsOnly: boolean;
+    }
   | { readonly kind: 'subquery'; readonly input: PlanNode; readonly mayRepeatLabels: boolean };
 
 /** A function of ranges. */

@@ -19,6 +19,7 @@ import {
 } from './parser/ast.ts';
 import { QueryError } from './query-engine.ts';
 import { SelectionSet } from './selections.ts';
+import { statsOnlySelectors } from './stats-only.ts';
 import { StepInvariance, withoutParens } from './step-invariance.ts';
 
 /** What a plan depends on besides the expression. */
@@ -63,6 +64,7 @@ export class Planner {
   readonly #options: PlanOptions;
   readonly #selections = new SelectionSet();
   readonly #invariance = new StepInvariance();
+  #statsOnly: ReadonlySet<VectorSelector> = new Set();
   /** The grids whose end is later than their start; one step may be all that lies between. */
   readonly #wide = new Set<StepGrid>();
 
@@ -87,6 +89,7 @@ export class Planner {
   }
 
   whole(expr: Expr): Plan {
+    this.#statsOnly = statsOnlySelectors(expr);
     const { startMs, endMs, stepMs } = this.#options;
     const grid = this.#grid(startMs, endMs, stepMs);
     const root = this.#root(expr, grid);
@@ -165,6 +168,7 @@ export class Planner {
       at,
       shown,
       smoothed: selector.extended === 'smoothed' && shown === 'value',
+      statsOnly: this.#statsOnly.has(selector),
       position: selector.position,
     };
   }
@@ -206,7 +210,7 @@ export class Planner {
     const maxMs = at.firstMs + (grid.count - 1) * at.everyMs;
     const selection = this.#select(expr.selector, at.firstMs - rangeMs + 1, maxMs, true);
     return {
-      input: { kind: 'selection', selection },
+      input: { kind: 'selection', selection, statsOnly: this.#statsOnly.has(expr.selector) },
       at,
       rangeMs,
       namesMayDiffer: namesMayDiffer(expr.selector),

@@ -9,6 +9,7 @@ import { NameDropper } from './metric-name.ts';
 import { RangeSource } from './range-source.ts';
 import { type SampleFeed, SelectionFeed, SubqueryFeed } from './sample-feed.ts';
 import type { SeriesSource } from './source.ts';
+import { StatsReader } from './stats-reader.ts';
 
 const KEEPS_NAME: ReadonlySet<string> = new Set(['last_over_time', 'first_over_time']);
 const FOR_COUNTERS: ReadonlySet<string> = new Set(['rate', 'increase']);
@@ -35,7 +36,15 @@ export function rangeFeed(
     const { beforeMs, afterMs } = extendedBy(extended, context.lookbackMs);
     const minMs = at.firstMs - rangeMs - beforeMs + 1;
     const maxMs = at.firstMs + (grid.count - 1) * at.everyMs + afterMs;
-    return new SelectionFeed(compiler.reader(input.selection), context, minMs, maxMs);
+    const reader = compiler.reader(input.selection);
+    if (!input.statsOnly) return new SelectionFeed(reader, context, minMs, maxMs);
+    const visits = {
+      firstMs: at.firstMs + afterMs,
+      everyMs: at.everyMs,
+      count: grid.count,
+      lengthMs: beforeMs + rangeMs + afterMs,
+    };
+    return new SelectionFeed(new StatsReader(reader, visits), context, minMs, maxMs);
   }
   const inner = compiler.compile(input.input);
   const merged = input.mayRepeatLabels ? mergeSource(inner, compiler.context) : inner;

@@ -2,13 +2,12 @@ import type { PlanNode } from '../plan.ts';
 import { compileMap } from './compile-map.ts';
 import { compileAggregation, compileOperator } from './compile-operators.ts';
 import { compileOwn } from './compile-own.ts';
+import { compileSelector } from './compile-selector.ts';
 import { compileScalar } from './compile-scalar.ts';
 import { compileVectorFunction } from './compile-vector.ts';
 import { compileRange } from './compile-range.ts';
 import { RepeatSource } from './kept-source.ts';
 import type { SelectionReaders } from './selection.ts';
-import { SelectorSource } from './selector-source.ts';
-import { SmoothedSource } from './smoothed-source.ts';
 import { EmptySource, type EvalContext, ScalarValues, type SeriesSource } from './source.ts';
 
 /** Turns a plan's nodes into running sources. */
@@ -45,9 +44,7 @@ export class Compiler {
       case 'empty':
         return new EmptySource();
       case 'selector':
-        return node.smoothed
-          ? new SmoothedSource(this.reader(node.selection), this.context, grid, node)
-          : new SelectorSource(this.reader(node.selection), this.context, grid, node.at, node.shown);
+        return compileSelector(this, node);
       case 'range':
         return compileRange(this, node);
       case 'map':

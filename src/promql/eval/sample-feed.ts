@@ -1,3 +1,4 @@
+import { CounterResetHint, type FloatHistogram } from '../../core/histogram/float-histogram.ts';
 import type { Labels } from '../../core/labels.ts';
 import { SampleBuffer } from '../../storage/index.ts';
 import { ABSENT, HISTOGRAM, stepTime, type StepGrid } from './column.ts';
@@ -52,6 +53,18 @@ export class SelectionFeed implements SampleFeed {
   }
 }
 
+/**
+ * The steps of a subquery may leave out the sample at which a counter was reset, or show it several times: so what it
+ * says of its predecessor isn't true of them.
+ *
+ * @see prometheus promql/engine.go evalSubquery
+ */
+function withoutResetHint(histogram: FloatHistogram): FloatHistogram {
+  const { gauge, unknown } = CounterResetHint;
+  const hint = histogram.counterResetHint;
+  return hint === gauge || hint === unknown ? histogram : histogram.with({ counterResetHint: unknown });
+}
+
 /** The series that a subquery's expression gives, its steps as samples. */
 export class SubqueryFeed implements SampleFeed {
   readonly samples: SampleBuffer;
@@ -82,7 +95,7 @@ export class SubqueryFeed implements SampleFeed {
     for (let k = 0; k < values.length; k++) {
       if (present[k] === ABSENT) continue;
       timestamps[length] = stepTime(this.#grid, k);
-      if (present[k] === HISTOGRAM) this.samples.setHistogram(length, histograms![k]!);
+      if (present[k] === HISTOGRAM) this.samples.setHistogram(length, withoutResetHint(histograms![k]!));
       else into[length] = values[k]!;
       length++;
     }
