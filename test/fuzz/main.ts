@@ -40,7 +40,7 @@ async function minimise(options: SessionOptions, pair: Pair, finding: Finding): 
     for (const one of askable(query, await fresh.theirs(query))) {
       asked.push({ query: one, answer: await fresh.theirs(one) });
     }
-    const script = regressionScript(found, data, asked);
+    const script = regressionScript(found, data, asked, options.delayedNameRemoval);
     if (script === undefined) return `${JSON.stringify(query)}: ${found} (too many times for a script)`;
     const name = `seed-${options.seed}-${Math.round(query.startMs / 1000)}-${query.expr.replaceAll(/[^a-z_0-9]+/g, '-').slice(0, 40)}.test`;
     mkdirSync(REGRESSIONS, { recursive: true });

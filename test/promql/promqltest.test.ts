@@ -18,16 +18,27 @@ const STORAGES: Readonly<Record<string, () => SampleStorage>> = {
 };
 
 /** As upstream's NewTestEngine sets its engine. */
-const ENGINE: Partial<LocalQueryEngineOptions> = {
+const UPSTREAM: Partial<LocalQueryEngineOptions> = {
   delayedNameRemoval: true,
+  useStartTimestamps: true,
   parseOptions: ALL_FEATURES,
 };
 
+/** Our own scripts drop names at once, as is the default, unless they say something else in their first line. */
+const OWN_HEADERS: Readonly<Record<string, Partial<LocalQueryEngineOptions>>> = {
+  '# engine: delayed name removal': UPSTREAM,
+  '# engine: stock': {},
+};
+
+function optionsFor(text: string, own: boolean): Partial<LocalQueryEngineOptions> {
+  if (!own) return UPSTREAM;
+  return OWN_HEADERS[text.split('\n', 1)[0]!] ?? { ...UPSTREAM, delayedNameRemoval: false };
+}
+
 async function failuresOf(path: string, makeStorage: () => SampleStorage): Promise<string[]> {
-  // A script of our own that needs an engine with nothing enabled says so in its first line.
   const text = readFileSync(path, 'utf8');
-  const stock = text.startsWith('# engine: stock');
-  const outcomes = await new ScriptRunner(makeStorage, stock ? {} : ENGINE).run(text);
+  const own = path.startsWith(import.meta.dirname);
+  const outcomes = await new ScriptRunner(makeStorage, optionsFor(text, own)).run(text);
   expect(outcomes.length).toBeGreaterThan(0);
   return outcomes.flatMap(({ line, expr, failure }) =>
     failure === undefined ? [] : [`line ${line}: ${expr}: ${failure}`],

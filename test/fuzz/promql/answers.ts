@@ -158,13 +158,22 @@ export function difference(ours: Answer, theirs: Answer, withTexts: boolean): st
     for (const t of mine.keys()) if (!values.has(t)) return `they lack ${key} at ${t}`;
   }
   for (const key of ours.series.keys()) if (!theirs.series.has(key)) return `they lack ${key}`;
-  if (withTexts && ours.notes.join('\n') !== theirs.notes.join('\n')) {
-    return `notes ${JSON.stringify(ours.notes)}, theirs ${JSON.stringify(theirs.notes)}`;
-  }
+  const [notes, wanted] = [comparableNotes(ours.notes), comparableNotes(theirs.notes)];
+  if (withTexts && notes !== wanted) return `notes ${notes}, theirs ${wanted}`;
   return undefined;
 }
 
-/** An error without what depends on the order of a hash table: which of several culprits is named. */
+/** Notes without how often something was met: Prometheus counts that again each time it merges notes. */
+function comparableNotes(notes: readonly string[]): string {
+  return JSON.stringify(notes.map((note) => note.replace(/, over \d+ samples | \(\d+ occurrences\)/, ' ')));
+}
+
+/**
+ * An error without what depends on the order of a hash table, such as which of several culprits is named; and one name
+ * for all errors of matching, as several may hold and Prometheus looks at whole steps at a time.
+ */
 function comparable(error: string): string {
-  return error.replace(/ for the match group \{.*$/, ' for the match group');
+  if (/^(found duplicate series for the match group|multiple matches for labels)/.test(error))
+    return 'matching';
+  return error;
 }

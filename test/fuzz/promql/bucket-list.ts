@@ -17,7 +17,8 @@ export function bucketList(histogram: FloatHistogram): BucketRow[] {
   walk(histogram.negativeSpans, histogram.negativeBuckets, (index, count) => {
     rows.push([-bound(index), -bound(index - 1), count]);
   });
-  if (histogram.zeroCount !== 0) {
+  // Prometheus leaves a zero bucket that a subtraction made negative out of what it shows.
+  if (histogram.zeroCount > 0) {
     rows.push([-histogram.zeroThreshold, histogram.zeroThreshold, histogram.zeroCount]);
   }
   return rows.filter(([, , count]) => count !== 0).sort((a, b) => a[1] - b[1]);

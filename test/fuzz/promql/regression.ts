@@ -29,11 +29,13 @@ export function regressionScript(
   why: string,
   data: readonly FuzzSeries[],
   asked: readonly { readonly query: FuzzQuery; readonly answer: Answer }[],
+  delayedNameRemoval: boolean,
 ): string | undefined {
   const times = data.flatMap(({ samples }) => samples.map(({ tMs }) => tMs));
   const stepMs = times.reduce((a, b) => greatestCommonDivisor(a, b), 0) || 60_000;
   if (times.reduce((a, b) => Math.max(a, b), 0) / stepMs > MAX_VALUES) return undefined;
-  const lines = [`# Found by the fuzzer: ${why}`, `load ${stepMs}ms`];
+  const lines = delayedNameRemoval ? ['# engine: delayed name removal'] : [];
+  lines.push(`# Found by the fuzzer: ${why.replaceAll('\n', ' ').slice(0, 300)}`, `load ${stepMs}ms`);
   for (const { labels, samples } of data) lines.push(`  ${labels.toString()} ${sequence(samples, stepMs)}`);
   for (const { query, answer } of asked) lines.push('', ...evaluation(query, answer));
   return `${lines.join('\n')}\n`;

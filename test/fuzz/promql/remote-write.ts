@@ -1,5 +1,5 @@
 import type { FloatHistogram } from '../../../src/core/histogram/float-histogram.ts';
-import type { FuzzSeries } from './data.ts';
+import type { FuzzSample, FuzzSeries } from './data.ts';
 
 /**
  * Requests of Prometheus' remote write 1.0, which is the one door through which any sample gets into any Prometheus:
@@ -15,17 +15,46 @@ const SLICE_MS = 10 * 60_000;
 export async function remoteWrite(address: string, data: readonly FuzzSeries[]): Promise<void> {
   const last = data.reduce((most, { samples }) => Math.max(most, samples.at(-1)?.tMs ?? 0), 0);
   for (let fromMs = 0; fromMs <= last; fromMs += SLICE_MS) {
-    const body = snappyLiteral(encodeRequest(data, fromMs, fromMs + SLICE_MS));
-    const response = await fetch(`${address}/api/v1/write`, {
-      method: 'POST',
-      headers: {
-        'Content-Type': 'application/x-protobuf',
-        'Content-Encoding': 'snappy',
-        'X-Prometheus-Remote-Write-Version': '0.1.0',
-      },
-      body,
+    for (const part of ofOneKind(data, fromMs, fromMs + SLICE_MS)) await post(address, encodeRequest(part));
+  }
+}
+
+async function post(address: string, request: Uint8Array): Promise<void> {
+  const response = await fetch(`${address}/api/v1/write`, {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/x-protobuf',
+      'Content-Encoding': 'snappy',
+      'X-Prometheus-Remote-Write-Version': '0.1.0',
+    },
+    body: snappyLiteral(request),
+  });
+  if (!response.ok) throw new Error(`remote write: ${response.status} ${await response.text()}`);
+}
+
+/**
+ * The samples of a stretch of time in as many parts as are needed for each to have either floats or histograms of a
+ * series: within a request the receiver takes all floats first, and loses what is older than the last of them.
+ */
+function* ofOneKind(data: readonly FuzzSeries[], fromMs: number, toMs: number): Generator<FuzzSeries[]> {
+  const runs = data.map(({ labels, samples }) => {
+    const inside = samples.filter(({ tMs }) => tMs >= fromMs && tMs < toMs);
+    const kinds: FuzzSample[][] = [];
+    inside.forEach((sample, i) => {
+      const before = inside[i - 1];
+      const same =
+        before !== undefined && (before.histogram === undefined) === (sample.histogram === undefined);
+      if (same) kinds.at(-1)!.push(sample);
+      else kinds.push([sample]);
     });
-    if (!response.ok) throw new Error(`remote write: ${response.status} ${await response.text()}`);
+    return { labels, kinds };
+  });
+  for (let i = 0; ; i++) {
+    const part = runs.flatMap(({ labels, kinds }) =>
+      i < kinds.length ? [{ labels, samples: kinds[i]! }] : [],
+    );
+    if (part.length === 0) return;
+    yield part;
   }
 }
 
@@ -80,16 +109,14 @@ function bitsOf(value: number): bigint {
   return new BigUint64Array(new Float64Array([value]).buffer)[0]!;
 }
 
-function encodeRequest(data: readonly FuzzSeries[], fromMs: number, toMs: number): Uint8Array {
+function encodeRequest(data: readonly FuzzSeries[]): Uint8Array {
   const request = new Message();
   for (const { labels, samples } of data) {
-    const inside = samples.filter(({ tMs }) => tMs >= fromMs && tMs < toMs);
-    if (inside.length === 0) continue;
     const series = new Message();
     for (const [name, value] of labels) {
       series.message(1, new Message().bytes(1, encoder.encode(name)).bytes(2, encoder.encode(value)));
     }
-    for (const { tMs, value, stale, histogram } of inside) {
+    for (const { tMs, value, stale, histogram } of samples) {
       if (histogram !== undefined) series.message(4, encodeHistogram(histogram, tMs));
       else series.message(2, new Message().double(1, stale ? STALE_BITS : bitsOf(value)).integer(2, tMs));
     }

@@ -31,7 +31,7 @@ export class PlainHistogram {
     const rows = [...this.positive].map(([i, count]) => ({ lower: bound(i - 1), upper: bound(i), count }));
     for (const [i, count] of this.negative) rows.push({ lower: -bound(i), upper: -bound(i - 1), count });
     const { zeroThreshold, zeroCount } = this;
-    rows.push({ lower: -zeroThreshold, upper: zeroThreshold, count: zeroCount });
+    if (zeroCount > 0) rows.push({ lower: -zeroThreshold, upper: zeroThreshold, count: zeroCount });
     return rows.filter(({ count }) => count !== 0).sort((a, b) => a.upper - b.upper);
   }
 }
