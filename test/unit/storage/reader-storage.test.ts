@@ -1,11 +1,14 @@
 import { once } from 'node:events';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
+import { FloatHistogram } from '../../../src/core/histogram/float-histogram.ts';
 import { Labels } from '../../../src/core/labels.ts';
-import { HeadStorage } from '../../../src/storage/index.ts';
+import { HeadStorage, SampleBuffer } from '../../../src/storage/index.ts';
 import type { HeadReaderLease, Querier } from '../../../src/storage/index.ts';
 import { HeadReaderStorage } from '../../../src/storage/tsdb/index.ts';
-import type { ReadAnswer, ReadingThreadData } from './reading-thread.ts';
+import type { ReadingThreadData } from './reading-thread.ts';
+import { seenInStorage } from './rich-samples.ts';
+import type { SeenSample } from './rich-samples.ts';
 
 const NOW = 1_000_000;
 
@@ -50,19 +53,28 @@ async function write(storage: HeadStorage, tMs: number, names: readonly string[]
 describe('a thread that reads the head', () => {
   it('sees what was committed before and after it began, in memory that came later too', async () => {
     const storage = new HeadStorage();
+    const seen = (): Promise<Record<string, SeenSample[]>> => seenInStorage(storage, new SampleBuffer());
     await write(storage, NOW, ['a']);
     const thread = new ReadingThread(storage);
-    expect(await thread.ask('read')).toEqual({ a: [[NOW, NOW]] });
+    expect(await thread.ask('read')).toEqual(await seen());
     // More series than a slab of rows holds.
     const names = Array.from({ length: 10_000 }, (_, i) => `m${i}`);
     await write(storage, NOW + 1, ['a', ...names]);
-    const answer = (await thread.ask('read')) as ReadAnswer;
-    expect(Object.keys(answer)).toHaveLength(10_001);
-    expect(answer['a']).toEqual([
-      [NOW, NOW],
-      [NOW + 1, NOW + 1],
-    ]);
-    expect(answer['m9999']).toEqual([[NOW + 1, NOW + 1]]);
+    const appender = storage.appender(Infinity);
+    const ref = appender.series(Labels.fromObject({ __name__: 'm9999' }));
+    for (let i = 0; i < 300; i++) {
+      const histogram = new FloatHistogram({
+        count: i,
+        positiveSpans: Int32Array.of(i % 7, 30),
+        positiveBuckets: new Float64Array(30).fill(i / 3),
+      });
+      appender.appendRich(ref, NOW + 2 + i, { value: 0, histogram, startMs: i % 2 });
+    }
+    await appender.commit();
+    const expected = await seen();
+    expect(Object.keys(expected)).toHaveLength(10_001);
+    expect(expected['m9999']).toHaveLength(301);
+    expect(await thread.ask('read')).toEqual(expected);
     await thread.end();
     thread.lease.release();
   });

@@ -419,10 +419,18 @@ describe('records', () => {
       7,
       ...plain64(3n),
       ...plain64(50n),
-      ...[0, 0, ...empty(0n, stale)],
-      ...[0, ...plainVarint(1n), ...empty(99n, zeros)],
-      ...[0, ...plainVarint(2n), ...empty(1n, zeros)],
-      ...[0, ...plainVarint(3n), ...empty(20n, zeros)],
+      0,
+      0,
+      ...empty(0n, stale),
+      0,
+      ...plainVarint(1n),
+      ...empty(99n, zeros),
+      0,
+      ...plainVarint(2n),
+      ...empty(1n, zeros),
+      0,
+      ...plainVarint(3n),
+      ...empty(20n, zeros),
     ];
     const got: unknown[] = [];
     readRecord(Uint8Array.from(record), {
