@@ -27,8 +27,8 @@ export function compensatedSide({ spans, counts }: Side): CompensatedSide {
 }
 
 /**
- * Adds `other` without its first `skipped` buckets to `into`, whose arrays are written to when the layouts are the
- * same.
+ * Adds `other` without its first `skipped` buckets to `into`, whose arrays are written to when it has all these
+ * buckets already.
  *
  * @see prometheus model/histogram/float_histogram.go kahanAddBuckets
  */
@@ -43,12 +43,16 @@ export function addCompensated(
     return into;
   }
   const { spans, length, fromFirst, fromSecond } = unionLayout(into.spans, other.spans, skipped);
+  if (length === into.counts.length) {
+    for (let i = skipped; i < other.counts.length; i++) addBucket(into, fromSecond[i]!, other, i);
+    return into;
+  }
   const sum = { spans, counts: new Float64Array(length), compensations: new Float64Array(length) };
-  for (let i = 0; i < fromFirst.length; i++) {
+  for (let i = 0; i < into.counts.length; i++) {
     sum.counts[fromFirst[i]!] = into.counts[i]!;
     sum.compensations[fromFirst[i]!] = into.compensations[i]!;
   }
-  for (let i = skipped; i < fromSecond.length; i++) {
+  for (let i = skipped; i < other.counts.length; i++) {
     const to = fromSecond[i]!;
     if (to >= 0) addBucket(sum, to, other, i);
     else {
@@ -110,7 +114,7 @@ export function compactCompensated(side: CompensatedSide, dropped: number): Comp
     compensations[kept++] = side.compensations[i]!;
   }
   return {
-    spans: Int32Array.from(spans),
+    spans: new Int32Array(spans),
     counts: counts.slice(0, kept),
     compensations: compensations.slice(0, kept),
   };

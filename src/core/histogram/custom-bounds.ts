@@ -90,7 +90,7 @@ function withoutEmpty(sums: Float64Array, compensations: Float64Array): Compensa
     compensations[kept++] = compensations[i]!;
   }
   return {
-    spans: Int32Array.from(spans),
+    spans: new Int32Array(spans),
     counts: sums.slice(0, kept),
     compensations: compensations.slice(0, kept),
   };

@@ -15,13 +15,19 @@ export function bucketCount(spans: Spans): number {
 /** The index of each bucket in its schema, rising. */
 export function bucketIndexes(spans: Spans): Int32Array {
   const indexes = new Int32Array(bucketCount(spans));
+  writeIndexes(spans, indexes);
+  return indexes;
+}
+
+/** Writes what {@link bucketIndexes} gives to the beginning of `into`; gives the number of buckets. */
+function writeIndexes(spans: Spans, into: Int32Array): number {
   let index = 0;
   let at = 0;
   for (let i = 0; i < spans.length; i += 2) {
     index += spans[i]!;
-    for (let left = spans[i + 1]!; left > 0; left--) indexes[at++] = index++;
+    for (let left = spans[i + 1]!; left > 0; left--) into[at++] = index++;
   }
-  return indexes;
+  return at;
 }
 
 /** Whether two lists of spans are the same number by number. */
@@ -59,7 +65,7 @@ function withoutEmptySpans(spans: Spans): Spans {
     kept.push(offset, spans[i + 1]!);
     offset = 0;
   }
-  return Int32Array.from(kept);
+  return new Int32Array(kept);
 }
 
 /** Two layouts in one. */
@@ -67,11 +73,32 @@ export interface UnionLayout {
   readonly spans: Spans;
   /** How many buckets the union has. */
   readonly length: number;
-  /** Where the i-th bucket of the first goes. */
+  /** Where the i-th bucket of the first goes. To be read before the next union is made, as the memory is shared. */
   readonly fromFirst: Int32Array;
-  /** Where the i-th bucket of the second goes; what the first lacks as the complement `~at`. */
+  /** Where the i-th bucket of the second goes, what the first lacks as the complement `~at`; as `fromFirst`. */
   readonly fromSecond: Int32Array;
 }
+
+/** Memory for unions, which are made by the million and used at once. */
+class UnionScratch {
+  readonly capacity: number;
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  readonly startsSpan: Uint8Array;
+  readonly fromFirst: Int32Array;
+  readonly fromSecond: Int32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.first = new Int32Array(capacity);
+    this.second = new Int32Array(capacity);
+    this.startsSpan = new Uint8Array(capacity);
+    this.fromFirst = new Int32Array(capacity);
+    this.fromSecond = new Int32Array(capacity);
+  }
+}
+
+let scratch = new UnionScratch(256);
 
 /**
  * The buckets of both, the first `skipped` of `second` left out (their places in `fromSecond` are meaningless). Spans
@@ -81,42 +108,44 @@ export interface UnionLayout {
  * @see prometheus model/histogram/float_histogram.go addBuckets
  */
 export function unionLayout(first: Spans, second: Spans, skipped: number): UnionLayout {
-  const a = bucketIndexes(first);
-  const b = bucketIndexes(second);
-  const fromFirst = new Int32Array(a.length);
-  const fromSecond = new Int32Array(b.length);
-  const startsSpan = spanStarts(first, a.length);
+  const needed = Math.max(bucketCount(first), bucketCount(second));
+  if (needed > scratch.capacity) scratch = new UnionScratch(2 * needed);
+  const { first: a, second: b, startsSpan, fromFirst, fromSecond } = scratch;
+  const aLength = writeIndexes(first, a);
+  const bLength = writeIndexes(second, b);
+  writeSpanStarts(first, startsSpan);
   const spans: number[] = [];
   let length = 0;
   // The two buckets before, and whether the last one is in `first`.
-  let last = Number.NEGATIVE_INFINITY;
+  let last = BEFORE_ALL;
   let beforeLast = last;
   let lastInFirst = false;
-  for (let i = 0, j = skipped; i < a.length || j < b.length; length++) {
-    const inFirst = i < a.length && (j >= b.length || a[i]! <= b[j]!);
+  for (let i = 0, j = skipped; i < aLength || j < bLength; length++) {
+    const inFirst = i < aLength && (j >= bLength || a[i]! <= b[j]!);
     const index = inFirst ? a[i]! : b[j]!;
     let opens = last !== index - 1;
     if (!opens && inFirst) opens = lastInFirst ? startsSpan[i] === 1 : beforeLast === index - 2;
-    if (opens) spans.push(last === Number.NEGATIVE_INFINITY ? index : index - last - 1, 1);
+    if (opens) spans.push(last === BEFORE_ALL ? index : index - last - 1, 1);
     else spans[spans.length - 1]!++;
-    if (j < b.length && b[j] === index) fromSecond[j++] = inFirst ? length : ~length;
+    if (j < bLength && b[j] === index) fromSecond[j++] = inFirst ? length : ~length;
     if (inFirst) fromFirst[i++] = length;
     beforeLast = last;
     last = index;
     lastInFirst = inFirst;
   }
-  return { spans: Int32Array.from(spans), length, fromFirst, fromSecond };
+  return { spans: new Int32Array(spans), length, fromFirst, fromSecond };
 }
 
-/** 1 for each bucket with which a span begins. */
-function spanStarts(spans: Spans, buckets: number): Uint8Array {
-  const starts = new Uint8Array(buckets);
+/** No index of a bucket, nor next to one. */
+const BEFORE_ALL = -(2 ** 33);
+
+/** 1 for each bucket with which a span begins, 0 for the others. */
+function writeSpanStarts(spans: Spans, into: Uint8Array): void {
   let at = 0;
   for (let i = 1; i < spans.length; i += 2) {
-    if (spans[i]! > 0) starts[at] = 1;
-    at += spans[i]!;
+    const end = at + spans[i]!;
+    for (let first = 1; at < end; at++, first = 0) into[at] = first;
   }
-  return starts;
 }
 
 /** A layout with less resolution. */
@@ -136,7 +165,7 @@ export function mergedLayout(spans: Spans, levels: number): MergedLayout {
   const from = bucketIndexes(spans);
   const merged: number[] = [];
   let length = 0;
-  let last = Number.NEGATIVE_INFINITY;
+  let last = BEFORE_ALL;
   for (let i = 0; i < from.length; i++) {
     const index = ((from[i]! - 1) >> levels) + 1;
     if (index !== last) {
@@ -148,5 +177,5 @@ export function mergedLayout(spans: Spans, levels: number): MergedLayout {
     }
     from[i] = length - 1;
   }
-  return { spans: Int32Array.from(merged), length, from };
+  return { spans: new Int32Array(merged), length, from };
 }

@@ -32,8 +32,8 @@ export function combineSides(a: Side, b: Side, skipped: number, sign: 1 | -1): S
   }
   const { spans, length, fromFirst, fromSecond } = unionLayout(a.spans, b.spans, skipped);
   const counts = new Float64Array(length);
-  for (let i = 0; i < fromFirst.length; i++) counts[fromFirst[i]!] = a.counts[i]!;
-  for (let i = skipped; i < fromSecond.length; i++) {
+  for (let i = 0; i < a.counts.length; i++) counts[fromFirst[i]!] = a.counts[i]!;
+  for (let i = skipped; i < b.counts.length; i++) {
     const to = fromSecond[i]!;
     counts[to < 0 ? ~to : to]! += sign * b.counts[i]!;
   }
@@ -80,7 +80,7 @@ export function compactSide(side: Side, maxEmpty: number): Side {
     at += at >= 0 && gap <= maxEmpty ? gap + 1 : 1;
     counts[at] = count;
   });
-  return { spans: Int32Array.from(compacted), counts };
+  return { spans: new Int32Array(compacted), counts };
 }
 
 function isCompact({ spans, counts }: Side, maxEmpty: number): boolean {
