@@ -1,4 +1,4 @@
-import { parseFloatText } from '../../core/float-text.ts';
+import { parseBucketBound } from '../functions/bucket-bound.ts';
 import type { Labels } from '../../core/labels.ts';
 import type { Position } from '../parser/ast.ts';
 import { Column, FLOAT, HISTOGRAM, type StepGrid } from './column.ts';
@@ -86,7 +86,7 @@ export class HistogramSeries {
   #addBucket(column: Column): void {
     const labels = this.#input.labels();
     const le = labels.get(BUCKET_LABEL);
-    const bound = parseFloatText(le);
+    const bound = parseBucketBound(le);
     if (bound === undefined) {
       const name = this.#context.delayedNameRemoval ? labels.metricName : '';
       this.#context.annotations.badBucketLabel(name, le, this.#position);
