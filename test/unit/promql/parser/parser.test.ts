@@ -1,4 +1,3 @@
-import { parser as lezerParser } from '@prometheus-io/lezer-promql';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -12,6 +11,7 @@ import {
 } from '../../../../src/promql/parser/index.ts';
 import type { Expr, ParserFeatures } from '../../../../src/promql/parser/index.ts';
 import { exprArbitrary } from '../../../support/promql-arbitrary.ts';
+import { mutatedExprArbitrary } from '../../../support/promql-mutations.ts';
 import { EVERYTHING, shape } from './shape.ts';
 import { INVALID, PRINTED, SELECTORS } from './upstream-answers.ts';
 
@@ -172,26 +172,6 @@ describe('match[] selectors', () => {
   });
 });
 
-/** Where ours accepts and the editor's grammar does not; each with why. */
-const LEZER_EXCEPTIONS: readonly (readonly [reason: string, pattern: RegExp])[] = [
-  ['a number that ends with its point', /\d\.(?!\d)/],
-  [
-    'a metric named like a keyword',
-    /(?:^|[^\w:.])(?:sum|by|offset|and|or|unless|start|end|on|without|fill|step|range)\b(?!\s*\()/i,
-  ],
-  ['the grammar knows no empty string as label name', /""\s*(?:[,)]|=)/],
-];
-
-function lezerAccepts(text: string): boolean {
-  let ok = true;
-  lezerParser.parse(text).iterate({
-    enter(node) {
-      if (node.type.isError) ok = false;
-    },
-  });
-  return ok;
-}
-
 describe('properties', () => {
   test('a printed tree parses to the same tree', () => {
     fc.assert(
@@ -216,7 +196,11 @@ describe('properties', () => {
     );
     fc.assert(
       fc.property(
-        pieces.map((parts) => parts.join('')),
+        fc.oneof(
+          pieces.map((parts) => parts.join('')),
+          mutatedExprArbitrary({ everything: true, durationExpressions: true }),
+          fc.string({ unit: 'binary' }),
+        ),
         fc.boolean(),
         (text, flags) => {
           const options = flags ? { features: EVERYTHING } : {};
@@ -232,17 +216,6 @@ describe('properties', () => {
         },
       ),
       { numRuns: 5000 },
-    );
-  });
-
-  test('what ours accepts the editor grammar accepts', () => {
-    const texts = PRINTED.map(([text]) => text);
-    fc.assert(
-      fc.property(fc.oneof(fc.constantFrom(...texts), exprArbitrary().map(printExpr)), (text) => {
-        if (LEZER_EXCEPTIONS.some(([, pattern]) => pattern.test(text))) return;
-        expect(lezerAccepts(text), text).toBe(true);
-      }),
-      { numRuns: 1000 },
     );
   });
 });
