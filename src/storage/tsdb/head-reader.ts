@@ -7,6 +7,7 @@ import { ChunkHead, ClosedSlab } from './chunk-store.ts';
 import { ReaderPins } from './epochs.ts';
 import { ChunkKind, Control, HeadSlabs, ROWS_PER_SLAB, Row } from './head-slabs.ts';
 import { LabelIndexView } from './label-index.ts';
+import { LabelOrder } from './label-order.ts';
 import { seek } from './postings.ts';
 import { readRichChunk } from './rich-chunk.ts';
 import { selectRefs } from './selection.ts';
@@ -29,15 +30,16 @@ export class HeadReader {
   readonly #slabs: HeadSlabs;
   readonly #labels: LabelIndexView;
   readonly #pins: Pins;
+  readonly #order: LabelOrder;
   #scratchWords = new Uint32Array(SCRATCH_BYTES / 4);
   #scratch = new Uint8Array(this.#scratchWords.buffer);
   #chain = new Uint32Array(256);
-  #ranks = new Uint32Array(0);
 
   constructor(slabs: HeadSlabs, labels: LabelIndexView, pins: Pins) {
     this.#slabs = slabs;
     this.#labels = labels;
     this.#pins = pins;
+    this.#order = new LabelOrder(labels);
   }
 
   /**
@@ -59,14 +61,16 @@ export class HeadReader {
     const refs = selectRefs(this.#slabs, this.#labels, matchers);
     const rows = new Uint32Array(refs.length);
     const found = new Uint32Array(refs.length);
+    const lists: Uint32Array[] = [];
     let count = 0;
     for (let i = 0; i < refs.length; i++) {
       const row = this.#slabs.rowOf(refs[i]!);
       if (row < 0 || !this.#overlaps(row, hints.minMs, hints.maxMs)) continue;
+      lists.push(this.#pairs(row));
       rows[count] = row;
       found[count++] = refs[i]!;
     }
-    const order = this.#sortByLabels(rows.subarray(0, count));
+    const order = this.#order.sort(lists);
     const kept = hints.limit > 0 ? order.subarray(0, hints.limit) : order;
     return new HeadCursor(this, rows, found, kept);
   }
@@ -247,46 +251,6 @@ export class HeadReader {
 
   #pairs(row: number): Uint32Array {
     return this.#labels.lists.view(this.#words(row)[(row % ROWS_PER_SLAB) * Row.words + Row.labels]!);
-  }
-
-  /** Indices into `rows` in order of labels. Texts are compared once per pair that occurs, not per series. */
-  #sortByLabels(rows: Uint32Array): Uint32Array {
-    const order = new Uint32Array(rows.length);
-    for (let i = 0; i < order.length; i++) order[i] = i;
-    if (rows.length < 2) return order;
-    const lists: Uint32Array[] = [];
-    const pairs: number[] = [];
-    let ranks = this.#ranks;
-    for (let i = 0; i < rows.length; i++) {
-      const list = this.#pairs(rows[i]!);
-      lists.push(list);
-      for (let j = 0; j < list.length; j++) {
-        const pair = list[j]!;
-        if (pair >= ranks.length) {
-          ranks = new Uint32Array(Math.max(pair + 1, ranks.length * 2));
-          ranks.set(this.#ranks);
-          this.#ranks = ranks;
-        }
-        if (ranks[pair] !== 0) continue;
-        ranks[pair] = 1;
-        pairs.push(pair);
-      }
-    }
-    pairs.sort((a, b) => this.#labels.compare(a, b));
-    pairs.forEach((pair, i) => {
-      ranks[pair] = i + 1;
-    });
-    order.sort((x, y) => {
-      const a = lists[x]!;
-      const b = lists[y]!;
-      const length = Math.min(a.length, b.length);
-      for (let i = 0; i < length; i++) {
-        if (a[i] !== b[i]) return ranks[a[i]!]! - ranks[b[i]!]!;
-      }
-      return a.length - b.length;
-    });
-    for (const pair of pairs) ranks[pair] = 0;
-    return order;
   }
 
   #sortedTexts(symbols: ReadonlySet<number>, limit: number): string[] {
