@@ -1,3 +1,4 @@
+import { testText } from '../core/histogram/text.ts';
 import type { ExpectedAlert, ExpectedSample } from './config.ts';
 
 const bits = new DataView(new ArrayBuffer(8));
@@ -22,7 +23,10 @@ export function sameAlerts(a: readonly ExpectedAlert[], b: readonly ExpectedAler
   );
 }
 
-/** Whether two sorted lists of samples are equal; `fuzzy` takes neighbouring floats for equal. */
+/**
+ * Whether two sorted lists of samples are equal; `fuzzy` takes neighbouring floats for equal. Histograms are equal when
+ * they are written down in the same way.
+ */
 export function sameSamples(
   a: readonly ExpectedSample[],
   b: readonly ExpectedSample[],
@@ -30,8 +34,14 @@ export function sameSamples(
 ): boolean {
   return (
     a.length === b.length &&
-    a.every(({ labels, value }, i) => labels.equals(b[i]!.labels) && sameFloat(value, b[i]!.value, fuzzy))
+    a.every((sample, i) => sample.labels.equals(b[i]!.labels) && sameValue(sample, b[i]!, fuzzy))
   );
+}
+
+function sameValue(a: ExpectedSample, b: ExpectedSample, fuzzy: boolean): boolean {
+  if (a.histogram === undefined && b.histogram === undefined) return sameFloat(a.value, b.value, fuzzy);
+  if (a.histogram === undefined || b.histogram === undefined) return false;
+  return testText(a.histogram) === testText(b.histogram);
 }
 
 /** Equal, or with `fuzzy` neighbours. NaN equals NaN (in promtool it does not, so it cannot be expected there). */

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { parseFloatText } from '../core/float-text.ts';
 import { errorText } from '../core/errors.ts';
+import type { FloatHistogram } from '../core/histogram/float-histogram.ts';
 import { Labels } from '../core/labels.ts';
 import { durationSchema, filePathSchema, textSchema } from '../core/schema.ts';
-import { issueAt, notInVersion, requireYaml } from '../core/validate-yaml.ts';
+import { issueAt, requireYaml } from '../core/validate-yaml.ts';
 import { ConfigError, parseYaml } from '../core/yaml.ts';
 import type { ConfigIssue, YamlDocument, YamlPath } from '../core/yaml.ts';
 import { parseMetricLabels, parseSeriesDescription, PromqlParseError } from '../promql/index.ts';
@@ -28,7 +29,9 @@ export interface AlertCase {
 /** One element of an expression's value. */
 export interface ExpectedSample {
   readonly labels: Labels;
+  /** Not looked at when there is a histogram. */
   readonly value: number;
+  readonly histogram?: FloatHistogram | undefined;
 }
 
 /** What an expression must give at a time. */
@@ -41,7 +44,7 @@ export interface ExprCase {
 /** A series to load: one value a step, undefined where there is no sample; may be {@link staleMarker}. */
 export interface InputSeries {
   readonly labels: Labels;
-  readonly values: readonly (number | undefined)[];
+  readonly values: readonly (number | FloatHistogram | undefined)[];
 }
 
 /** Series, and what rules and expressions must make of them. Times are counted from `startMs`. */
@@ -114,9 +117,11 @@ const exprCaseSchema = z.strictObject({
   eval_time: durationSchema.default(0),
   exp_samples: z
     .array(
-      notInVersion(z.strictObject({ labels: z.string().default(''), value: floatSchema.default(0) }), [
-        'histogram',
-      ]),
+      z.strictObject({
+        labels: z.string().default(''),
+        value: floatSchema.default(0),
+        histogram: textSchema.default(''),
+      }),
     )
     .default([]),
 });
@@ -220,10 +225,6 @@ class TestReader {
       () => parseSeriesDescription(`${raw.series} ${raw.values}`).values,
     );
     if (values === undefined) return undefined;
-    if (values.some(({ kind }) => kind === 'histogram')) {
-      this.refuse(valuesPath, 'native histograms are not in this version');
-      return undefined;
-    }
     return { labels, values: values.map(sampleValue) };
   }
 
@@ -240,12 +241,28 @@ class TestReader {
   }
 
   #expr(raw: RawTest['promql_expr_test'][number], path: YamlPath): ExprCase {
-    const expected = raw.exp_samples.flatMap(({ labels: text, value }, i) => {
-      if (text === '') return [{ labels: Labels.EMPTY, value }];
-      const labels = this.#parse([...path, 'exp_samples', i, 'labels'], () => parseMetricLabels(text));
-      return labels === undefined ? [] : [{ labels, value }];
+    const expected = raw.exp_samples.flatMap((sample, i) => {
+      const samplePath = [...path, 'exp_samples', i];
+      const labels =
+        sample.labels === ''
+          ? Labels.EMPTY
+          : this.#parse([...samplePath, 'labels'], () => parseMetricLabels(sample.labels));
+      if (labels === undefined) return [];
+      if (sample.histogram === '') return [{ labels, value: sample.value }];
+      const histogram = this.#histogram(sample.histogram, [...samplePath, 'histogram']);
+      return histogram === undefined ? [] : [{ labels, value: 0, histogram }];
     });
     return { expr: raw.expr, evalTimeMs: raw.eval_time, expected };
+  }
+
+  /** One histogram in the notation of series. */
+  #histogram(text: string, path: YamlPath): FloatHistogram | undefined {
+    const values = this.#parse(path, () => parseSeriesDescription(`{} ${text}`).values);
+    if (values === undefined) return undefined;
+    const [value] = values;
+    if (value?.kind === 'histogram' && values.length === 1) return value.histogram;
+    this.refuse(path, `one histogram is expected here, like {{count:2 sum:3 buckets:[2]}}; got ${text}`);
+    return undefined;
   }
 
   #parse<T>(path: YamlPath, parse: () => T): T | undefined {
@@ -259,14 +276,15 @@ class TestReader {
   }
 }
 
-function sampleValue(value: SequenceValue): number | undefined {
+function sampleValue(value: SequenceValue): number | FloatHistogram | undefined {
   switch (value.kind) {
     case 'number':
       return value.value;
     case 'stale':
       return staleMarker;
     case 'omitted':
-    case 'histogram':
       return undefined;
+    case 'histogram':
+      return value.histogram;
   }
 }

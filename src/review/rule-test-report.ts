@@ -1,6 +1,7 @@
 import { formatDuration } from '../core/duration.ts';
 import { formatFloatExponent } from '../core/float-text.ts';
 import { goQuote } from '../core/go-quote.ts';
+import { testText } from '../core/histogram/text.ts';
 import type { Labels } from '../core/labels.ts';
 import type { ExpectedAlert, ExpectedSample } from './config.ts';
 
@@ -83,9 +84,11 @@ function alertsText(alerts: readonly ExpectedAlert[]): string {
 
 function samplesText(samples: readonly ExpectedSample[]): string {
   if (samples.length === 0) return 'nil';
-  return samples
-    .map(({ labels, value }) => `${labelsText(labels)} ${formatFloatExponent(value).replace('e', 'E')}`)
-    .join(', ');
+  return samples.map((sample) => `${labelsText(sample.labels)} ${valueText(sample)}`).join(', ');
+}
+
+function valueText({ value, histogram }: ExpectedSample): string {
+  return histogram === undefined ? formatFloatExponent(value).replace('e', 'E') : testText(histogram);
 }
 
 /** All labels in braces, the metric name among them: Go's labels.Labels.String. */

@@ -96,7 +96,11 @@ export class TestRun {
       for (const { labels, values } of inputSeries) {
         const value = values[this.#loadedSteps];
         if (value === undefined) continue;
-        const outcome = appender.append(appender.series(labels), startMs + timeMs, value);
+        const ref = appender.series(labels);
+        const outcome =
+          typeof value === 'number'
+            ? appender.append(ref, startMs + timeMs, value)
+            : appender.appendRich(ref, startMs + timeMs, { value: NaN, histogram: value, startMs: 0 });
         const message = OUTCOME_TEXTS[outcome];
         if (message === undefined) continue;
         this.#failures.push({ kind: 'input', test, timeMs, series: labels.toString(), message });

@@ -125,6 +125,17 @@ describe('rule unit tests', () => {
       ],
     ],
     [
+      'another native histogram',
+      fileOf(
+        `input_series: [{ series: h, values: '{{count:1 sum:2 buckets:[1]}}+{{count:2 sum:1 buckets:[2]}}x2' }]\n` +
+          exprTest('h', '1m', '[{ labels: h, histogram: "{{count:3 sum:4 buckets:[3]}}" }]'),
+      ),
+      [
+        '    name: one,\n    expr: "h", time: 1m,\n        exp: {__name__="h"} {{count:3 sum:4 buckets:[3]}}\n' +
+          '        got: {__name__="h"} {{count:3 sum:3 counter_reset_hint:not_reset buckets:[3]}}',
+      ],
+    ],
+    [
       'a missing element',
       fileOf(exprTest('nothing', '0', '[{ value: 1 }]')),
       ['    name: one,\n    expr: "nothing", time: 0s,\n        exp: {} 1E+00\n        got: nil'],
@@ -204,9 +215,9 @@ describe('rule unit tests', () => {
       ['1:29: an item under alert_rule_test misses required attribute alertname'],
     ],
     [
-      'a native histogram',
-      'tests: [{ input_series: [{ series: h, values: "{{schema:0}}" }] }]',
-      ['1:47: native histograms are not in this version'],
+      'a native histogram that is none',
+      'tests: [{ promql_expr_test: [{ exp_samples: [{ histogram: "{{}} 1" }] }] }]',
+      ['1:59: one histogram is expected here, like {{count:2 sum:3 buckets:[2]}}; got {{}} 1'],
     ],
     [
       'a series that is there twice',
