@@ -55,7 +55,8 @@ export class StepInvariance {
       case 'binary':
         return childrenOf(expr).every((child) => this.holds(child));
       case 'aggregate':
-        return this.holds(expr.expr) && (expr.param === undefined || this.holds(expr.param));
+        // As in Prometheus the parameter doesn't count: one that changes is taken at the first step.
+        return this.holds(expr.expr);
       case 'call': {
         // timestamp(selector @ t) is the sample's time, whatever the step.
         const argument = expr.args[0];
