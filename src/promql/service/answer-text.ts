@@ -1,7 +1,8 @@
 import type { Clock } from '../../core/clock.ts';
 import type { QueryEngine, QueryResult, QueryValue, QueryWatcher } from '../query-engine.ts';
 import type { QueryRequest } from './query-service.ts';
-import { resultPieces } from './result-json.ts';
+import { JsonBytes } from './json-bytes.ts';
+import { writeResult } from './result-json.ts';
 
 /** Bytes that are handed on at a time, about. */
 const PIECE_LENGTH = 128 * 1024;
@@ -47,34 +48,24 @@ export function limitSeries(
 /** Makes a value's JSON, piece by piece, each in a buffer of its own. */
 export class AnswerText {
   readonly #clock: Clock;
-  readonly #iterator: Iterator<string>;
-  readonly #encoder = new TextEncoder();
+  readonly #bytes = new JsonBytes(2 * PIECE_LENGTH);
+  readonly #work: Iterator<undefined>;
   #turnEndMs: number;
-  #waiting: string | undefined;
 
   constructor(value: QueryValue, clock: Clock) {
     this.#clock = clock;
-    this.#iterator = resultPieces(value)[Symbol.iterator]();
+    this.#work = writeResult(value, this.#bytes);
     this.#turnEndMs = clock.monotonicMs() + TURN_MS;
   }
 
   /** The next piece and whether it is the last. Gives other work its turns. */
   async next(): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly isLast: boolean }> {
-    let text = this.#waiting ?? '';
-    this.#waiting = undefined;
-    for (let isFirst = true; ; isFirst = false) {
-      const next = this.#iterator.next();
-      if (next.done === true) return { bytes: this.#encoder.encode(text), isLast: true };
-      // A piece goes out once something comes after it, so that the last one is known to be it.
-      if (text.length >= PIECE_LENGTH && !isFirst) {
-        this.#waiting = next.value;
-        return { bytes: this.#encoder.encode(text), isLast: false };
-      }
-      text += next.value;
-      if (this.#clock.monotonicMs() >= this.#turnEndMs) {
-        await this.#clock.yieldTurn();
-        this.#turnEndMs = this.#clock.monotonicMs() + TURN_MS;
-      }
+    while (this.#work.next().done !== true) {
+      if (this.#bytes.length >= PIECE_LENGTH) return { bytes: this.#bytes.take(), isLast: false };
+      if (this.#clock.monotonicMs() < this.#turnEndMs) continue;
+      await this.#clock.yieldTurn();
+      this.#turnEndMs = this.#clock.monotonicMs() + TURN_MS;
     }
+    return { bytes: this.#bytes.take(), isLast: true };
   }
 }

@@ -2,43 +2,45 @@ import { formatSampleValue } from '../../core/float-text.ts';
 import { allBuckets } from '../../core/histogram/buckets.ts';
 import type { FloatHistogram } from '../../core/histogram/float-histogram.ts';
 import type { Labels } from '../../core/labels.ts';
+import { type JsonBytes, secondsText } from './json-bytes.ts';
 import type { MatrixSeries, QueryValue, VectorSample } from '../query-engine.ts';
 
-/** Points of a series that go into one piece. */
-const POINTS_PER_PIECE = 1000;
-/** As {@link POINTS_PER_PIECE}; histograms are larger. */
-const HISTOGRAMS_PER_PIECE = 20;
+/** Points of a series that are written at a time. */
+const POINTS_PER_TURN = 1000;
+/** As {@link POINTS_PER_TURN}; histograms are larger. */
+const HISTOGRAMS_PER_TURN = 20;
 
 /**
- * The result of a query as the HTTP API gives it, in pieces that are made as they are asked for.
+ * Writes the result of a query as the HTTP API gives it. Stops after every bit of work, so that whoever runs it can take
+ * what was written and give other work a turn; something is always written after the last stop.
  *
  * @see prometheus web/api/v1/json_codec.go, util/jsonutil/marshal.go
  */
-export function* resultPieces(value: QueryValue): Generator<string, undefined, undefined> {
+export function* writeResult(value: QueryValue, out: JsonBytes): Generator<undefined, undefined, undefined> {
   switch (value.type) {
     case 'scalar':
-      yield floatPoint(value.tMs, value.value);
+      out.point(value.tMs, value.value, false);
       return;
     case 'string':
-      yield `[${secondsText(value.tMs)},${JSON.stringify(value.value)}]`;
+      out.text(`[${secondsText(value.tMs)},${JSON.stringify(value.value)}]`);
       return;
-    case 'vector': {
-      let open = '[';
-      for (const sample of value.samples) {
-        yield open + vectorSample(sample);
-        open = ',';
+    case 'vector':
+      out.text('[');
+      for (const [i, sample] of value.samples.entries()) {
+        if (i > 0) out.text(',');
+        writeVectorSample(sample, out);
+        yield;
       }
-      yield open === '[' ? '[]' : ']';
+      out.text(']');
       return;
-    }
-    case 'matrix': {
-      let open = '[';
-      for (const series of value.series) {
-        yield* seriesPieces(series, open);
-        open = ',';
+    case 'matrix':
+      out.text('[');
+      for (const [i, series] of value.series.entries()) {
+        if (i > 0) out.text(',');
+        yield* writeSeries(series, out);
+        yield;
       }
-      yield open === '[' ? '[]' : ']';
-    }
+      out.text(']');
   }
 }
 
@@ -49,20 +51,6 @@ export function labelsJson(labels: Labels): string {
     out += `${out === '' ? '{' : ','}${JSON.stringify(name)}:${JSON.stringify(value)}`;
   }
   return out === '' ? '{}' : `${out}}`;
-}
-
-/** Seconds: a whole number or exactly three decimals, as Prometheus writes timestamps. */
-function secondsText(timeMs: number): string {
-  const negative = timeMs < 0;
-  const magnitude = Math.abs(timeMs);
-  const fraction = magnitude % 1000;
-  const whole = String(Math.floor(magnitude / 1000));
-  const text = fraction === 0 ? whole : `${whole}.${String(fraction).padStart(3, '0')}`;
-  return negative ? `-${text}` : text;
-}
-
-function floatPoint(tMs: number, value: number): string {
-  return `[${secondsText(tMs)},"${formatSampleValue(value)}"]`;
 }
 
 function histogramPoint(tMs: number, histogram: FloatHistogram): string {
@@ -82,33 +70,38 @@ function histogramJson(histogram: FloatHistogram): string {
   return `{${totals}${buckets === '' ? '' : `,"buckets":[${buckets}]`}}`;
 }
 
-function vectorSample({ labels, tMs, value, histogram }: VectorSample): string {
-  const metric = `{"metric":${labelsJson(labels)}`;
-  return histogram === undefined
-    ? `${metric},"value":${floatPoint(tMs, value)}}`
-    : `${metric},"histogram":${histogramPoint(tMs, histogram)}}`;
+function writeVectorSample({ labels, tMs, value, histogram }: VectorSample, out: JsonBytes): void {
+  out.text(`{"metric":${labelsJson(labels)},`);
+  if (histogram === undefined) {
+    out.text('"value":');
+    out.beginSeries();
+    out.point(tMs, value, false);
+  } else {
+    out.text(`"histogram":${histogramPoint(tMs, histogram)}`);
+  }
+  out.text('}');
 }
 
-function* seriesPieces(series: MatrixSeries, open: string): Generator<string, undefined, undefined> {
-  let piece = `${open}{"metric":${labelsJson(series.labels)}`;
+function* writeSeries(series: MatrixSeries, out: JsonBytes): Generator<undefined, undefined, undefined> {
   const { timestamps, values, histograms } = series;
-  for (let i = 0; i < timestamps.length; i++) {
-    piece += i === 0 ? ',"values":[' : ',';
-    piece += floatPoint(timestamps[i]!, values[i]!);
-    if (i % POINTS_PER_PIECE === POINTS_PER_PIECE - 1) {
-      yield piece;
-      piece = '';
+  out.text(`{"metric":${labelsJson(series.labels)}`);
+  if (timestamps.length > 0) {
+    out.text(',"values":[');
+    out.beginSeries();
+    for (let i = 0; i < timestamps.length; i++) {
+      out.point(timestamps[i]!, values[i]!, i > 0);
+      if (i % POINTS_PER_TURN === POINTS_PER_TURN - 1) yield;
     }
+    out.text(']');
   }
-  if (timestamps.length > 0) piece += ']';
-  const count = histograms?.timestamps.length ?? 0;
-  for (let i = 0; i < count; i++) {
-    piece += i === 0 ? ',"histograms":[' : ',';
-    piece += histogramPoint(histograms!.timestamps[i]!, histograms!.values[i]!);
-    if (i % HISTOGRAMS_PER_PIECE === HISTOGRAMS_PER_PIECE - 1) {
-      yield piece;
-      piece = '';
+  if (histograms !== undefined && histograms.timestamps.length > 0) {
+    out.text(',"histograms":[');
+    for (const [i, tMs] of histograms.timestamps.entries()) {
+      if (i > 0) out.text(',');
+      out.text(histogramPoint(tMs, histograms.values[i]!));
+      if (i % HISTOGRAMS_PER_TURN === HISTOGRAMS_PER_TURN - 1) yield;
     }
+    out.text(']');
   }
-  yield `${piece}${count > 0 ? ']' : ''}}`;
+  out.text('}');
 }
