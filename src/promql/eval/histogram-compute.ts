@@ -6,11 +6,12 @@ import { nativeFraction, nativeQuantile, type NativeNote } from '../functions/na
 import { ABSENT, Column, FLOAT, stepTime, type StepGrid } from './column.ts';
 import type { ClassicBucket, HistogramAtHand } from './histogram-series.ts';
 import type { HistogramCall } from './histogram-source.ts';
+import { withoutMetadata } from './metric-name.ts';
 import type { EvalContext } from './source.ts';
 
 /** One series of results. */
 export interface HistogramResult {
-  /** With the name. */
+  /** With the name, except where a label for φ was added (which may be `__name__`). */
   readonly labels: Labels;
   readonly column: Column;
 }
@@ -57,13 +58,14 @@ export class HistogramComputer {
   #quantiles(histogram: HistogramAtHand, label: string, phis: Float64Array): HistogramResult[] {
     const all = new Column(this.#grid.count);
     if (!this.#fill(histogram, all, phis, undefined)) return [];
+    const labels = this.#context.delayedNameRemoval ? histogram.labels : withoutMetadata(histogram.labels);
     const results = new Map<string, HistogramResult>();
     for (let k = 0; k < phis.length; k++) {
       if (all.present[k] === ABSENT) continue;
       const text = openMetricsFloat(phis[k]!);
       let result = results.get(text);
       if (result === undefined) {
-        result = { labels: histogram.labels.with(label, text), column: new Column(this.#grid.count) };
+        result = { labels: labels.with(label, text), column: new Column(this.#grid.count) };
         results.set(text, result);
       }
       result.column.copyStep(all, k);

@@ -41,9 +41,7 @@ export class HistogramSource implements SeriesSource {
     this.#call = call;
     this.#series = new HistogramSeries(input, context, grid, call.position);
     this.#computer = new HistogramComputer(context, grid, call);
-    // Repeated values of φ make equal labels, whatever the names.
-    const mayRepeat = call.namesMayDiffer || call.quantileLabel !== undefined;
-    this.#dropper = new NameDropper(context, mayRepeat);
+    this.#dropper = new NameDropper(context, call.namesMayDiffer);
   }
 
   labels(): Labels {
@@ -67,7 +65,9 @@ export class HistogramSource implements SeriesSource {
     }
     const { labels, column } = this.#pending.shift()!;
     this.column = column;
-    this.#labels = this.#dropper.drop(labels, column);
+    // With a label for φ the name is gone already, and values of φ that are given twice make equal labels.
+    const hasPhi = this.#call.quantileLabel !== undefined;
+    this.#labels = hasPhi ? this.#dropper.keep(labels, column) : this.#dropper.drop(labels, column);
     return Status.series;
   }
 

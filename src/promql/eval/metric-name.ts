@@ -78,6 +78,12 @@ export class NameDropper {
     return dropped;
   }
 
+  /** Labels of an output series whose name is gone already; throws when it collides with an earlier one. */
+  keep(labels: Labels, column: Column): Labels {
+    if (!this.#delayed) this.#guard(labels, column.present);
+    return labels;
+  }
+
   #guard(labels: Labels, present: Uint8Array): void {
     const seen = this.#seen.get(labels.key);
     if (seen === undefined) {

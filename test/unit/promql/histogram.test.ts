@@ -55,6 +55,14 @@ describe('histograms', () => {
     expect(linesOf(classic)).toEqual(['{a="1", q="0.5"} 1@0', '{a="1", q="1.0"} 1@120']);
   });
 
+  test('the label for φ may be the name, which is then kept unless names go at the end', async () => {
+    const expr = 'histogram_quantiles(mixed, "__name__", 0)';
+    const eager = await engineOver(DATA, { lookbackMs: 1000 });
+    expect(linesOf(await eager.instant(expr, 60_000))).toEqual(['{__name__="0.0", a="2"} 0.5']);
+    const delayed = await engineOver(DATA, { lookbackMs: 1000, delayedNameRemoval: true });
+    expect(linesOf(await delayed.instant(expr, 60_000))).toEqual(['{a="2"} 0.5']);
+  });
+
   test('a φ given twice makes equal series', async () => {
     const engine = await engineOver(DATA, { lookbackMs: 1000 });
     for (const expr of ['histogram_quantiles(h, "q", 0.5, 0.5)', 'histogram_quantiles(mixed, "q", 1, 1)']) {
