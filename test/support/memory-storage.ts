@@ -14,6 +14,7 @@ import {
   type SeriesRef,
   type StorageStats,
 } from '../../src/storage/index.ts';
+import { storedHint } from '../../src/storage/tsdb/rich-chunk.ts';
 
 /** One series: columns that grow; values keep NaN payloads because they live in a Float64Array. */
 class MemorySeries {
@@ -45,7 +46,10 @@ class MemorySeries {
   }
 
   pushRich(tMs: number, { value, histogram, startMs }: RichSample): void {
-    if (histogram !== undefined) this.histograms.set(this.length, histogram);
+    if (histogram !== undefined) {
+      const counterResetHint = storedHint(histogram, this.histograms.get(this.length - 1));
+      this.histograms.set(this.length, histogram.with({ counterResetHint }));
+    }
     if (startMs !== 0) this.starts.set(this.length, startMs);
     this.push(tMs, histogram === undefined ? value : NaN);
   }

@@ -58,15 +58,17 @@ const byteBox = new Uint8Array(floatBox.buffer);
 
 /**
  * The hint that readers get, as in Prometheus: a gauge's stays; of counters it is known that nothing was reset since
- * the histogram before in the same chunk, or nothing.
+ * `previous`, the histogram before in the same chunk with nothing between, or nothing is known.
  *
  * @see prometheus tsdb/chunkenc/histogram_meta.go counterResetHint, float_histogram.go appendable
  */
-function storedHint(histogram: FloatHistogram, tail: RichTail): CounterResetHint {
+export function storedHint(
+  histogram: FloatHistogram,
+  previous: FloatHistogram | undefined,
+): CounterResetHint {
   const { gauge, notReset, reset, unknown } = CounterResetHint;
   if (histogram.counterResetHint === gauge) return gauge;
-  const previous = tail.histogram;
-  if (previous === undefined || !tail.endsInHistogram || histogram.counterResetHint === reset) return unknown;
+  if (previous === undefined || histogram.counterResetHint === reset) return unknown;
   if (previous.counterResetHint === gauge || !isComparable(histogram, previous)) return unknown;
   const unhinted =
     histogram.counterResetHint === unknown ? histogram : histogram.with({ counterResetHint: unknown });
@@ -113,7 +115,7 @@ export class RichEncoder {
     let flags = histogram === undefined ? 0 : Flag.histogram;
     if (startMs !== tail.startMs) flags |= Flag.newStart;
     if (isNewLayout) flags |= Flag.newLayout;
-    if (histogram !== undefined) flags |= storedHint(histogram, tail) << Flag.hintShift;
+    if (histogram !== undefined) flags |= storedHint(histogram, tail.last.histogram) << Flag.hintShift;
     this.#buffer[this.#length++] = flags;
     if (startMs !== tail.startMs) this.#varint(startMs - tail.startMs);
     if (histogram === undefined) {
