@@ -132,9 +132,11 @@ export function parseGroupingLabels(stream: TokenStream): string[] {
 function parseGroupingLabel(stream: TokenStream): string {
   const token = stream.peek();
   switch (token.type) {
+    case 'keyword':
+      // The one reserved word that Prometheus' grammar leaves out here.
+      return token.word === 'without' ? stream.unexpected('grouping opts', 'label') : stream.take().text;
     case 'identifier':
     case 'metricIdentifier':
-    case 'keyword':
       return stream.take().text;
     case 'string': {
       const name = unquote(stream.take().text);

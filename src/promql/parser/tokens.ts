@@ -121,9 +121,9 @@ function shorten(text: string): string {
   return `${goQuote(Array.from(text).slice(0, SHOWN_CHARACTERS).join(''))}...`;
 }
 
-const MAX_ECHO = 256;
+const MAX_ECHO = 1000;
 
-/** A literal, quoted for an error text; of one that is longer than 256 characters only the beginning. */
+/** A literal, quoted for an error text; of one that is longer than 1000 characters only the beginning. */
 export function quoteLiteral(text: string): string {
   return text.length <= MAX_ECHO ? goQuote(text) : `${goQuote(text.slice(0, MAX_ECHO))}...`;
 }

@@ -239,7 +239,38 @@ describe('/api/v1/query_range', () => {
   });
 });
 
+describe('/api/v1/parse_query', () => {
+  const number = { type: 'numberLiteral', val: '1' };
+  const sum = { type: 'binaryExpr', op: '+', lhs: number, rhs: number, matching: null, bool: false };
+
+  it('gives the tree of the expression, by GET and by POST', async () => {
+    expect(await get('/api/v1/parse_query?query=1%2B1')).toEqual(ok(sum));
+    const posted = await api.inject({
+      method: 'POST',
+      url: '/api/v1/parse_query',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      payload: 'query=1%2B1',
+    });
+    expect([posted.statusCode, posted.json()]).toEqual([200, { status: 'success', data: sum }]);
+  });
+
+  it('refuses what does not parse', async () => {
+    expect(await get('/api/v1/parse_query?query=sum(')).toMatchObject({
+      status: 400,
+      body: {
+        errorType: 'bad_data',
+        error: 'invalid parameter "query": 1:5: parse error: unclosed left parenthesis',
+      },
+    });
+  });
+});
+
 describe('/api/v1/format_query', () => {
+  it('splits a long expression', async () => {
+    const name = 'x'.repeat(60);
+    expect(await get(`/api/v1/format_query?query=${name}*${name}`)).toEqual(ok(`  ${name}\n*\n  ${name}`));
+  });
+
   it('prints the expression', async () => {
     expect(await get('/api/v1/format_query?query=sum%20by(a)(up)')).toEqual(ok('sum by (a) (up)'));
   });
@@ -799,6 +830,7 @@ describe('arbitrary input', () => {
       'metadata',
       'status/tsdb',
       'format_query',
+      'parse_query',
     ];
     const names = [
       'query',

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import {
   MAX_DEPTH,
   MAX_NESTING,
+  MAX_TEXT_LENGTH,
+  MAX_TOKENS,
   PROMQL_FUNCTIONS,
   PromqlParseError,
   parseExpr,
@@ -152,6 +154,33 @@ describe('limits', () => {
   test('the same within brackets', () => {
     const text = `a[1 + ${'('.repeat(100_000)}`;
     expect(messageOf(() => parseExpr(text, { features: EVERYTHING }))).toContain(deep);
+  });
+
+  test('long chains of durations are refused', () => {
+    const text = `a[${'1m+'.repeat(100_000)}1m]`;
+    expect(messageOf(() => parseExpr(text))).toContain(`more than ${MAX_DEPTH} levels`);
+  });
+
+  test.each([
+    ['a long text', `"${'x'.repeat(MAX_TEXT_LENGTH)}"`, 'expression is too long'],
+    ['many tokens', `abs(${'a,'.repeat(MAX_TOKENS / 2 + 1)}a)`, `more than ${MAX_TOKENS} tokens`],
+    [
+      'many large regular expressions',
+      `a{${`b=~"(?:${'[a-z]{1000}'.repeat(100)})+",`.repeat(20)}}`,
+      'regular expressions are too large',
+    ],
+    ['nested repetitions', `a{b=~"((a{100}){100}){100}"}`, 'invalid repeat count'],
+    ['a large number', '9'.repeat(100_000), 'value out of range'],
+    ['a large duration', `a[${'9'.repeat(100_000)}d]`, 'not a valid duration string'],
+  ])('%s is refused, with a short text', (_name, text, message) => {
+    const found = messageOf(() => parseExpr(text));
+    expect(found).toContain(message);
+    expect(found!.length).toBeLessThan(1200);
+  });
+
+  test('a selector of a parameter is bounded too', () => {
+    const text = `{a="${'x'.repeat(MAX_TEXT_LENGTH)}"}`;
+    expect(messageOf(() => parseMetricSelector(text))).toContain('expression is too long');
   });
 
   test('just below them everything works', () => {
