@@ -7,6 +7,7 @@ import { Annotations } from './annotations.ts';
 import { QueryControl } from './eval/control.ts';
 import type { OpenSelection } from './eval/selection.ts';
 import { Evaluation, planSpan } from './evaluate.ts';
+import { StepTally } from './eval/step-tally.ts';
 import type { OwnFunctions } from './functions/own-function.ts';
 import { EngineMetrics } from './metrics.ts';
 import { DOCUMENTED_TYPES, exprType, type Expr } from './parser/ast.ts';
@@ -57,6 +58,8 @@ export interface LocalQueryEngineOptions {
   readonly useStartTimestamps?: boolean;
   /** Functions that Prometheus doesn't have, which the parser accepts then too; none when absent. */
   readonly ownFunctions?: OwnFunctions;
+  /** The feature `promql-per-step-stats`: samples are counted step by step for queries that ask for it. */
+  readonly perStepStats?: boolean;
   /** Longest stretch without giving other work a turn; Infinity in a thread of its own. */
   readonly sliceMs?: number;
 }
@@ -73,8 +76,12 @@ interface Request {
   readonly options: QueryOptions;
 }
 
-/** What happened when, on the monotonic clock; undefined is what was not reached. */
-interface Moments {
+/** A query on its way. When what happened is on the monotonic clock; undefined is what was not reached. */
+interface Run {
+  readonly request: Request;
+  readonly control: QueryControl;
+  readonly tally: StepTally;
+  readonly watchers: readonly QueryWatcher[];
   readonly arrivedMs: number;
   begunMs?: number;
   preparedMs?: number;
@@ -147,42 +154,47 @@ export class LocalQueryEngine implements QueryEngine {
   }
 
   async #run(request: Request): Promise<QueryResult> {
-    const { text, times, instant, timeoutMs, options } = request;
+    const { text, plan, times, instant, timeoutMs, options } = request;
     const kind = instant ? 'instant' : 'range';
     const query = { kind, query: text, ...times, origin: options.origin } as const;
     const active = this.#monitor.begin(query, options.signal);
-    const moments: Moments = { arrivedMs: this.#clock.monotonicMs() };
+    const arrivedMs = this.#clock.monotonicMs();
     const control = new QueryControl({
       clock: this.#clock,
-      deadlineMs: moments.arrivedMs + timeoutMs,
+      deadlineMs: arrivedMs + timeoutMs,
       signal: active.signal,
       maxSamples: this.#options.maxSamples ?? 50_000_000,
       sliceMs: this.#options.sliceMs ?? SLICE_MS,
     });
     const watchers = options.watcher === undefined ? [active] : [active, options.watcher];
+    const perStep = this.#options.perStepStats === true && options.perStepStats === true;
+    const tally = StepTally.create(plan.grid.count, perStep);
+    const run: Run = { request, control, tally, watchers, arrivedMs };
     try {
       await this.#gate.enter(timeoutMs, active.signal);
       try {
         for (const watcher of watchers) watcher.started();
-        moments.begunMs = this.#clock.monotonicMs();
+        run.begunMs = this.#clock.monotonicMs();
         control.check();
-        const answer = await this.#evaluate(request, control, moments, watchers);
-        const stats = this.#stats(request, control, moments);
+        const answer = await this.#evaluate(run);
+        const stats = this.#stats(run);
         for (const watcher of watchers) watcher.ended(stats);
         return { ...answer, stats };
       } finally {
         this.#gate.leave();
       }
     } catch (error) {
-      const stats = this.#stats(request, control, moments);
+      const stats = this.#stats(run);
       for (const watcher of watchers) watcher.ended(stats, error);
       throw error;
     }
   }
 
-  #stats(request: Request, control: QueryControl, moments: Moments): QueryStats {
+  #stats(run: Run): QueryStats {
+    const { request, control, tally } = run;
     const nowMs = this.#clock.monotonicMs();
-    const { arrivedMs, begunMs = nowMs, preparedMs = nowMs, evaluatedMs = nowMs } = moments;
+    const { arrivedMs, begunMs = nowMs, preparedMs = nowMs, evaluatedMs = nowMs } = run;
+    const { startMs, stepMs } = request.plan.grid;
     const { samplesRead, seriesRead, peakSamples } = control;
     this.#options.logger.debug(
       { query: request.text, durationMs: nowMs - arrivedMs, samples: samplesRead },
@@ -191,7 +203,8 @@ export class LocalQueryEngine implements QueryEngine {
     return {
       samplesRead,
       seriesRead,
-      totalSamples: samplesRead,
+      totalSamples: tally.total,
+      totalSamplesPerStep: tally.steps && { startMs, stepMs, counts: tally.steps },
       peakSamples,
       timings: {
         evalTotalMs: nowMs - begunMs,
@@ -204,18 +217,14 @@ export class LocalQueryEngine implements QueryEngine {
     };
   }
 
-  async #evaluate(
-    request: Request,
-    control: QueryControl,
-    moments: Moments,
-    watchers: readonly QueryWatcher[],
-  ): Promise<Omit<QueryResult, 'stats'>> {
+  async #evaluate(run: Run): Promise<Omit<QueryResult, 'stats'>> {
+    const { request, control, tally, watchers } = run;
     const annotations = new Annotations();
     const source = request.options.reads ?? this.#options.storage;
     const querier = source.querier(...planSpan(request.plan));
     try {
       const selections = await this.#select(querier, request.plan, control);
-      moments.preparedMs = this.#clock.monotonicMs();
+      run.preparedMs = this.#clock.monotonicMs();
       const value = await this.#drive(
         new Evaluation({
           plan: request.plan,
@@ -230,11 +239,12 @@ export class LocalQueryEngine implements QueryEngine {
             ownFunctions: this.#options.ownFunctions,
           },
           instant: request.instant,
+          tally,
         }),
         control,
         watchers,
       );
-      moments.evaluatedMs = this.#clock.monotonicMs();
+      run.evaluatedMs = this.#clock.monotonicMs();
       return {
         value,
         warnings: annotations.texts('warning', request.text),

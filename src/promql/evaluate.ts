@@ -7,6 +7,7 @@ import { extendedSamples } from './eval/extended-samples.ts';
 import { seriesOfColumn, seriesOfSamples } from './eval/matrix.ts';
 import { withoutMetadata } from './eval/metric-name.ts';
 import { heldSamples, type OpenSelection, type SelectionReader, SelectionReaders } from './eval/selection.ts';
+import type { StepTally } from './eval/step-tally.ts';
 import { removeStale } from './eval/stale-samples.ts';
 import { Collector, type EvalContext, type KeptSeries } from './eval/source.ts';
 import type { Plan, PlanNode, PlanRoot } from './plan.ts';
@@ -25,6 +26,8 @@ export interface EvaluationInput {
   readonly context: EvalContext;
   /** The answer of an instant query has another form than that of a range query over one step. */
   readonly instant: boolean;
+  /** Counts what the steps look at; nobody does when absent. */
+  readonly tally?: StepTally;
 }
 
 /** One evaluation under way. Call {@link run} until it gives a value. */
@@ -41,11 +44,15 @@ export class Evaluation {
     this.#input = input;
     const { plan, selections, context } = input;
     const readers = new SelectionReaders(selections, context.control);
-    this.#compiler = new Compiler(context, readers, plan.selectionOf);
+    const { tally } = input;
+    this.#compiler = new Compiler(context, readers, plan.selectionOf, tally);
     const { root } = plan;
     if (root.kind === 'string' || root.kind === 'samples') return;
     this.#node = root.node;
-    this.#collector = new Collector(this.#compiler.compile(root.node), context);
+    this.#collector = new Collector(
+      this.#compiler.compileCounting(root.node, root.kind === 'subquery' ? tally?.folded() : tally),
+      context,
+    );
   }
 
   /**
@@ -97,6 +104,7 @@ export class Evaluation {
       removeStale(buffer);
       if (buffer.length > 0) {
         control.hold(heldSamples(buffer));
+        this.#input.tally?.add(0, heldSamples(buffer));
         const samples = extended === undefined ? buffer : extendedSamples(buffer, minMs, maxMs, extended);
         if (samples.length > 0) this.#rawSeries.push(seriesOfSamples(reader.labels(), samples));
       }

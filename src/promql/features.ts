@@ -44,14 +44,20 @@ export function engineFeatures(
   features: PromqlFeatures,
 ): Pick<
   LocalQueryEngineOptions,
-  'parseOptions' | 'delayedNameRemoval' | 'typeAndUnitLabels' | 'useStartTimestamps' | 'ownFunctions'
+  | 'parseOptions'
+  | 'delayedNameRemoval'
+  | 'typeAndUnitLabels'
+  | 'useStartTimestamps'
+  | 'ownFunctions'
+  | 'perStepStats'
 > {
-  const { delayedNameRemoval, typeAndUnitLabels, useStartTimestamps, ownFunctions } = features;
+  const { delayedNameRemoval, typeAndUnitLabels, useStartTimestamps, ownFunctions, perStepStats } = features;
   return {
     parseOptions: parseOptionsOf(features),
     delayedNameRemoval,
     typeAndUnitLabels,
     useStartTimestamps,
+    perStepStats,
     ...(ownFunctions && { ownFunctions: OWN_FUNCTIONS }),
   };
 }

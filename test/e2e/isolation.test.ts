@@ -34,7 +34,7 @@ describe('while a query runs that takes long', () => {
     expect(shareLate(main), text).toBeGreaterThan(0.5);
     expect(threads.missedTicks, text).toBe(0);
     // Other tests use the same cores: a scrape may wait for the system once in a while, not for the query.
-    expect(shareLate(threads), text).toBeLessThanOrEqual(isSoak ? 0 : 0.05);
+    expect(shareLate(threads), text).toBeLessThanOrEqual(isSoak ? 0 : shareLate(main) / 4);
     expect(Math.max(...threads.lateMs), text).toBeLessThan(Math.max(...main.lateMs) / 4);
   }, 120_000);
 });

@@ -46,7 +46,7 @@ export function rangeFeed(
     };
     return new SelectionFeed(new StatsReader(reader, visits), context, minMs, maxMs);
   }
-  const inner = compiler.compile(input.input);
+  const inner = compiler.compileCounting(input.input, undefined);
   const merged = input.mayRepeatLabels ? mergeSource(inner, compiler.context) : inner;
   return new SubqueryFeed(merged, input.input.grid);
 }
@@ -104,6 +104,7 @@ export function compileRange(compiler: Compiler, node: RangePlan): SeriesSource 
       scalars: compiler.scalars(node.scalars),
       dropper: keepsName ? undefined : new NameDropper(context, node.inputNamesMayDiffer, { strict: true }),
       onSeries: observer(compiler, node),
+      tally: compiler.tally,
     },
     context,
   );

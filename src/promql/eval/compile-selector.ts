@@ -17,5 +17,5 @@ export function compileSelector(compiler: Compiler, node: SelectorPlan): SeriesS
     reader = new StatsReader(reader, { ...at, count: grid.count, lengthMs });
   }
   if (smoothed) return new SmoothedSource(reader, context, grid, node);
-  return new SelectorSource(reader, context, grid, at, node.shown);
+  return new SelectorSource(reader, context, grid, node, compiler.tally);
 }

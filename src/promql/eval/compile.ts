@@ -8,6 +8,7 @@ import { compileVectorFunction } from './compile-vector.ts';
 import { compileRange } from './compile-range.ts';
 import { RepeatSource } from './kept-source.ts';
 import type { SelectionReaders } from './selection.ts';
+import type { StepTally } from './step-tally.ts';
 import { EmptySource, type EvalContext, ScalarValues, type SeriesSource } from './source.ts';
 
 /** Turns a plan's nodes into running sources. */
@@ -15,9 +16,17 @@ export class Compiler {
   readonly context: EvalContext;
   readonly #readers: SelectionReaders;
   readonly #selectionOf: readonly number[];
+  #tally: StepTally | undefined;
 
-  constructor(context: EvalContext, readers: SelectionReaders, selectionOf: readonly number[]) {
+  /** `tally` counts what the query's steps look at. */
+  constructor(
+    context: EvalContext,
+    readers: SelectionReaders,
+    selectionOf: readonly number[],
+    tally: StepTally | undefined,
+  ) {
     this.context = context;
+    this.#tally = tally;
     this.#readers = readers;
     this.#selectionOf = selectionOf;
   }
@@ -25,6 +34,22 @@ export class Compiler {
   /** Reader of what a node calls its selection. */
   reader(selection: number): ReturnType<SelectionReaders['reader']> {
     return this.#readers.reader(this.#selectionOf[selection]!);
+  }
+
+  /** Counts what the steps of the node that is being compiled look at; undefined where nobody counts. */
+  get tally(): StepTally | undefined {
+    return this.#tally;
+  }
+
+  /** {@link compile} with another account of what is looked at. */
+  compileCounting(node: PlanNode, tally: StepTally | undefined): SeriesSource {
+    const outer = this.#tally;
+    this.#tally = tally;
+    try {
+      return this.compile(node);
+    } finally {
+      this.#tally = outer;
+    }
   }
 
   /** A scalar node's values. */
@@ -50,7 +75,7 @@ export class Compiler {
       case 'map':
         return compileMap(this, node);
       case 'repeat':
-        return new RepeatSource(this.compile(node.input), grid);
+        return new RepeatSource(this.compileCounting(node.input, this.#tally?.repeated(grid.count)), grid);
       case 'aggregate':
       case 'rank':
       case 'limit':

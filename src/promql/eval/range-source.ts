@@ -6,6 +6,7 @@ import type { NameDropper } from './metric-name.ts';
 import type { SampleFeed } from './sample-feed.ts';
 import type { LookAt } from './selector-source.ts';
 import { type EvalContext, runScalars, type ScalarValues, type SeriesSource, Status } from './source.ts';
+import type { StepTally } from './step-tally.ts';
 import { findWindows, makeWindows, RichView } from './windows.ts';
 
 /** Samples that a kernel visits in one stretch; longer work is cut by steps so that it can pause. */
@@ -27,6 +28,8 @@ export interface RangeCall {
   readonly dropper: NameDropper | undefined;
   /** Told of every series that has a result, for annotations. */
   readonly onSeries: ((input: SampleFeed, floats: Windows, result: Column) => void) | undefined;
+  /** Counts what the windows hold. */
+  readonly tally: StepTally | undefined;
 }
 
 /** A function of ranges, series by series. */
@@ -90,6 +93,7 @@ export class RangeSource implements SeriesSource {
     this.column.clear();
     const { samples } = this.#call.feed;
     const units = findWindows(samples, this.#windows);
+    this.#call.tally?.addWindows(samples, this.#windows, units);
     this.#windows.starts = this.#wantsStarts ? samples.starts : undefined;
     this.#rich = undefined;
     if (samples.histograms !== undefined || this.#windows.starts !== undefined) {

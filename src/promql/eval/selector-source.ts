@@ -4,6 +4,7 @@ import { heldSamples, type SelectionReader } from './selection.ts';
 import { ABSENT, Column, FLOAT, type StepGrid } from './column.ts';
 import { rawStale } from './stale-samples.ts';
 import { type EvalContext, type SeriesSource, Status } from './source.ts';
+import type { StepTally } from './step-tally.ts';
 
 /** Where a selector looks: for step k at `firstMs + k * everyMs`; `everyMs` is 0 under the @ modifier. */
 export interface LookAt {
@@ -97,9 +98,18 @@ export class SelectorSource implements SeriesSource {
   readonly #minMs: number;
   readonly #maxMs: number;
   readonly #shown: Shown;
+  readonly #tally: StepTally | undefined;
   readonly #samples = new SampleBuffer();
 
-  constructor(reader: SelectionReader, context: EvalContext, grid: StepGrid, at: LookAt, shown: Shown) {
+  /** `tally` counts what is found. */
+  constructor(
+    reader: SelectionReader,
+    context: EvalContext,
+    grid: StepGrid,
+    { at, shown }: { readonly at: LookAt; readonly shown: Shown },
+    tally: StepTally | undefined,
+  ) {
+    this.#tally = tally;
     this.column = new Column(grid.count);
     this.#reader = reader;
     this.#context = context;
@@ -125,7 +135,9 @@ export class SelectorSource implements SeriesSource {
       control.hold(held);
       const found = lookUp(this.#samples, this.#at, lookbackMs, this.#shown, this.column);
       control.release(held);
-      if (found > 0) return Status.series;
+      if (found === 0) continue;
+      this.#tally?.addColumn(this.column, found);
+      return Status.series;
     }
   }
 }

@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import { Labels } from '../../../src/core/labels.ts';
+import { silentLogger } from '../../../src/core/log.ts';
+import { VirtualClock } from '../../../src/core/virtual-clock.ts';
+import {
+  LocalQueryEngine,
+  type QueryStats,
+  engineFeatures,
+  promqlFeatures,
+  queryStatsView,
+} from '../../../src/promql/index.ts';
+import { HeadStorage } from '../../../src/storage/index.ts';
+
+/** Ten series `m`, a sample every 10 s from 0 to 1,000 s; one of them ends at 500 s. */
+async function engineWith(...features: string[]): Promise<LocalQueryEngine> {
+  const storage = new HeadStorage();
+  for (let tMs = 0; tMs <= 1_000_000; tMs += 10_000) {
+    const appender = storage.appender(tMs);
+    for (let i = 0; i < (tMs > 500_000 ? 9 : 10); i++) {
+      const labels = Labels.fromObject({ __name__: 'm', i: String(i) });
+      appender.append(appender.series(labels), tMs, i);
+    }
+    await appender.commit();
+  }
+  return new LocalQueryEngine({
+    storage,
+    clock: new VirtualClock(1_000_000),
+    logger: silentLogger,
+    lookbackMs: 60_000,
+    ...engineFeatures(promqlFeatures(new Set(features))),
+  });
+}
+
+/** `[seconds, count]` of each step. */
+function perStep(stats: QueryStats): unknown {
+  return queryStatsView(stats).samples.totalQueryableSamplesPerStep;
+}
+
+// As Prometheus' own TestQueryStatistics has them for its engine.
+describe('samples that steps look at', () => {
+  test.each<[query: string, perStep: [number, number, number]]>([
+    ['m', [10, 9, 9]],
+    ['m + m', [20, 18, 18]],
+    ['1', [0, 0, 0]],
+    ['sum(rate(m[1m]))', [60, 54, 54]],
+    ['m offset 100s', [10, 10, 9]],
+    ['timestamp(m)', [10, 9, 9]],
+    // What a subquery reads is not counted, only what is looked at of its result.
+    ['sum_over_time(sum(m)[1m:10s])', [6, 6, 6]],
+    // Evaluated once, looked at by every step.
+    ['m @ 400', [10, 10, 10]],
+    ['sum(count_over_time(m[100s] @ 400))', [100, 100, 100]],
+    ['m and on () vector(1)', [10, 9, 9]],
+  ])('of %s', async (query, counts) => {
+    const engine = await engineWith('promql-per-step-stats');
+    const { stats } = await engine.range(query, 400_000, 800_000, 200_000, { perStepStats: true });
+    expect(perStep(stats)).toEqual(counts.map((count, k) => [400 + k * 200, count]));
+    expect(stats.totalSamples).toBe(counts.reduce((sum, count) => sum + count, 0));
+  });
+
+  test.each<[query: string, count: number]>([
+    ['m', 9],
+    ['m[30s]', 27],
+    ['sum(m)[30s:10s]', 27],
+    ['rate(m[1m])', 54],
+  ])('at the one time of an instant query: %s', async (query, count) => {
+    const engine = await engineWith('promql-per-step-stats');
+    const { stats } = await engine.instant(query, 800_000, { perStepStats: true });
+    expect(perStep(stats)).toEqual([[800, count]]);
+    expect(stats.totalSamples).toBe(count);
+  });
+
+  test('are given step by step only with the feature, and to who asks', async () => {
+    const without = await engineWith();
+    const { stats } = await without.range('m', 0, 100_000, 10_000, { perStepStats: true });
+    expect(perStep(stats)).toBeUndefined();
+    expect(stats.totalSamples).toBe(110);
+    const unasked = await (await engineWith('promql-per-step-stats')).range('m', 0, 100_000, 10_000);
+    expect(perStep(unasked.stats)).toBeUndefined();
+  });
+});
