@@ -1,7 +1,7 @@
 import { combineAtCommonBounds, commonBounds } from './custom-bounds.ts';
 import { CounterResetHint, NO_FLOATS, NO_SPANS, type FloatHistogram } from './float-histogram.ts';
 import { sameBounds } from './layout.ts';
-import { bucketsWithin, combineSides, reduceSide, type Side } from './sides.ts';
+import { bucketsWithin, combineSides, negativeSide, positiveSide, reduceSide, type Side } from './sides.ts';
 import { reconcileZeroBuckets } from './zero-bucket.ts';
 
 /** What became of adding or subtracting two histograms. */
@@ -132,14 +132,6 @@ function combineReconciled(
     positiveSpans: positive.spans,
     positiveBuckets: positive.counts,
   });
-}
-
-function positiveSide(h: FloatHistogram): Side {
-  return { spans: h.positiveSpans, counts: h.positiveBuckets };
-}
-
-function negativeSide(h: FloatHistogram): Side {
-  return { spans: h.negativeSpans, counts: h.negativeBuckets };
 }
 
 /**

@@ -31,23 +31,6 @@ export function allBuckets(h: FloatHistogram): HistogramBucket[] {
   return buckets;
 }
 
-/** The positive buckets from the lowest to the highest, bounds as in the schema whatever the zero threshold. */
-export function positiveBuckets(h: FloatHistogram): HistogramBucket[] {
-  return sideBuckets(h, 1);
-}
-
-/** The negative buckets from that nearest to zero downwards, bounds as in the schema whatever the zero threshold. */
-export function negativeBuckets(h: FloatHistogram): HistogramBucket[] {
-  return sideBuckets(h, -1);
-}
-
-function sideBuckets(h: FloatHistogram, sign: 1 | -1): HistogramBucket[] {
-  const buckets: HistogramBucket[] = [];
-  const walk = new BucketWalk(h, sign === 1 ? 'positive' : 'negative');
-  while (walk.next()) buckets.push(bucketOf(walk));
-  return buckets;
-}
-
 function bucketOf(walk: BucketWalk): HistogramBucket {
   const { lower, upper, lowerInclusive, upperInclusive, count, index } = walk;
   return { lower, upper, lowerInclusive, upperInclusive, count, index };

@@ -1,5 +1,5 @@
 import type { FloatHistogram } from './float-histogram.ts';
-import { compactSide } from './sides.ts';
+import { compactSide, negativeSide, positiveSide } from './sides.ts';
 
 /**
  * The same histogram without empty buckets, except runs of at most `maxEmptyBuckets` between others, which are written
@@ -8,8 +8,8 @@ import { compactSide } from './sides.ts';
  * @see prometheus model/histogram/float_histogram.go Compact
  */
 export function compactHistogram(h: FloatHistogram, maxEmptyBuckets: number): FloatHistogram {
-  const positive = { spans: h.positiveSpans, counts: h.positiveBuckets };
-  const negative = { spans: h.negativeSpans, counts: h.negativeBuckets };
+  const positive = positiveSide(h);
+  const negative = negativeSide(h);
   const newPositive = compactSide(positive, maxEmptyBuckets);
   const newNegative = compactSide(negative, maxEmptyBuckets);
   if (newPositive === positive && newNegative === negative) return h;

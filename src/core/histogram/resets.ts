@@ -1,7 +1,7 @@
 import { commonBounds, placesAmong } from './custom-bounds.ts';
 import { CounterResetHint, CUSTOM_BUCKETS_SCHEMA, type FloatHistogram } from './float-histogram.ts';
 import { bucketIndexes, sameBounds, sameSpans } from './layout.ts';
-import { bucketsWithin, reduceSide, type Side } from './sides.ts';
+import { bucketsWithin, negativeSide, positiveSide, reduceSide, type Side } from './sides.ts';
 import { zeroBucketFor, zeroBucketParts } from './zero-bucket.ts';
 
 /**
@@ -32,14 +32,6 @@ export function detectReset(current: FloatHistogram, previous: FloatHistogram): 
     sideShrank(positiveSide(current), reduceSide(positiveSide(previous), levels), schema, zeroThreshold) ||
     sideShrank(negativeSide(current), reduceSide(negativeSide(previous), levels), schema, zeroThreshold)
   );
-}
-
-function positiveSide(h: FloatHistogram): Side {
-  return { spans: h.positiveSpans, counts: h.positiveBuckets };
-}
-
-function negativeSide(h: FloatHistogram): Side {
-  return { spans: h.negativeSpans, counts: h.negativeBuckets };
 }
 
 /** Whether a bucket of `before` beyond the zero bucket is larger than that of `now`, or populated and missing there. */

@@ -1,6 +1,6 @@
 import { assert } from '../errors.ts';
 import type { FloatHistogram } from './float-histogram.ts';
-import { reduceSide } from './sides.ts';
+import { negativeSide, positiveSide, reduceSide } from './sides.ts';
 
 /**
  * The same observations in the exponential schema `schema`, which must not be above that of `h`: buckets are merged
@@ -15,8 +15,8 @@ export function reduceResolution(h: FloatHistogram, schema: number): FloatHistog
     'resolution can only be reduced, and of exponential buckets',
   );
   const levels = h.schema - schema;
-  const positive = reduceSide({ spans: h.positiveSpans, counts: h.positiveBuckets }, levels);
-  const negative = reduceSide({ spans: h.negativeSpans, counts: h.negativeBuckets }, levels);
+  const positive = reduceSide(positiveSide(h), levels);
+  const negative = reduceSide(negativeSide(h), levels);
   return h.with({
     schema,
     positiveSpans: positive.spans,

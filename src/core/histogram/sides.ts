@@ -1,5 +1,5 @@
 import { exponentialBound } from './bounds.ts';
-import { NO_FLOATS, NO_SPANS, type Spans } from './float-histogram.ts';
+import { NO_FLOATS, NO_SPANS, type FloatHistogram, type Spans } from './float-histogram.ts';
 import { mergedLayout, sameSpans, unionLayout } from './layout.ts';
 
 /** The positive or the negative buckets of a histogram. */
@@ -8,8 +8,18 @@ export interface Side {
   readonly counts: Float64Array;
 }
 
+/** The positive buckets of a histogram. */
+export function positiveSide(h: FloatHistogram): Side {
+  return { spans: h.positiveSpans, counts: h.positiveBuckets };
+}
+
+/** The negative buckets of a histogram. */
+export function negativeSide(h: FloatHistogram): Side {
+  return { spans: h.negativeSpans, counts: h.negativeBuckets };
+}
+
 /** No buckets. */
-export const EMPTY_SIDE: Side = { spans: NO_SPANS, counts: NO_FLOATS };
+const EMPTY_SIDE: Side = { spans: NO_SPANS, counts: NO_FLOATS };
 
 /** How many buckets at the beginning lie within the zero bucket: those whose upper bound is not above `threshold`. */
 export function bucketsWithin(spans: Spans, schema: number, threshold: number): number {

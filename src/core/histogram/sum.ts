@@ -11,7 +11,7 @@ import { combineAtCommonBounds, commonBounds } from './custom-bounds.ts';
 import type { CounterResetHint } from './float-histogram.ts';
 import { CUSTOM_BUCKETS_SCHEMA, FloatHistogram } from './float-histogram.ts';
 import { sameBounds } from './layout.ts';
-import { bucketsWithin, type Side } from './sides.ts';
+import { bucketsWithin, negativeSide, positiveSide, type Side } from './sides.ts';
 import { bucketsBelow, zeroBucketFor, zeroBucketParts, type ZeroBucket } from './zero-bucket.ts';
 
 /** What became of adding one histogram to a running sum or mean. */
@@ -73,8 +73,8 @@ export class HistogramSum {
     this.#customValues = from.customValues;
     this.#totals = Float64Array.of(from.count, from.sum, from.zeroCount);
     this.#compensations = new Float64Array(3);
-    this.#positive = compensatedSide({ spans: from.positiveSpans, counts: from.positiveBuckets });
-    this.#negative = compensatedSide({ spans: from.negativeSpans, counts: from.negativeBuckets });
+    this.#positive = compensatedSide(positiveSide(from));
+    this.#negative = compensatedSide(negativeSide(from));
   }
 
   /** Adds `h`, in the lower resolution and with the wider zero bucket of both, as `addHistograms` does. */
@@ -91,11 +91,7 @@ export class HistogramSum {
     this.#addTotal(SUM, h.sum);
     if (!custom) this.#addExponential(h);
     else if (sameBounds(this.#customValues, h.customValues)) {
-      this.#positive = addCompensated(
-        this.#positive,
-        { spans: h.positiveSpans, counts: h.positiveBuckets },
-        0,
-      );
+      this.#positive = addCompensated(this.#positive, positiveSide(h), 0);
     } else {
       this.#addReconciled(h);
       flags |= 2;

@@ -1,7 +1,7 @@
 import { exponentialBound } from './bounds.ts';
 import { addAt, type CompensatedSide } from './compensated.ts';
 import type { FloatHistogram, Spans } from './float-histogram.ts';
-import { compactSide, type Side } from './sides.ts';
+import { compactSide, negativeSide, positiveSide, type Side } from './sides.ts';
 
 /** A zero bucket; its count is `count + compensation`. */
 export interface ZeroBucket {
@@ -77,8 +77,8 @@ export function zeroBucketParts(h: FloatHistogram): ZeroBucketParts {
     schema: h.schema,
     zeroThreshold: h.zeroThreshold,
     zeroCount: h.zeroCount,
-    positive: { spans: h.positiveSpans, counts: h.positiveBuckets },
-    negative: { spans: h.negativeSpans, counts: h.negativeBuckets },
+    positive: positiveSide(h),
+    negative: negativeSide(h),
   };
 }
 
