@@ -45,6 +45,5 @@ export function isStale(value: number): boolean {
   return areStaleBits(words[LOW]!, words[HIGH]!);
 }
 
-/** Words of the stale marker as it is stored and exchanged. */
+/** High word of the stale marker as it is stored and exchanged. */
 export const staleHigh: number = STALE_HIGH;
-export const staleLow: number = STALE_LOW;
