@@ -22,8 +22,7 @@ class SumAccumulator implements Accumulator, FloatTotals {
 
   constructor(steps: number, notes: AggregationNotes) {
     this.present = new Uint8Array(steps);
-    // Adding anything to -0, the first value too, gives just that.
-    this.#sums = new Float64Array(steps).fill(-0);
+    this.#sums = new Float64Array(steps);
     this.#compensations = new Float64Array(steps);
     this.#notes = notes;
   }
