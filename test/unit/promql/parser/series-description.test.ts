@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { CounterResetHint } from '../../../../src/core/histogram/float-histogram.ts';
 import {
   PromqlParseError,
   parseMetricLabels,
@@ -45,12 +46,39 @@ describe('series descriptions', () => {
       '{1 2 0:1/2} {2 3 0:1/3/1} {3 4 0:1/4/2}',
     ],
     ['a {{schema:0 buckets:[1 2]}}-{{schema:1 buckets:[1 2]}}x1', 'a', '{0 0 0:1/2} {0 0 0:0/0}'],
+    [
+      'a {{z_bucket_w:0.1 buckets:[1 2]}}+{{z_bucket_w:1 count:1 z_bucket:1}}x1',
+      'a',
+      '{0 0 0:1/2} {1 0 1:2}',
+    ],
+    [
+      'a {{schema:-53 custom_values:[1 2] buckets:[1 2 3]}}+{{schema:-53 custom_values:[2] buckets:[5]}}x1',
+      'a',
+      '{0 0 0:1/2/3} {0 0 0:8/3}',
+    ],
   ])('%s', (text, labels, values) => {
     const series = parseSeriesDescription(text);
     expect(series.labels.toString().replace(/^\{__name__="([a-z]+)"\}$/, '$1')).toBe(
       labels.replace(/^\{__name__="([a-z]+)"\}$/, '$1'),
     );
     expect(series.values.map(shown).join(' ')).toBe(values);
+  });
+
+  test('keep hints, and whether they were given', () => {
+    const { values } = parseSeriesDescription(
+      'a {{counter_reset_hint:reset}} {{}} {{counter_reset_hint:gauge}}+{{}}x1 {{}}-{{counter_reset_hint:unknown}}x1',
+    );
+    const { reset, unknown, gauge } = CounterResetHint;
+    expect(
+      values.map((one) => one.kind === 'histogram' && [one.histogram.counterResetHint, one.hintGiven]),
+    ).toEqual([
+      [reset, true],
+      [unknown, false],
+      [gauge, false],
+      [gauge, false],
+      [unknown, true],
+      [unknown, true],
+    ]);
   });
 
   test.each([
@@ -78,6 +106,10 @@ describe('series descriptions', () => {
     [
       'up {{schema:1}}+{{schema:0}}x2',
       '1:30: parse error: error combining histograms: cannot merge from schema 0 to 1',
+    ],
+    [
+      'up {{schema:-53 custom_values:[1]}}+{{schema:0}}x1',
+      '1:50: parse error: cannot apply this operation on histograms with a mix of exponential and custom bucket schemas',
     ],
     ['up 1x99999999', '1:14: parse error: a series may have at most 1000000 values'],
   ])('%j: %s', (text, message) => {
