@@ -56,7 +56,7 @@ function labelled(kind: AnnotationKind, message: string): string {
 
 /**
  * Collects the notes of one evaluation, one method a kind. Notes whose texts are equal (positions aside) are one: it has
- * the position of the last, and where a kind counts its occurrences, that of the first. Texts are those of Prometheus.
+ * the position of the last in the text, and where a kind counts its occurrences, that of the first. Texts are those of Prometheus.
  *
  * `position` is the expression that a note is about: most kinds want the argument, not the call.
  *
@@ -68,7 +68,10 @@ export class Annotations {
   readonly #overlaps = new Map<string, { count: number }>();
 
   #add(kind: AnnotationKind, message: string, position: Position): void {
-    this.#byMessage.set(labelled(kind, message), { kind, position, detail: NO_DETAIL });
+    const key = labelled(kind, message);
+    const before = this.#byMessage.get(key);
+    if (before !== undefined && before.position.start > position.start) return;
+    this.#byMessage.set(key, { kind, position, detail: NO_DETAIL });
   }
 
   /** φ of a quantile outside [0, 1]. */

@@ -53,6 +53,8 @@ export class HistogramSum {
   #compensations: Float64Array;
   #positive: CompensatedSide;
   #negative: CompensatedSide;
+  /** Something was added: until then there is no compensation, whose zero would make of -0 a 0. */
+  #summed = false;
 
   /** Begins with one histogram, or, for a copy, with what another sum has come to. */
   constructor(from: FloatHistogram | HistogramSum) {
@@ -65,6 +67,7 @@ export class HistogramSum {
       this.#compensations = from.#compensations.slice();
       this.#positive = copySide(from.#positive);
       this.#negative = copySide(from.#negative);
+      this.#summed = from.#summed;
       return;
     }
     this.#schema = from.schema;
@@ -82,6 +85,7 @@ export class HistogramSum {
     const custom = h.usesCustomBuckets;
     if (custom !== (this.#schema === CUSTOM_BUCKETS_SCHEMA)) return INCOMPATIBLE;
     let flags = 0;
+    this.#summed = true;
     if (h.counterResetHint !== this.#hint) {
       const { hint, collision } = combinedHint(this.#hint, h.counterResetHint);
       this.#hint = hint;
@@ -110,9 +114,9 @@ export class HistogramSum {
       sum: this.#total(SUM),
       zeroCount: this.#total(ZERO),
       positiveSpans: this.#positive.spans,
-      positiveBuckets: this.#positive.counts.map((count, i) => count + this.#positive.compensations[i]!),
+      positiveBuckets: this.#sideTotals(this.#positive),
       negativeSpans: this.#negative.spans,
-      negativeBuckets: this.#negative.counts.map((count, i) => count + this.#negative.compensations[i]!),
+      negativeBuckets: this.#sideTotals(this.#negative),
     });
   }
 
@@ -156,7 +160,11 @@ export class HistogramSum {
   }
 
   #total(at: number): number {
-    return this.#totals[at]! + this.#compensations[at]!;
+    return this.#summed ? this.#totals[at]! + this.#compensations[at]! : this.#totals[at]!;
+  }
+
+  #sideTotals({ counts, compensations }: CompensatedSide): Float64Array {
+    return this.#summed ? counts.map((count, i) => count + compensations[i]!) : counts.slice();
   }
 
   #addExponential(h: FloatHistogram): void {

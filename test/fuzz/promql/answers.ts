@@ -132,9 +132,15 @@ function pointDifference(own: Point, other: Point): string | undefined {
   }
   const text = `${JSON.stringify(own)}, theirs ${JSON.stringify(other)}`;
   if (!close(own.count, other.count) || !close(own.sum, other.sum)) return text;
-  if (own.buckets.length !== other.buckets.length) return text;
-  const same = own.buckets.every((row, i) => row.every((number, j) => close(number, other.buckets[i]![j]!)));
+  const [rows, wanted] = [own.buckets, other.buckets].map((buckets) => buckets.filter(isNumbered));
+  if (rows!.length !== wanted!.length) return text;
+  const same = rows!.every((row, i) => row.every((number, j) => close(number, wanted![i]![j]!)));
   return same ? undefined : text;
+}
+
+/** Which empty buckets a histogram has depends on its neighbours in a chunk, and times infinity they are NaN. */
+function isNumbered([, , count]: BucketRow): boolean {
+  return !Number.isNaN(count);
 }
 
 /** The first difference between two answers in one line; undefined when there is none. */
@@ -165,7 +171,7 @@ export function difference(ours: Answer, theirs: Answer, withTexts: boolean): st
 
 /** Notes without how often something was met: Prometheus counts that again each time it merges notes. */
 function comparableNotes(notes: readonly string[]): string {
-  return JSON.stringify(notes.map((note) => note.replace(/, over \d+ samples | \(\d+ occurrences\)/, ' ')));
+  return JSON.stringify(notes.map((note) => note.replace(/, over -?\d+ samples | \(\d+ occurrences\)/, ' ')));
 }
 
 /**
@@ -173,7 +179,8 @@ function comparableNotes(notes: readonly string[]): string {
  * for all errors of matching, as several may hold and Prometheus looks at whole steps at a time.
  */
 function comparable(error: string): string {
-  if (/^(found duplicate series for the match group|multiple matches for labels)/.test(error))
-    return 'matching';
+  const matching =
+    /^(found duplicate series for the match group|multiple matches for labels|vector cannot contain)/;
+  if (matching.test(error)) return 'matching';
   return error;
 }

@@ -87,7 +87,7 @@ class DataMaker {
       if (phase) return k % 40 === 0 ? { stale: true } : undefined;
       return { value: 1e5 + k + Number(i) };
     });
-    let wave = 0;
+    let wave = base;
     this.#add('sparse', { g, i }, () => {
       wave += next() - 0.3;
       return next() < 0.25 ? { value: Math.round(wave * 8) / 8 } : undefined;
@@ -131,16 +131,18 @@ class DataMaker {
   #nativeHistograms(g: string, i: string): void {
     const next = (): number => this.#random.next();
     const schema = i === '3' ? 1 : 0;
-    let counter = new Buckets(schema);
+    // Far from zero for 2.42, which extrapolated histograms beyond it.
+    const base = this.#full ? 1 : 1e6;
+    let counter = new Buckets(schema, base);
     this.#add('nh', { g, i }, (k) => {
-      if (next() < 0.02) counter = new Buckets(this.#full && next() < 0.3 ? 2 : schema);
+      if (next() < 0.02) counter = new Buckets(this.#full && next() < 0.3 ? 2 : schema, base);
       counter.observe(next, 6);
       if (this.#full && k % 60 === 59) return i === '2' ? undefined : { stale: true };
       return { histogram: counter.histogram(CounterResetHint.unknown) };
     });
     if (!this.#full) return;
     this.#add('nh_gauge', { g, i }, () => {
-      const gauge = new Buckets(schema);
+      const gauge = new Buckets(schema, 1);
       gauge.observe(next, 12);
       return { histogram: gauge.histogram(CounterResetHint.gauge) };
     });
@@ -156,7 +158,7 @@ class DataMaker {
       sum += Math.floor(next() * 12);
       return { histogram: customHistogram(bounds, custom, sum) };
     });
-    const mixed = new Buckets(0);
+    const mixed = new Buckets(0, 1);
     this.#add('mixed', { g, i }, (k) => {
       mixed.observe(next, 4);
       return Math.floor(k / 20) % 2 === 0
@@ -197,8 +199,11 @@ class Buckets {
   #zeros = 0;
   #sum = 0;
 
-  constructor(schema: number) {
+  /** There is an observation on both sides: how far the zero bucket reaches depends on it, even in neighbours. */
+  constructor(schema: number, base: number) {
     this.#schema = schema;
+    this.#positive.set(0, base);
+    this.#negative.set(0, base);
   }
 
   observe(random: () => number, most: number): void {

@@ -86,7 +86,7 @@ export class ExpressionMaker {
       () =>
         `${this.#parenthesisedHistograms(below)} ${this.#pick(['>/', '</'])} ${this.#pick(['0', '1', '-0.5', '3', 'scalar(one)'])}`,
       () => `-${this.#parenthesisedHistograms(below)}`,
-      () => `limitk${this.#grouping()} (2, ${this.histograms(below)})`,
+      () => `limitk${this.#grouping()} (2, ${this.#named(name)})`,
       () =>
         `${this.#pick(GIVING_HISTOGRAMS)}(${this.#parenthesisedHistograms(below)}[${this.#pick(['3m', '10m'])}:${this.#pick(['30s', '1m'])}])`,
     ])();
@@ -158,6 +158,11 @@ export class ExpressionMaker {
     return `${name}${this.#matchers()}${smoothed}${this.#modifiers()}`;
   }
 
+  /** Of one metric: the order of its series is known, and so is which of equal values is taken. */
+  #named(name: string): string {
+    return `${name}${this.#matchers()}${this.#modifiers()}`;
+  }
+
   #range(): string {
     const some = ['[50s]', '[2m]', '[5m]', '[11m]', '[1h]'];
     if (this.#full) some.push('[15s]', '[1ms]', '[45s]', '[step() + 1m]', '[max_of(step(), 3m)]');
@@ -204,11 +209,31 @@ export class ExpressionMaker {
       return `${this.#pick(['histogram_count', 'histogram_sum'])}(${inner})`;
     }
     const inner = this.histograms(depth);
+    const counted = this.#countingHistograms();
     return this.#pick([
-      `histogram_quantile(${this.#phi()}, ${inner})`,
-      `histogram_fraction(${this.#pick(['0', '-Inf', '-1', '0.3'])}, ${this.#pick(['1', '+Inf', '0.5', '3'])}, ${inner})`,
-      `histogram_quantiles(${inner}, "q", 0.1, ${this.#phi()})`,
+      `histogram_quantile(${this.#phi()}, ${counted})`,
+      `histogram_fraction(${this.#pick(['0', '-Inf', '-1', '0.3'])}, ${this.#pick(['1', '+Inf', '0.5', '3'])}, ${counted})`,
+      `histogram_quantiles(${counted}, "q", 0.1, ${this.#phi()})`,
       ...'count sum avg stddev stdvar'.split(' ').map((part) => `histogram_${part}(${inner})`),
+    ]);
+  }
+
+  /**
+   * Histograms without negative counts: in those a quantile is the bound of the last bucket, and which empty one that
+   * is depends on the neighbours in a chunk.
+   */
+  #countingHistograms(): string {
+    const window = this.#windowOf(this.#pick(HISTOGRAM_METRICS));
+    const inner = this.#pick([
+      this.#selector(this.#pick(HISTOGRAM_METRICS)),
+      `${this.#pick(['rate', 'increase', 'irate', 'sum_over_time', 'avg_over_time', 'last_over_time'])}(${window})`,
+    ]);
+    return this.#pick([
+      inner,
+      inner,
+      `${this.#pick(['sum', 'avg'])}${this.#grouping()} (${inner})`,
+      `(${inner}) ${this.#pick(['>/', '</'])} ${this.#pick(['0', '1', '-0.5', '3'])}`,
+      `(${inner}) * 2`,
     ]);
   }
 
@@ -271,7 +296,10 @@ export class ExpressionMaker {
     const inner = this.vector(depth);
     const grouping = this.#grouping();
     const plain = this.#pick('sum avg min max count group stddev stdvar'.split(' '));
-    const ranked = this.#full && this.#chance(0.5) ? inner : this.#withoutTies();
+    const ranked =
+      this.#full && this.#chance(0.5)
+        ? this.#named(this.#pick(['odd', 'gauge', 'sparse']))
+        : this.#withoutTies();
     const counted = this.#full && this.#chance(0.3) ? inner : `floor(${this.#withoutTies()} / 50)`;
     return this.#pick([
       `${plain}${grouping} (${inner})`,
@@ -282,7 +310,8 @@ export class ExpressionMaker {
       `count_values${grouping} ("v", ${counted})`,
       ...(this.#full
         ? [
-            `limitk${grouping} (${this.#pick(['1', '2', '5'])}, ${inner})`,
+            // Of anything else Prometheus takes which a hash table has first.
+            `limitk${grouping} (${this.#pick(['1', '2', '5'])}, ${this.#named(this.#pick(FLOAT_METRICS))})`,
             `limit_ratio${grouping} (${this.#pick(['0.5', '-0.3', '0', '1', '-1', '1.5'])}, ${inner})`,
           ]
         : []),

@@ -76,8 +76,9 @@ export class Pair {
     const [mine, reference] = await Promise.all([this.ours(query), this.theirs(query)]);
     if (!('error' in reference)) this.answered++;
     const found = difference(mine, reference, this.#full);
-    if (found === undefined || this.#full) return found;
-    return documentedDifference(query.expr, found) === undefined ? found : undefined;
+    if (found === undefined || documentedDifference(query.expr, found, this.#full) !== undefined)
+      return undefined;
+    return found;
   }
 
   async stop(): Promise<void> {

@@ -32,6 +32,13 @@ export function aggregated(
       ranked(members, Math.trunc(k), op === 'topk' ? 1 : -1),
     );
   }
+  if (op === 'limit_ratio') throw new Unsupported(op);
+  if (op === 'limitk') {
+    const k = Math.max(0, Math.trunc(scalarOf(param)));
+    return [...groups.values()].flatMap(({ members }) =>
+      members.toSorted((a, b) => a.labels.compare(b.labels)).slice(0, k),
+    );
+  }
   if (op === 'count_values') {
     if (param?.type !== 'string') throw new Unsupported('count_values without a label');
     return [...groups.values()].flatMap(({ labels, members }) => counted(labels, members, param.value));
