@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { assert } from '../errors.ts';
 import type { ThreadModule } from '../threads.ts';
@@ -13,6 +14,12 @@ export interface ThreadStart {
 const port = parentPort;
 assert(port !== null, 'thread-main must run in a worker thread');
 const { moduleUrl, data, aside } = workerData as ThreadStart;
+
+/** How far threads stand back behind the main one where cores are scarce, as `nice` counts. */
+const NICENESS = 5;
+
+// On Linux, and only there, each thread has a niceness of its own.
+if (process.platform === 'linux') setPriority(NICENESS);
 
 function drain(): unknown[] {
   const messages: unknown[] = [];
