@@ -29,12 +29,18 @@ export class PointMember implements OwnMember {
     return this.#column.present[step] !== ABSENT;
   }
 
+  /** The float at a step where there is something, NaN for a native histogram. */
+  value(step: number): number {
+    return this.#column.present[step] === HISTOGRAM ? NaN : this.#column.values[step]!;
+  }
+
   at(step: number): OwnPoint {
-    const { labels } = this;
-    if (this.#column.present[step] === HISTOGRAM) {
-      return { labels, value: NaN, histogram: this.#column.histogram(step) };
-    }
-    return { labels, value: this.#column.values[step]!, histogram: undefined };
+    const isHistogram = this.#column.present[step] === HISTOGRAM;
+    return {
+      labels: this.labels,
+      value: this.value(step),
+      histogram: isHistogram ? this.#column.histogram(step) : undefined,
+    };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Labels } from '../../core/labels.ts';
 import type { OwnFunction, OwnInput, OwnPoint, OwnWindow } from '../functions/own-function.ts';
 import { QueryError } from '../query-engine.ts';
-import { ABSENT, Column, FLOAT, hasAny, stepTime, type StepGrid } from './column.ts';
+import { Column, FLOAT, hasAny, stepTime, type StepGrid } from './column.ts';
 import { labelsText } from './matching.ts';
 import {
   type OwnMember,
@@ -101,13 +101,18 @@ export class OwnSource implements SeriesSource {
     const { values, present } = this.column;
     this.column.clear();
     const input = new StepInput(this.#grid, this.#call);
+    const wanted = group.members.filter((_, i) => args[i]!.kind === 'series');
+    const single = wanted.every(({ length }) => length === 1);
     for (let k = 0; k < values.length; k++) {
-      const there = group.members.map((members) => members.filter((member) => member.has(k)));
-      if (args.some((arg, i) => arg.kind === 'series' && there[i]!.length === 0)) continue;
-      for (const [i, members] of there.entries()) this.#refuseRepeated(i, members);
+      if (!wanted.every((members) => members.some((member) => member.has(k)))) continue;
+      const there = single
+        ? group.members
+        : group.members.map((members) => members.filter((member) => member.has(k)));
+      if (!single) for (const [i, members] of there.entries()) this.#refuseRepeated(i, members);
       const result = func.compute(input.at(k, there));
-      present[k] = result === undefined ? ABSENT : FLOAT;
-      if (result !== undefined) values[k] = result;
+      if (result === undefined) continue;
+      present[k] = FLOAT;
+      values[k] = result;
     }
   }
 
@@ -159,7 +164,8 @@ class StepInput implements OwnInput {
   }
 
   value(index: number): number {
-    return this.points(index)[0]?.value ?? NaN;
+    const member = this.#members[index]?.[0];
+    return member instanceof PointMember ? member.value(this.#step) : NaN;
   }
 
   points(index: number): readonly OwnPoint[] {
