@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { evaluateDuration } from '../../../src/promql/duration-expr.ts';
-import { parseExpr, QueryError, type DurationExpr } from '../../../src/promql/index.ts';
+import { parseExpr, QueryError } from '../../../src/promql/index.ts';
+import type { DurationExpr } from '../../../src/promql/parser/ast.ts';
 
 const TIMES = { startMs: 10_000, endMs: 70_000, stepMs: 15_000 };
 
