@@ -55,8 +55,17 @@ function labelled(kind: AnnotationKind, message: string): string {
 }
 
 /**
+ * Whether what is at `a` is evaluated after what is at `b`: it is further on in the text, or has no place in it as what
+ * reads a subquery.
+ */
+function isLater(a: Position, b: Position): boolean {
+  if (a.end === 0 || b.end === 0) return a.end === 0;
+  return a.start > b.start;
+}
+
+/**
  * Collects the notes of one evaluation, one method a kind. Notes whose texts are equal (positions aside) are one: it has
- * the position of the last in the text, and where a kind counts its occurrences, that of the first. Texts are those of Prometheus.
+ * the position of the one that Prometheus evaluates last, and where a kind counts its occurrences, that of the first. Texts are those of Prometheus.
  *
  * `position` is the expression that a note is about: most kinds want the argument, not the call.
  *
@@ -70,7 +79,7 @@ export class Annotations {
   #add(kind: AnnotationKind, message: string, position: Position): void {
     const key = labelled(kind, message);
     const before = this.#byMessage.get(key);
-    if (before !== undefined && before.position.start > position.start) return;
+    if (before !== undefined && isLater(before.position, position)) return;
     this.#byMessage.set(key, { kind, position, detail: NO_DETAIL });
   }
 
