@@ -20,7 +20,8 @@ function escapeCharacter(character: string, quote: string): string {
   if (PRINTABLE.test(character)) return character;
   const code = character.codePointAt(0)!;
   if (code < 0x80) return `\\x${code.toString(16).padStart(2, '0')}`;
-  // A lone surrogate is what Go sees as a broken byte sequence.
+  // A lone surrogate is what Go sees as a broken byte sequence; these stand for one byte each.
+  if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
   if (code >= 0xd800 && code <= 0xdfff) return '\ufffd';
   return code > 0xffff
     ? `\\U${code.toString(16).padStart(8, '0')}`

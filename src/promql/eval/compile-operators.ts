@@ -1,5 +1,5 @@
 import { goQuote } from '../../core/go-quote.ts';
-import { isUsableLabelName } from '../functions/label-name.ts';
+import { isValidLabelName } from '../../core/labels.ts';
 import type { AggregatePlan, LimitPlan, PlanNode } from '../plan.ts';
 import { QueryError } from '../query-engine.ts';
 import { AggregateSource } from './aggregate-source.ts';
@@ -69,7 +69,7 @@ export function compileAggregation(
     case 'limit':
       return compileLimit(compiler, node);
     case 'countValues':
-      if (!isUsableLabelName(node.label)) {
+      if (!isValidLabelName(node.label)) {
         throw new QueryError('execution', `invalid label name ${goQuote(node.label)}`);
       }
       return new CountValuesSource(compiler.compile(node.input), context, grid, node.label, grouping);

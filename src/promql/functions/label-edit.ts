@@ -1,7 +1,6 @@
 import { RE2JS } from 're2js';
-import type { Labels } from '../../core/labels.ts';
+import { isValidLabelName, type Labels } from '../../core/labels.ts';
 import { QueryError } from '../query-engine.ts';
-import { isUsableLabelName } from './label-name.ts';
 
 /** Makes a series' labels of what they were. */
 export type LabelEdit = (labels: Labels) => Labels;
@@ -19,7 +18,7 @@ function expand(template: string, group: (name: string) => string): string {
 }
 
 function requireLabelName(name: string, role: string, call: string): void {
-  if (isUsableLabelName(name)) return;
+  if (isValidLabelName(name)) return;
   throw new QueryError('execution', `invalid ${role} label name in ${call}(): ${name}`);
 }
 
