@@ -1,5 +1,6 @@
 import { Readable, Transform } from 'node:stream';
 import { createDeflate, createGzip } from 'node:zlib';
+import { PieceBody } from './piece-body.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 /** Bodies shorter than this are sent as they are. */
@@ -68,6 +69,10 @@ function count(payload: unknown, tell: (bytes: number) => void): unknown {
   if (!(payload instanceof Readable)) {
     const isBody = typeof payload === 'string' || Buffer.isBuffer(payload);
     tell(isBody ? Buffer.byteLength(payload) : 0);
+    return payload;
+  }
+  if (payload instanceof PieceBody) {
+    payload.onSent = tell;
     return payload;
   }
   let bytes = 0;

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import type { Clock } from '../core/clock.ts';
+import { PieceBody } from './piece-body.ts';
 import { json, jsonObject, type JsonPieces } from './json-text.ts';
 
 /** Text that is handed on at a time. */
@@ -61,7 +62,7 @@ export function sendBytes(reply: FastifyReply, answer: BytesAnswer): FastifyRepl
   const after = `${answer.after}${more}${infos.length > 0 ? `,"infos":${JSON.stringify(infos)}` : ''}}`;
   void reply.header('content-type', JSON_TYPE);
   if (text !== undefined) return reply.send(Buffer.concat([Buffer.from(before), text, Buffer.from(after)]));
-  return reply.send(Readable.from(new Framed(before, pieces, after), { objectMode: false }));
+  return reply.send(new PieceBody(new Framed(before, pieces, after)));
 }
 
 /** Pieces with a text before and one after; whoever gives it up, even before it began, gives the pieces up. */

@@ -44,8 +44,8 @@ export interface ThreadOptions {
 
 /** A thread at work. */
 export interface Thread {
-  /** Does nothing when the thread has ended. */
-  post(message: unknown): void;
+  /** Does nothing when the thread has ended. The buffers of `transfer` are gone here afterwards. */
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   /** Sends what the thread reads with {@link ThreadContext.drain}. */
   postAside(message: unknown): void;
   /** Ends it wherever it is; resolves after `onEnd` was called. */

@@ -44,8 +44,8 @@ export class WorkerThreads implements Threads {
       end = isMemory ? { kind: 'outOfMemory' } : { kind: 'failed', error };
     });
     return {
-      post: (message) => {
-        worker.postMessage(message);
+      post: (message, transfer = []) => {
+        worker.postMessage(message, transfer);
       },
       postAside: (message) => {
         port1.postMessage(message);

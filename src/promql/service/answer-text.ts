@@ -6,6 +6,10 @@ import { writeResult } from './result-json.ts';
 
 /** Bytes that are handed on at a time, about. */
 const PIECE_LENGTH = 128 * 1024;
+/** Memory of one piece: it ends after the bit of work that makes it long enough. */
+const BUFFER_LENGTH = 2 * PIECE_LENGTH;
+/** Most buffers that are kept for later: 4 MiB. */
+const MAX_FREE = 16;
 
 /** Longest stretch of making text without giving other work a turn. */
 const TURN_MS = 10;
@@ -45,27 +49,52 @@ export function limitSeries(
   return { value, isTruncated: false };
 }
 
+/** Memory for pieces, used again and again: making and freeing it costs more than writing it. */
+export class PieceBuffers {
+  readonly #free: ArrayBuffer[] = [];
+
+  /** A buffer with room for a usual piece. */
+  take(): ArrayBuffer {
+    return this.#free.pop() ?? new ArrayBuffer(BUFFER_LENGTH);
+  }
+
+  /** Takes a buffer back. Those that had to grow and those that are too many are dropped. */
+  give(buffer: ArrayBuffer): void {
+    if (buffer.byteLength === BUFFER_LENGTH && this.#free.length < MAX_FREE) this.#free.push(buffer);
+  }
+}
+
 /** Makes a value's JSON, piece by piece, each in a buffer of its own. */
 export class AnswerText {
   readonly #clock: Clock;
-  readonly #bytes = new JsonBytes(2 * PIECE_LENGTH);
+  readonly #buffers: PieceBuffers;
+  readonly #bytes: JsonBytes;
   readonly #work: Iterator<undefined>;
   #turnEndMs: number;
 
-  constructor(value: QueryValue, clock: Clock) {
+  constructor(value: QueryValue, clock: Clock, buffers: PieceBuffers) {
     this.#clock = clock;
+    this.#buffers = buffers;
+    this.#bytes = new JsonBytes(buffers.take());
     this.#work = writeResult(value, this.#bytes);
     this.#turnEndMs = clock.monotonicMs() + TURN_MS;
   }
 
-  /** The next piece and whether it is the last. Gives other work its turns. */
+  /**
+   * The next piece and whether it is the last. Gives other work its turns. The last has a buffer of just its length,
+   * others one of {@link PieceBuffers}.
+   */
   async next(): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly isLast: boolean }> {
     while (this.#work.next().done !== true) {
-      if (this.#bytes.length >= PIECE_LENGTH) return { bytes: this.#bytes.take(), isLast: false };
+      if (this.#bytes.length >= PIECE_LENGTH) {
+        return { bytes: this.#bytes.swap(this.#buffers.take()), isLast: false };
+      }
       if (this.#clock.monotonicMs() < this.#turnEndMs) continue;
       await this.#clock.yieldTurn();
       this.#turnEndMs = this.#clock.monotonicMs() + TURN_MS;
     }
-    return { bytes: this.#bytes.take(), isLast: true };
+    const bytes = this.#bytes.copy();
+    this.#buffers.give(this.#bytes.swap(new ArrayBuffer(0)).buffer);
+    return { bytes, isLast: true };
   }
 }

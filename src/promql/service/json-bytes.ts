@@ -27,8 +27,8 @@ export class JsonBytes {
   readonly #openings: Uint8Array[] = [];
   #nextTime = 0;
 
-  constructor(capacity: number) {
-    this.#bytes = new Uint8Array(capacity);
+  constructor(buffer: ArrayBuffer) {
+    this.#bytes = new Uint8Array(buffer);
   }
 
   get length(): number {
@@ -36,8 +36,16 @@ export class JsonBytes {
   }
 
   /** A copy of what was written; the buffer is empty afterwards. */
-  take(): Uint8Array<ArrayBuffer> {
-    const taken = this.#bytes.slice(0, this.#length);
+  copy(): Uint8Array<ArrayBuffer> {
+    const copied = this.#bytes.slice(0, this.#length);
+    this.#length = 0;
+    return copied;
+  }
+
+  /** What was written; from now on `next` is written to. */
+  swap(next: ArrayBuffer): Uint8Array<ArrayBuffer> {
+    const taken = this.#bytes.subarray(0, this.#length);
+    this.#bytes = new Uint8Array(next);
     this.#length = 0;
     return taken;
   }

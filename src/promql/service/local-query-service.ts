@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { QueryEngine } from '../query-engine.ts';
-import { AnswerText, ask, limitSeries } from './answer-text.ts';
+import { AnswerText, ask, limitSeries, PieceBuffers } from './answer-text.ts';
 import type { QueryMonitor, RunningQuery } from './query-monitor.ts';
 import { type QueryAnswer, type QueryRequest, type QueryService, noPieces } from './query-service.ts';
 
@@ -20,7 +20,8 @@ export class LocalQueryService implements QueryService {
   async answer(request: QueryRequest, signal: AbortSignal): Promise<QueryAnswer> {
     const { warnings, infos, stats, value: whole } = await ask(this.#engine, request, signal);
     const { value, isTruncated } = limitSeries(whole, request.limit);
-    const text = new AnswerText(value, this.#clock);
+    const buffers = new PieceBuffers();
+    const text = new AnswerText(value, this.#clock, buffers);
     const { bytes, isLast } = await text.next();
     return {
       resultType: value.type,
@@ -29,7 +30,7 @@ export class LocalQueryService implements QueryService {
       infos,
       stats,
       text: isLast ? bytes : undefined,
-      pieces: isLast ? noPieces() : allPieces(bytes, text),
+      pieces: isLast ? noPieces() : allPieces(bytes, text, buffers),
     };
   }
 
@@ -42,11 +43,17 @@ export class LocalQueryService implements QueryService {
   }
 }
 
-async function* allPieces(first: Uint8Array, text: AnswerText): AsyncGenerator<Uint8Array> {
+async function* allPieces(
+  first: Uint8Array<ArrayBuffer>,
+  text: AnswerText,
+  buffers: PieceBuffers,
+): AsyncGenerator<Uint8Array> {
   yield first;
+  buffers.give(first.buffer);
   for (;;) {
     const { bytes, isLast } = await text.next();
-    if (bytes.length > 0) yield bytes;
+    yield bytes;
     if (isLast) return;
+    buffers.give(bytes.buffer);
   }
 }

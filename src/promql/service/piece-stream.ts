@@ -1,28 +1,34 @@
 import { assert } from '../../core/errors.ts';
 
 interface Piece {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly isLast: boolean;
 }
 
 /** The pieces of an answer on their way from a thread, for one reader. */
 export class PieceStream implements AsyncIterableIterator<Uint8Array> {
   readonly #pieces: Piece[];
-  readonly #onUsed: () => void;
+  readonly #onUsed: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly #onGivenUp: () => void;
   #wake: (() => void) | undefined;
   #error: Error | undefined;
   #over = false;
+  /** What the reader has at the moment. */
+  #lent: Uint8Array<ArrayBuffer> | undefined;
 
-  /** `onUsed` is called when a piece is taken, but for the first; `onGivenUp` when the rest is not wanted. */
-  constructor(first: Uint8Array, onUsed: () => void, onGivenUp: () => void) {
+  /** `onUsed` gets every piece back when the reader asks for what follows it; `onGivenUp`: the rest is not wanted. */
+  constructor(
+    first: Uint8Array<ArrayBuffer>,
+    onUsed: (bytes: Uint8Array<ArrayBuffer>) => void,
+    onGivenUp: () => void,
+  ) {
     this.#pieces = [{ bytes: first, isLast: false }];
     this.#onUsed = onUsed;
     this.#onGivenUp = onGivenUp;
   }
 
   /** A piece arrived. */
-  push(bytes: Uint8Array, isLast: boolean): void {
+  push(bytes: Uint8Array<ArrayBuffer>, isLast: boolean): void {
     this.#pieces.push({ bytes, isLast });
     this.#wake?.();
   }
@@ -34,6 +40,8 @@ export class PieceStream implements AsyncIterableIterator<Uint8Array> {
   }
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    if (this.#lent !== undefined) this.#onUsed(this.#lent);
+    this.#lent = undefined;
     while (!this.#over && this.#pieces.length === 0 && this.#error === undefined) {
       assert(this.#wake === undefined, 'an answer has one reader');
       await new Promise<void>((resolve) => {
@@ -49,7 +57,7 @@ export class PieceStream implements AsyncIterableIterator<Uint8Array> {
       return { done: true, value: undefined };
     }
     if (piece.isLast) this.#over = true;
-    this.#onUsed();
+    this.#lent = piece.bytes;
     return { done: false, value: piece.bytes };
   }
 

@@ -31,8 +31,8 @@ export interface QueryAnswer {
   /** UTF-8 JSON of the result when that is short. */
   readonly text: Uint8Array | undefined;
   /**
-   * The pieces of a long one, in order; to be read to the end or given up by `return()`. Rejects with QueryError when it
-   * can't be had any more.
+   * The pieces of a long one, in order; to be read to the end or given up by `return()`. The bytes of a piece are good
+   * until the next one is asked for: they are written anew. Rejects with QueryError when it can't be had any more.
    */
   readonly pieces: AsyncIterable<Uint8Array>;
 }

@@ -179,12 +179,10 @@ export class QueryThreadHandle {
       running.settle({ kind: 'answer', answer: { ...head, stats, text: bytes, pieces: noPieces() } });
       return;
     }
-    let isFirst = true;
     const stream = new PieceStream(
       bytes,
-      () => {
-        if (!isFirst) this.#post({ type: 'used', id });
-        isFirst = false;
+      ({ buffer }) => {
+        this.#thread.post({ type: 'used', id, buffer } satisfies ToQueryThread, [buffer]);
       },
       () => {
         if (this.#streams.delete(id)) this.#post({ type: 'cancel', id, why: '' });

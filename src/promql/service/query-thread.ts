@@ -6,7 +6,7 @@ import { HeadReaderStorage, type SlabAnnouncement } from '../../storage/index.ts
 import { LocalQueryEngine } from '../engine.ts';
 import { engineFeatures } from '../features.ts';
 import { QueryError, type QueryStats } from '../query-engine.ts';
-import { AnswerText, ask, limitSeries } from './answer-text.ts';
+import { AnswerText, ask, limitSeries, PieceBuffers } from './answer-text.ts';
 import type { QueryRequest } from './query-service.ts';
 import {
   PIECES_AHEAD,
@@ -24,6 +24,7 @@ const PROGRESS_MS = 250;
 interface Setup {
   readonly engine: LocalQueryEngine;
   readonly clock: Clock;
+  readonly buffers: PieceBuffers;
   readonly send: (message: FromQueryThread, transfer?: readonly ArrayBuffer[]) => void;
 }
 
@@ -42,7 +43,7 @@ class ThreadQuery {
 
   async run(request: QueryRequest): Promise<void> {
     const id = this.#id;
-    const { engine, clock, send } = this.#setup;
+    const { engine, clock, buffers, send } = this.#setup;
     let stats: QueryStats | undefined;
     let toldMs = clock.monotonicMs();
     try {
@@ -59,9 +60,10 @@ class ThreadQuery {
       });
       const { value, isTruncated } = limitSeries(result.value, request.limit);
       const { warnings, infos } = result;
-      const text = new AnswerText(value, clock);
+      const text = new AnswerText(value, clock, buffers);
       const { bytes, isLast } = await text.next();
       const head = { resultType: value.type, isTruncated, warnings, infos };
+      this.#ahead = 1;
       send({ type: 'answer', id, head, stats: result.stats, bytes, isLast }, [bytes.buffer]);
       if (!isLast) await this.#sendRest(text);
     } catch (error) {
@@ -122,6 +124,7 @@ export function run(context: ThreadContext): void {
   const setup: Setup = {
     engine,
     clock,
+    buffers: new PieceBuffers(),
     send: (message, transfer) => {
       context.post(message, transfer);
     },
@@ -130,8 +133,12 @@ export function run(context: ThreadContext): void {
     const message = received as ToQueryThread;
     if (message.type !== 'start') {
       const query = queries.get(message.id);
-      if (message.type === 'cancel') query?.cancel(message.why);
-      else query?.used();
+      if (message.type === 'cancel') {
+        query?.cancel(message.why);
+      } else {
+        setup.buffers.give(message.buffer);
+        query?.used();
+      }
       return;
     }
     subqueryStepMs = message.subqueryStepMs;

@@ -26,8 +26,8 @@ export type ToQueryThread =
     }
   /** The query, or what is left of its answer, is no longer wanted. */
   | { readonly type: 'cancel'; readonly id: number; readonly why: string }
-  /** A piece was used. */
-  | { readonly type: 'used'; readonly id: number };
+  /** A piece was used; its memory can be written anew. */
+  | { readonly type: 'used'; readonly id: number; readonly buffer: ArrayBuffer };
 
 /** The answer of a query without its text. */
 export interface AnswerHead {
@@ -45,10 +45,15 @@ export type FromQueryThread =
       readonly id: number;
       readonly head: AnswerHead;
       readonly stats: QueryStats;
-      readonly bytes: Uint8Array;
+      readonly bytes: Uint8Array<ArrayBuffer>;
       readonly isLast: boolean;
     }
-  | { readonly type: 'piece'; readonly id: number; readonly bytes: Uint8Array; readonly isLast: boolean }
+  | {
+      readonly type: 'piece';
+      readonly id: number;
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      readonly isLast: boolean;
+    }
   | {
       readonly type: 'failed';
       readonly id: number;

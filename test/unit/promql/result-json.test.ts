@@ -8,12 +8,12 @@ import { JsonBytes } from '../../../src/promql/service/json-bytes.ts';
 import { writeResult } from '../../../src/promql/service/result-json.ts';
 
 function textOf(value: QueryValue): string {
-  const bytes = new JsonBytes(16);
+  const bytes = new JsonBytes(new ArrayBuffer(16));
   const work = writeResult(value, bytes);
   let text = '';
   const decoder = new TextDecoder();
-  while (work.next().done !== true) text += decoder.decode(bytes.take(), { stream: true });
-  return text + decoder.decode(bytes.take());
+  while (work.next().done !== true) text += decoder.decode(bytes.copy(), { stream: true });
+  return text + decoder.decode(bytes.copy());
 }
 
 const labels = Labels.fromObject({ __name__: 'm', model: 'größe "1"\n', zone: 'a' });
