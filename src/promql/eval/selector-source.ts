@@ -38,7 +38,7 @@ function lookUpRich(
 ): number {
   const indexes = new Int32Array(out.values.length);
   newest(samples, at, lookbackMs, indexes);
-  const { timestamps, values, histograms, starts } = samples;
+  const { values, histograms, starts } = samples;
   out.clear();
   let found = 0;
   for (let k = 0; k < indexes.length; k++) {
@@ -51,7 +51,7 @@ function lookUpRich(
       continue;
     }
     if (shown === 'value') out.values[k] = values[index]!;
-    else out.values[k] = (shown === 'time' ? timestamps[index]! : (starts?.[index] ?? 0)) / 1000;
+    else out.values[k] = (starts?.[index] ?? 0) / 1000;
     out.present[k] = FLOAT;
   }
   return found;
@@ -64,9 +64,10 @@ function lookUpRich(
  * O(samples + steps).
  */
 function lookUp(samples: SampleBuffer, at: LookAt, lookbackMs: number, shown: Shown, out: Column): number {
-  if (shown !== 'value' || samples.histograms !== undefined) {
+  if (shown === 'startTime' || (shown === 'value' && samples.histograms !== undefined)) {
     return lookUpRich(samples, at, lookbackMs, shown, out);
   }
+  const asTime = shown === 'time';
   out.histograms = undefined;
   const { timestamps, values, length } = samples;
   const { values: outValues, present } = out;
@@ -81,7 +82,7 @@ function lookUp(samples: SampleBuffer, at: LookAt, lookbackMs: number, shown: Sh
       present[k] = ABSENT;
       continue;
     }
-    outValues[k] = values[last]!;
+    outValues[k] = asTime ? timestamps[last]! / 1000 : values[last]!;
     present[k] = FLOAT;
     found++;
   }
