@@ -53,6 +53,11 @@ const CHANCE: typeof DIFFERENCES = [
       found.startsWith('notes ') && /vector contains a mix/.test(found) && /a mix.*a mix/.test(found),
   },
   {
+    why: 'of the faults that one step of a binary operator has, the one of the last series is noted, in any order',
+    applies: (query, found) =>
+      found.startsWith('notes ') && found.includes('binary operator') && /\{g="a", i="1"\}/.test(query),
+  },
+  {
     why: 'of equal notes with several places it shows the one that was merged last',
     applies: (query, found) => {
       const [ours, theirs] = found.split(', theirs ').map((notes) => notes.replaceAll(/ \(\d+:\d+\)/g, ''));
