@@ -188,8 +188,8 @@ export function extrapolatedHistogram(
     factor = stretchFromStart(startedMs, firstMs, lastMs, end - first, endMs);
   } else {
     if (increase === undefined) return undefined;
-    const { count } = values[first]!;
-    factor = stretch(firstMs, lastMs, end - first, startMs, endMs, isCounter, count, increase.count);
+    const count = isCounter ? values[first]!.count : NaN;
+    factor = stretch(timestamps, first, end, startMs, endMs, count, increase.count);
   }
   return scaleHistogram(increase, perSecond ? factor / rangeSeconds(all.rangeMs) : factor);
 }

@@ -57,7 +57,7 @@ function startedRate(perSecond: boolean): RichKernel {
         increase += values[first]!;
         factor = stretchFromStart(startedMs, firstMs, lastMs, count, endMs);
       } else {
-        factor = stretch(firstMs, lastMs, count, endMs - rangeMs, endMs, true, values[first]!, increase);
+        factor = stretch(timestamps, first, first + count, endMs - rangeMs, endMs, values[first]!, increase);
       }
       out.values[k] = increase * (perSecond ? factor / seconds : factor);
       out.present[k] = FLOAT;

@@ -29,26 +29,27 @@ function lastResetBefore(values: Float64Array, lo: number, hi: number): number {
 }
 
 /**
- * By which factor the increase over the sampled interval stands for that of the whole range. `first` is the first
- * sample's value, for a histogram its count, and `increase` that of the same.
+ * By which factor the increase over the samples lo to hi - 1, at least two, stands for that of the whole range. `first`
+ * is the first sample's value, for a histogram its count, or NaN where it is no counter; `increase` is that of the same.
  */
 export function stretch(
-  firstMs: number,
-  lastMs: number,
-  count: number,
+  timestamps: Float64Array,
+  lo: number,
+  hi: number,
   startMs: number,
   endMs: number,
-  isCounter: boolean,
   first: number,
   increase: number,
 ): number {
+  const firstMs = timestamps[lo]!;
+  const lastMs = timestamps[hi - 1]!;
   let toStart = (firstMs - startMs) / 1000;
   let toEnd = (endMs - lastMs) / 1000;
   const sampled = (lastMs - firstMs) / 1000;
-  const spacing = sampled / (count - 1);
+  const spacing = sampled / (hi - lo - 1);
   const threshold = spacing * 1.1;
   if (toStart >= threshold) toStart = spacing / 2;
-  if (isCounter && increase > 0 && first >= 0) {
+  if (increase > 0 && first >= 0) {
     // A counter was not below zero: it began at the latest where its slope crosses zero.
     const toZero = sampled * (first / increase);
     if (toZero < toStart) toStart = toZero;
@@ -60,7 +61,7 @@ export function stretch(
 /** rate, increase and delta of floats without start timestamps. */
 export function extrapolated(isCounter: boolean, perSecond: boolean): RangeKernel {
   return (windows: Windows, out: Column, from: number, to: number): void => {
-    const { timestamps, values, lo, hi, rangeMs } = windows;
+    const { timestamps, values, lo, hi, rangeMs, firstEndMs, endStepMs } = windows;
     const { values: outValues, present } = out;
     const seconds = perSecond ? rangeSeconds(windows.rangeMs) : 1;
     // Most counters don't reset: one pass tells the windows that have nothing to add from those that do.
@@ -72,17 +73,9 @@ export function extrapolated(isCounter: boolean, perSecond: boolean): RangeKerne
       if (end - first < 2) continue;
       let increase = values[end - 1]! - values[first]!;
       if (isCounter && first < lastReset) increase = addResets(values, first, end, increase);
-      const endMs = windows.firstEndMs + k * windows.endStepMs;
-      let factor = stretch(
-        timestamps[first]!,
-        timestamps[end - 1]!,
-        end - first,
-        endMs - rangeMs,
-        endMs,
-        isCounter,
-        values[first]!,
-        increase,
-      );
+      const endMs = firstEndMs + k * endStepMs;
+      const base = isCounter ? values[first]! : NaN;
+      let factor = stretch(timestamps, first, end, endMs - rangeMs, endMs, base, increase);
       if (perSecond) factor /= seconds;
       outValues[k] = increase * factor;
       present[k] = FLOAT;
