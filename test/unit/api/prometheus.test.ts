@@ -866,3 +866,61 @@ describe('arbitrary input', () => {
     expect(fakes.failures).toEqual([]);
   });
 });
+
+describe('/api/tocsin/v1/queries', () => {
+  const kill = async (id: string) => {
+    const response = await api.inject({ method: 'DELETE', url: `/api/tocsin/v1/queries/${id}` });
+    return { status: response.statusCode, body: response.json<unknown>() };
+  };
+  const origin = { kind: 'http', clientIp: '10.0.0.7', method: 'GET', path: '/api/v1/query' } as const;
+  const query = { kind: 'range', query: 'up', startMs: 0, endMs: 60_000, stepMs: 15_000, origin } as const;
+
+  it('lists what waits and what runs, with who asked', async () => {
+    fakes.monitor.begin(query, undefined);
+    const rule = { kind: 'rule', file: 'r.yml', group: 'g', rule: 'Down' } as const;
+    const running = fakes.monitor.begin({ ...query, kind: 'instant', stepMs: 0, origin: rule }, undefined);
+    running.started();
+    running.progressed(42);
+    await fakes.clock.advanceTo(NOW_MS + 1500);
+    const common = {
+      query: 'up',
+      start: '1970-01-01T00:00:00.000Z',
+      end: '1970-01-01T00:01:00.000Z',
+      since: '2024-05-01T10:00:00.000Z',
+      elapsed: 1.5,
+    };
+    const client = { address: '10.0.0.7', method: 'GET', path: '/api/v1/query' };
+    expect(await get('/api/tocsin/v1/queries')).toEqual(
+      ok([
+        { ...common, id: 1, kind: 'range', state: 'queued', step: 15, samplesRead: 0, client },
+        {
+          ...common,
+          id: 2,
+          kind: 'instant',
+          state: 'running',
+          step: 0,
+          samplesRead: 42,
+          rule: { file: 'r.yml', group: 'g', name: 'Down' },
+        },
+      ]),
+    );
+  });
+
+  it('ends the one that is named, and says what is wrong with a name', async () => {
+    const active = fakes.monitor.begin(query, undefined);
+    expect(await kill('1')).toEqual(ok({ id: 1 }));
+    expect(active.signal.reason).toMatchObject({
+      kind: 'canceled',
+      message: 'ended by DELETE /api/tocsin/v1/queries/1',
+    });
+    active.dropped();
+    expect(await kill('1')).toMatchObject({
+      status: 404,
+      body: { errorType: 'not_found', error: 'no query with the id 1 is waiting or running' },
+    });
+    expect(await kill('x')).toMatchObject({
+      status: 400,
+      body: { errorType: 'bad_data', error: '"x" is not the id of a query' },
+    });
+  });
+});
