@@ -26,16 +26,34 @@ export type ApiEnvelope<T> =
 /** A sample: seconds and the value's text. */
 export type WireSample = readonly [timeSeconds: number, value: string];
 
+/** A native histogram: seconds, then its totals and the buckets that hold something (rule of the bounds, lower, upper, count). */
+export type WireHistogram = readonly [
+  timeSeconds: number,
+  histogram: {
+    readonly count: string;
+    readonly sum: string;
+    readonly buckets?: readonly (readonly [rule: number, lower: string, upper: string, count: string])[];
+  },
+];
+
 /** `data` of `/api/v1/query` and `/api/v1/query_range`. */
 export type QueryData =
   | { readonly resultType: 'scalar' | 'string'; readonly result: WireSample }
   | {
       readonly resultType: 'vector';
-      readonly result: readonly { readonly metric: WireLabels; readonly value: WireSample }[];
+      readonly result: readonly {
+        readonly metric: WireLabels;
+        readonly value?: WireSample;
+        readonly histogram?: WireHistogram;
+      }[];
     }
   | {
       readonly resultType: 'matrix';
-      readonly result: readonly { readonly metric: WireLabels; readonly values: readonly WireSample[] }[];
+      readonly result: readonly {
+        readonly metric: WireLabels;
+        readonly values?: readonly WireSample[];
+        readonly histograms?: readonly WireHistogram[];
+      }[];
     };
 
 /** One scrape target of `/api/v1/targets`. Times are RFC 3339. */

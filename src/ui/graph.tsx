@@ -23,13 +23,13 @@ const COLORS = [
 
 /** Columns as uPlot wants them: one shared time axis, null where a series has no sample. */
 function toColumns(matrix: Matrix): UPlot.AlignedData {
-  const times = [...new Set(matrix.flatMap((series) => series.values.map(([time]) => time)))].sort(
+  const times = [...new Set(matrix.flatMap((series) => (series.values ?? []).map(([time]) => time)))].sort(
     (a, b) => a - b,
   );
   const place = new Map(times.map((time, i) => [time, i]));
   const columns = matrix.map((series) => {
     const column: (number | null)[] = new Array<number | null>(times.length).fill(null);
-    for (const [time, text] of series.values) {
+    for (const [time, text] of series.values ?? []) {
       const value = Number(text.replace('Inf', 'Infinity'));
       column[place.get(time)!] = Number.isFinite(value) ? value : null;
     }

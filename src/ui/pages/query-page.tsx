@@ -2,7 +2,7 @@ import { Alert, Button, Group, Select, Stack, Table, Tabs, Text, Title } from '@
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { useSearchParams } from 'react-router';
-import type { QueryData } from '../../api/types.ts';
+import type { QueryData, WireHistogram } from '../../api/types.ts';
 import { Graph } from '../graph.tsx';
 import { getV1 } from '../http.ts';
 import { DataState } from '../parts.tsx';
@@ -18,14 +18,34 @@ function rangeSeconds(range: string): number {
   return Number(range.slice(0, -1)) * (UNITS_S[range.at(-1) ?? ''] ?? 60);
 }
 
+/** Totals and buckets on one line. */
+function histogramText(point: WireHistogram | undefined): string {
+  if (point === undefined) return '';
+  const { count, sum, buckets = [] } = point[1];
+  const shown = buckets.map(([rule, lower, upper, inside]) => {
+    const [open, close] = ['(]', '[)', '()', '[]'][rule] ?? '()';
+    return `${open}${lower}, ${upper}${close}: ${inside}`;
+  });
+  return `count ${count}, sum ${sum}${shown.length === 0 ? '' : ` { ${shown.join(' · ')} }`}`;
+}
+
 function ResultTable({ data }: { readonly data: QueryData }): ReactNode {
   const rows: (readonly [string, string])[] =
     data.resultType === 'vector'
-      ? data.result.map(({ metric, value }) => [seriesText(metric), value[1]] as const)
+      ? data.result.map(
+          ({ metric, value, histogram }) =>
+            [seriesText(metric), value?.[1] ?? histogramText(histogram)] as const,
+        )
       : data.resultType === 'matrix'
         ? data.result.map(
-            ({ metric, values }) =>
-              [seriesText(metric), values.map(([time, value]) => `${value} @${time}`).join('\n')] as const,
+            ({ metric, values = [], histograms = [] }) =>
+              [
+                seriesText(metric),
+                [
+                  ...values.map(([time, value]) => `${value} @${time}`),
+                  ...histograms.map((histogram) => `${histogramText(histogram)} @${histogram[0]}`),
+                ].join('\n'),
+              ] as const,
           )
         : [[data.resultType, data.result[1]] as const];
   return (
