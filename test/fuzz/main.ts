@@ -22,7 +22,7 @@ const REGRESSIONS = join(import.meta.dirname, '..', 'promql', 'regressions');
 async function minimise(options: SessionOptions, pair: Pair, finding: Finding): Promise<string> {
   const query = await shrinkQuery(
     finding.query,
-    async (candidate) => (await pair.compare(candidate)) !== undefined,
+    async (candidate) => (await pair.compare(candidate, false)) !== undefined,
   );
   const fails = async (data: ReturnType<typeof dataOf>): Promise<string | undefined> => {
     const fresh = await Pair.start(options, data);

@@ -61,7 +61,11 @@ const CHANCE: typeof DIFFERENCES = [
     why: 'of equal notes with several places it shows the one that was merged last',
     applies: (query, found) => {
       const [ours, theirs] = found.split(', theirs ').map((notes) => notes.replaceAll(/ \(\d+:\d+\)/g, ''));
-      return found.startsWith('notes ') && ours === `notes ${theirs}` && /quantile.*quantile/.test(query);
+      return (
+        found.startsWith('notes ') &&
+        ours === `notes ${theirs}` &&
+        /quantile.*quantile|\(1:1\)/.test(`${query} ${found}`)
+      );
     },
   },
 ];
