@@ -83,7 +83,11 @@ function reduced(
       return Math.sqrt(variance(values));
     case 'quantile':
       return quantile(scalarOf(param), values);
-    default:
+    case 'topk':
+    case 'bottomk':
+    case 'count_values':
+    case 'limitk':
+    case 'limit_ratio':
       throw new Unsupported(op);
   }
 }

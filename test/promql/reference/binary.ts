@@ -1,4 +1,5 @@
-import { Labels, METRIC_NAME } from '../../../src/core/labels.ts';
+import type { Labels } from '../../../src/core/labels.ts';
+import { METRIC_NAME } from '../../../src/core/labels.ts';
 import type { BinaryOp, VectorMatching } from '../../../src/promql/index.ts';
 import { combine, PlainHistogram, scale } from './histogram.ts';
 import { power } from './numbers.ts';
@@ -85,14 +86,9 @@ export function setOperation(
     new Set(samples.map(({ labels }) => signature(labels, matching)));
   const inRight = keys(right);
   const inLeft = keys(left);
-  switch (op) {
-    case 'and':
-      return left.filter(({ labels }) => inRight.has(signature(labels, matching)));
-    case 'unless':
-      return left.filter(({ labels }) => !inRight.has(signature(labels, matching)));
-    default:
-      return [...left, ...right.filter(({ labels }) => !inLeft.has(signature(labels, matching)))];
-  }
+  if (op === 'and') return left.filter(({ labels }) => inRight.has(signature(labels, matching)));
+  if (op === 'unless') return left.filter(({ labels }) => !inRight.has(signature(labels, matching)));
+  return [...left, ...right.filter(({ labels }) => !inLeft.has(signature(labels, matching)))];
 }
 
 /** Two vectors, one of them with unique matches. */

@@ -1,4 +1,4 @@
-import { FloatHistogram } from '../../../src/core/histogram/float-histogram.ts';
+import type { FloatHistogram } from '../../../src/core/histogram/float-histogram.ts';
 import { bucketsOf } from '../compare.ts';
 import { Unsupported } from './values.ts';
 
@@ -87,7 +87,8 @@ export function scale(histogram: PlainHistogram, factor: number): PlainHistogram
   const times = (buckets: ReadonlyMap<number, number>): Map<number, number> =>
     new Map([...buckets].map(([index, count]) => [index, count * factor]));
   return new PlainHistogram({
-    ...histogram,
+    schema: histogram.schema,
+    zeroThreshold: histogram.zeroThreshold,
     zeroCount: histogram.zeroCount * factor,
     count: histogram.count * factor,
     sum: histogram.sum * factor,

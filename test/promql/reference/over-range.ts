@@ -1,4 +1,5 @@
-import { combine, isReset, PlainHistogram, scale } from './histogram.ts';
+import type { PlainHistogram } from './histogram.ts';
+import { combine, isReset, scale } from './histogram.ts';
 import { extreme, line, mean, quantile, sum, variance } from './numbers.ts';
 import { Unsupported, type Value, type Window } from './values.ts';
 
