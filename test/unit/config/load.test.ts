@@ -130,7 +130,6 @@ alertmanager:
       'scrape_configs: [{job_name: a, probe: {}}]',
       '1:32: key "probe" in scrape_configs[0] is not in this version',
     ],
-    ['global: {query_log_file: x}', '1:10: key "query_log_file" in global is not in this version'],
     [
       'global: {scrape_interval: 5s, scrape_timeout: 6s}',
       '1:47: global scrape timeout greater than scrape interval',
