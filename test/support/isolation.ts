@@ -10,7 +10,7 @@ const INTERVAL_MS = 200;
 const TARGETS = 5;
 /** Would go on for minutes; its timeout ends it. */
 const LONG_QUERY =
-  'sum_over_time(quantile_over_time(0.5, quantile_over_time(0.5, vector(time())[1h:1s])[1h:1s])[12h:1s])';
+  'sum_over_time(quantile_over_time(0.5, quantile_over_time(0.5, vector(time())[1h:1s])[1h:1s])[48h:1s])';
 
 /** How a program fared while a query ran. */
 export interface Isolation {
