@@ -1,4 +1,3 @@
-import type { FloatHistogram } from '../core/histogram/float-histogram.ts';
 import { METRIC_NAME, type Labels } from '../core/labels.ts';
 import type { Matcher } from '../core/matcher.ts';
 import {
@@ -9,6 +8,7 @@ import {
   type SeriesCursor,
   type SeriesRef,
 } from '../storage/index.ts';
+import { KeptSamples } from './eval/kept-samples.ts';
 
 /**
  * Reads that many queries at one time have in common: the rules of a group look at the same series again and again, so
@@ -28,10 +28,7 @@ interface Reach {
 interface KeptSeries {
   readonly labels: Labels;
   readonly ref: SeriesRef;
-  readonly timestamps: Float64Array;
-  readonly values: Float64Array;
-  readonly histograms: readonly (FloatHistogram | undefined)[] | undefined;
-  readonly starts: Float64Array | undefined;
+  readonly samples: KeptSamples;
 }
 
 /**
@@ -193,10 +190,7 @@ class KeptSelection {
       this.#series.push({
         labels: this.#reads.labelsOf(this.#cursor),
         ref: this.#cursor.ref(),
-        timestamps: buffer.timestamps.slice(0, length),
-        values: buffer.values.slice(0, length),
-        histograms: buffer.histograms?.slice(0, length),
-        starts: buffer.starts?.slice(0, length),
+        samples: new KeptSamples(buffer),
       });
     }
     return this.#series[index];
@@ -230,23 +224,7 @@ class KeptCursor implements SeriesCursor {
   }
 
   read(minMs: number, maxMs: number, into: SampleBuffer): number {
-    const { timestamps, values, histograms, starts } = this.#present!;
-    let from = 0;
-    let to = timestamps.length;
-    while (from < to && timestamps[from]! < minMs) from++;
-    while (to > from && timestamps[to - 1]! > maxMs) to--;
-    into.clear();
-    into.reserve(to - from);
-    for (let i = from; i < to; i++) into.timestamps[i - from] = timestamps[i]!;
-    // A copy of the bits: numbers may lose a NaN's payload.
-    into.values.set(values.subarray(from, to));
-    into.length = to - from;
-    for (let i = from; i < to && histograms !== undefined; i++) {
-      const histogram = histograms[i];
-      if (histogram !== undefined) into.setHistogram(i - from, histogram);
-    }
-    for (let i = from; i < to && starts !== undefined; i++) into.setStart(i - from, starts[i]!);
-    return into.length;
+    return this.#present!.samples.read(minMs, maxMs, into);
   }
 }
 

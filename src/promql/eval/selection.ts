@@ -1,7 +1,7 @@
-import type { FloatHistogram } from '../../core/histogram/float-histogram.ts';
 import type { Labels } from '../../core/labels.ts';
 import { SampleBuffer, type SeriesCursor } from '../../storage/index.ts';
 import type { QueryControl } from './control.ts';
+import { KeptSamples } from './kept-samples.ts';
 
 /**
  * Walks a selection's series once. `read` gives the raw samples of the present series, stale markers included.
@@ -42,11 +42,7 @@ class DirectReader implements SelectionReader {
 
 interface SharedSeries {
   readonly labels: Labels;
-  readonly timestamps: Float64Array;
-  readonly values: Float64Array;
-  /** As in {@link SampleBuffer}. */
-  readonly histograms: readonly (FloatHistogram | undefined)[] | undefined;
-  readonly starts: Float64Array | undefined;
+  readonly samples: KeptSamples;
 }
 
 /** Series of a selection that several operators read; each is taken from the storage once, when first wanted. */
@@ -72,14 +68,7 @@ class SharedSelection {
       this.#control.seriesRead++;
       this.#control.samplesRead += count;
       this.#control.hold(heldSamples(this.#buffer));
-      const { timestamps, values, histograms, starts } = this.#buffer;
-      this.#series.push({
-        labels: this.#cursor.labels(),
-        timestamps: timestamps.slice(0, count),
-        values: values.slice(0, count),
-        histograms: histograms?.slice(0, count),
-        starts: starts?.slice(0, count),
-      });
+      this.#series.push({ labels: this.#cursor.labels(), samples: new KeptSamples(this.#buffer) });
     }
     return this.#series[index];
   }
@@ -104,29 +93,7 @@ class SharedReader implements SelectionReader {
   }
 
   read(minMs: number, maxMs: number, into: SampleBuffer): void {
-    const { timestamps, values, histograms, starts } = this.#present!;
-    const from = lowerBound(timestamps, minMs);
-    const to = lowerBound(timestamps, maxMs + 1);
-    into.clear();
-    into.reserve(to - from);
-    into.timestamps.set(timestamps.subarray(from, to));
-    into.values.set(values.subarray(from, to));
-    into.length = to - from;
-    if (histograms !== undefined) copyHistograms(histograms, from, to, into);
-    if (starts === undefined) return;
-    for (let i = from; i < to; i++) if (starts[i] !== 0) into.setStart(i - from, starts[i]!);
-  }
-}
-
-function copyHistograms(
-  histograms: readonly (FloatHistogram | undefined)[],
-  from: number,
-  to: number,
-  into: SampleBuffer,
-): void {
-  for (let i = from; i < to; i++) {
-    const histogram = histograms[i];
-    if (histogram !== undefined) into.setHistogram(i - from, histogram);
+    this.#present!.samples.read(minMs, maxMs, into);
   }
 }
 
@@ -143,18 +110,6 @@ export function heldSamples({ length, histograms }: SampleBuffer): number {
     if (histogram !== undefined) held += histogram.sampleCount - 1;
   }
   return held;
-}
-
-/** Index of the first time that is not before `tMs`. */
-function lowerBound(timestamps: Float64Array, tMs: number): number {
-  let low = 0;
-  let high = timestamps.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (timestamps[middle]! < tMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** A selection with its cursor, and how many operators will read it. */
