@@ -22,6 +22,24 @@ export interface FileHandle {
   close(): Promise<void>;
 }
 
+/**
+ * A file that is read in place and synchronously: what does not change any more and is mostly in the system's memory.
+ * Failures throw a TocsinError whose `cause` is Node's error.
+ */
+export interface RandomAccessFile {
+  readonly sizeBytes: number;
+  /** Reads up to `length` bytes at `position` into `into` at `offset`; returns how many were read, fewer only at the end. */
+  readAt(into: Uint8Array, offset: number, length: number, position: number): number;
+  close(): void;
+}
+
+/** Room on the file system that a path is on. */
+export interface DiskSpace {
+  readonly totalBytes: number;
+  /** What this process may still take. */
+  readonly freeBytes: number;
+}
+
 /** Files. Paths are the machine's; `replace` and `sync` carry the durability contract. */
 export interface FileSystem {
   readFile(path: string): Promise<Uint8Array>;
@@ -29,13 +47,19 @@ export interface FileSystem {
   replaceFile(path: string, bytes: Uint8Array): Promise<void>;
   /** `append` creates the file when it is missing and the folder exists. */
   open(path: string, mode: 'read' | 'append'): Promise<FileHandle>;
+  /** Opens a file for reading in place; it must not be written to any more. It stays readable when its name is removed. */
+  openRandomAccess(path: string): RandomAccessFile;
   /** Names in a folder, sorted. */
   list(path: string): Promise<string[]>;
   /** undefined when there is nothing at `path`. */
   stat(path: string): Promise<FileStat | undefined>;
   makeFolder(path: string): Promise<void>;
+  /** Removes a file, or a folder with all it holds; nothing when there is none. */
   remove(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /** Gives a file a second name; where the file system has no hard links, copies it. */
+  link(existing: string, path: string): Promise<void>;
+  diskSpace(path: string): Promise<DiskSpace>;
   /** Makes creations, renames and removals in a folder durable. */
   syncFolder(path: string): Promise<void>;
   /**

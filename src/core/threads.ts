@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { FileSystem } from './ports.ts';
 
 /**
  * Threads that live as long as the program: a module at work beside the main thread, and messages to and fro. What is
@@ -8,6 +9,7 @@ import type { Clock } from './clock.ts';
 /** What a thread's module works with. */
 export interface ThreadContext {
   readonly clock: Clock;
+  readonly files: FileSystem;
   /** What the thread was started with. */
   readonly data: unknown;
   /** Sends to whoever started the thread; the buffers of `transfer` are gone here afterwards. */

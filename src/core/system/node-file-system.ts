@@ -1,5 +1,7 @@
-import { watch as watchFolder } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, watch as watchFolder } from 'node:fs';
 import {
+  copyFile,
+  link,
   mkdir,
   open,
   readFile,
@@ -7,11 +9,12 @@ import {
   rename,
   rm,
   stat,
+  statfs,
   type FileHandle as NodeHandle,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TocsinError } from '../errors.ts';
-import type { FileHandle, FileStat, FileSystem } from '../ports.ts';
+import type { DiskSpace, FileHandle, FileStat, FileSystem, RandomAccessFile } from '../ports.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or directory',
@@ -26,15 +29,31 @@ const REASONS: Readonly<Record<string, string>> = {
   EIO: 'input/output error',
 };
 
+/** How file systems say that they have no hard links, or none between these two places. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
 /** Runs a file operation; its failure becomes a TocsinError that names the operation, the path and the reason. */
 async function guard<T>(operation: string, path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    const reason = REASONS[code] ?? (error as Error).message;
-    throw new TocsinError('TOCSIN_ERR_STORAGE', `${operation} ${path}: ${reason}`, { cause: error });
+    throw failed(operation, path, error);
   }
+}
+
+/** {@link guard} for what is done at once. */
+function guardSync<T>(operation: string, path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw failed(operation, path, error);
+  }
+}
+
+function failed(operation: string, path: string, error: unknown): TocsinError {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const reason = REASONS[code] ?? (error as Error).message;
+  return new TocsinError('TOCSIN_ERR_STORAGE', `${operation} ${path}: ${reason}`, { cause: error });
 }
 
 class NodeFileHandle implements FileHandle {
@@ -76,6 +95,36 @@ class NodeFileHandle implements FileHandle {
   }
 }
 
+class NodeRandomAccessFile implements RandomAccessFile {
+  readonly sizeBytes: number;
+  readonly #path: string;
+  readonly #descriptor: number;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#descriptor = guardSync('open', path, () => openSync(path, 'r'));
+    this.sizeBytes = guardSync('stat', path, () => fstatSync(this.#descriptor).size);
+  }
+
+  readAt(into: Uint8Array, offset: number, length: number, position: number): number {
+    return guardSync('read', this.#path, () => {
+      let done = 0;
+      while (done < length) {
+        const count = readSync(this.#descriptor, into, offset + done, length - done, position + done);
+        if (count === 0) break;
+        done += count;
+      }
+      return done;
+    });
+  }
+
+  close(): void {
+    guardSync('close', this.#path, () => {
+      closeSync(this.#descriptor);
+    });
+  }
+}
+
 /** The machine's files. */
 export class NodeFileSystem implements FileSystem {
   readFile(path: string): Promise<Uint8Array> {
@@ -101,6 +150,10 @@ export class NodeFileSystem implements FileSystem {
     return guard('open', path, async () => {
       return new NodeFileHandle(path, await open(path, mode === 'read' ? 'r' : 'a+'));
     });
+  }
+
+  openRandomAccess(path: string): RandomAccessFile {
+    return new NodeRandomAccessFile(path);
   }
 
   list(path: string): Promise<string[]> {
@@ -132,6 +185,25 @@ export class NodeFileSystem implements FileSystem {
 
   rename(from: string, to: string): Promise<void> {
     return guard('rename', from, () => rename(from, to));
+  }
+
+  link(existing: string, path: string): Promise<void> {
+    return guard('link', path, async () => {
+      try {
+        await link(existing, path);
+      } catch (error) {
+        const { code = '' } = error as NodeJS.ErrnoException;
+        if (!NO_LINKS.has(code)) throw error;
+        await copyFile(existing, path);
+      }
+    });
+  }
+
+  diskSpace(path: string): Promise<DiskSpace> {
+    return guard('measure', path, async () => {
+      const { bsize, blocks, bavail } = await statfs(path);
+      return { totalBytes: bsize * blocks, freeBytes: bsize * bavail };
+    });
   }
 
   syncFolder(path: string): Promise<void> {

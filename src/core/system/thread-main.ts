@@ -2,6 +2,7 @@ import { setPriority } from 'node:os';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { assert } from '../errors.ts';
 import type { ThreadModule } from '../threads.ts';
+import { NodeFileSystem } from './node-file-system.ts';
 import { SystemClock } from './system-clock.ts';
 
 /** What {@link WorkerThreads} hands to a new thread. */
@@ -34,6 +35,7 @@ function drain(): unknown[] {
 const module = (await import(moduleUrl)) as ThreadModule;
 module.run({
   clock: new SystemClock(),
+  files: new NodeFileSystem(),
   data,
   post: (message, transfer = []) => {
     port.postMessage(message, { transfer: [...transfer] });

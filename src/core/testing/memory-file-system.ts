@@ -1,5 +1,5 @@
 import { TocsinError } from '../errors.ts';
-import type { FileHandle, FileStat, FileSystem } from '../ports.ts';
+import type { DiskSpace, FileHandle, FileStat, FileSystem, RandomAccessFile } from '../ports.ts';
 
 /** What a {@link MemoryFileSystem} is about to do; a fault hook decides on it. */
 export interface FileOperation {
@@ -31,6 +31,8 @@ export class MemoryFileSystem implements FileSystem {
   readonly #folders = new Set<string>(['/']);
   readonly #watchers = new Set<{ path: string; onChange: () => void }>();
   readonly #nowMs: () => number;
+  /** What {@link diskSpace} tells. */
+  space: DiskSpace = { totalBytes: 2 ** 40, freeBytes: 2 ** 39 };
   /** Asked before each operation. */
   fault: ((operation: FileOperation) => FileFault | undefined) | undefined;
 
@@ -95,6 +97,21 @@ export class MemoryFileSystem implements FileSystem {
     return this.#handle(path, file);
   }
 
+  openRandomAccess(path: string): RandomAccessFile {
+    this.#check({ kind: 'open', path, sizeBytes: 0 });
+    const file = this.#require(path, 'open');
+    return {
+      sizeBytes: file.length,
+      readAt: (into, offset, length, position) => {
+        this.#check({ kind: 'read', path, sizeBytes: length });
+        const count = Math.max(0, Math.min(length, file.length - position));
+        into.set(file.bytes.subarray(position, position + count), offset);
+        return count;
+      },
+      close() {},
+    };
+  }
+
   async list(path: string): Promise<string[]> {
     const prefix = path.endsWith('/') ? path : `${path}/`;
     if (!this.#folders.has(path)) throw failure('list', path, 'ENOENT');
@@ -144,6 +161,19 @@ export class MemoryFileSystem implements FileSystem {
     }
     this.#notify(from);
     this.#notify(to);
+  }
+
+  async link(existing: string, path: string): Promise<void> {
+    this.#check({ kind: 'open', path, sizeBytes: 0 });
+    const file = this.#require(existing, 'link');
+    this.#requireFolderOf(path);
+    if (this.#files.has(path)) throw failure('link', path, 'EEXIST');
+    this.#files.set(path, file);
+    this.#notify(path);
+  }
+
+  async diskSpace(): Promise<DiskSpace> {
+    return this.space;
   }
 
   async syncFolder(): Promise<void> {}
