@@ -30,7 +30,14 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** How file systems say that they have no hard links, or none between these two places. */
-const NO_LINKS: ReadonlySet<string> = new Set(['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+const NO_LINKS: ReadonlySet<string> = new Set([
+  'EXDEV',
+  'EPERM',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EMLINK',
+]);
 
 /** Runs a file operation; its failure becomes a TocsinError that names the operation, the path and the reason. */
 async function guard<T>(operation: string, path: string, work: () => Promise<T>): Promise<T> {
