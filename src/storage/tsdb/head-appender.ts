@@ -10,7 +10,7 @@ import { Row } from './head-slabs.ts';
 import { MAX_BUCKETS } from './rich-chunk.ts';
 import { storedSample } from './stored-sample.ts';
 import type { StoredSample } from './stored-sample.ts';
-import { RecordWriter, RichRecords } from './wal-records.ts';
+import { RecordWriter, RichRecords } from './wal/wal-records.ts';
 
 /** How far ahead of now a sample may be. Prometheus' scrapes: 10 minutes. */
 const MAX_AHEAD_MS = 10 * 60_000;

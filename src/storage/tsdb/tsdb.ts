@@ -6,18 +6,18 @@ import type { Registry } from '../../core/metrics.ts';
 import type { FileSystem } from '../../core/ports.ts';
 import { TaskScope } from '../../core/task-scope.ts';
 import type { Appender, Cardinality, Querier, SampleStorage, StorageStats } from '../seam.ts';
-import { writeCheckpoint } from './checkpoint.ts';
+import { writeCheckpoint } from './wal/checkpoint.ts';
 import { DEFAULT_CHUNK_RANGE_MS, HeadStorage } from './head-storage.ts';
 import type { HeadReaderLease } from './head-reader-storage.ts';
 import type { FolderLock, ProcessIdentity } from './lock-file.ts';
 import { lockFolder } from './lock-file.ts';
 import { TsdbMetrics } from './metrics.ts';
 import type { SlabAnnouncement } from './slabs.ts';
-import { listWal } from './wal-folder.ts';
-import { SEGMENT_BYTES } from './wal-format.ts';
-import { replayWal } from './wal-replay.ts';
-import type { ReplayReport } from './wal-replay.ts';
-import { WalWriter } from './wal-writer.ts';
+import { listWal } from './wal/wal-folder.ts';
+import { SEGMENT_BYTES } from './wal/wal-format.ts';
+import { replayWal } from './wal/wal-replay.ts';
+import type { ReplayReport } from './wal/wal-replay.ts';
+import { WalWriter } from './wal/wal-writer.ts';
 
 /** How often retention is looked at, as in Prometheus. */
 const MAINTENANCE_MS = 60_000;

@@ -7,16 +7,16 @@ import { areStaleBits, staleMarker } from '../../../src/storage/stale.ts';
 import { crc32c } from '../../../src/storage/tsdb/crc32c.ts';
 import { storedSample } from '../../../src/storage/tsdb/stored-sample.ts';
 import type { StoredSample } from '../../../src/storage/tsdb/stored-sample.ts';
-import { PAGE_BYTES, segmentName } from '../../../src/storage/tsdb/wal-format.ts';
-import { SegmentScanner, readSegment } from '../../../src/storage/tsdb/wal-reader.ts';
+import { PAGE_BYTES, segmentName } from '../../../src/storage/tsdb/wal/wal-format.ts';
+import { SegmentScanner, readSegment } from '../../../src/storage/tsdb/wal/wal-reader.ts';
 import {
   RecordWriter,
   RichRecords,
   readRecord,
   recordTypeOf,
-} from '../../../src/storage/tsdb/wal-records.ts';
-import { WalWriter } from '../../../src/storage/tsdb/wal-writer.ts';
-import type { WalCounters } from '../../../src/storage/tsdb/wal-writer.ts';
+} from '../../../src/storage/tsdb/wal/wal-records.ts';
+import { WalWriter } from '../../../src/storage/tsdb/wal/wal-writer.ts';
+import type { WalCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
 import { histogramText as showHistogram, histograms } from './rich-samples.ts';
 
 const counters: WalCounters = {

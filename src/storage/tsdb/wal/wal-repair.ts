@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path';
-import type { FileSystem } from '../../core/ports.ts';
-import type { Logger } from '../../core/log.ts';
+import type { FileSystem } from '../../../core/ports.ts';
+import type { Logger } from '../../../core/log.ts';
 import { segmentIndex } from './wal-format.ts';
 import { readSegment } from './wal-reader.ts';
 import type { SegmentReport } from './wal-reader.ts';

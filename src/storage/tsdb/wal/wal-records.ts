@@ -1,7 +1,7 @@
-import type { FloatHistogram, Spans } from '../../core/histogram/float-histogram.ts';
+import type { FloatHistogram, Spans } from '../../../core/histogram/float-histogram.ts';
 import { RecordCursor } from './record-cursor.ts';
 import { readHistogram } from './record-histogram.ts';
-import type { StoredSample } from './stored-sample.ts';
+import type { StoredSample } from '../stored-sample.ts';
 
 /**
  * Contents of the log's records, as Prometheus has them. Written are series, samples, and (for what is more than a float

@@ -1,15 +1,15 @@
 import { basename } from 'node:path';
-import { errorText } from '../../core/errors.ts';
-import type { Clock } from '../../core/clock.ts';
-import { Labels } from '../../core/labels.ts';
-import type { Logger } from '../../core/log.ts';
-import type { FileSystem } from '../../core/ports.ts';
-import type { Head } from './head.ts';
-import { Row } from './head-slabs.ts';
+import { errorText } from '../../../core/errors.ts';
+import type { Clock } from '../../../core/clock.ts';
+import { Labels } from '../../../core/labels.ts';
+import type { Logger } from '../../../core/log.ts';
+import type { FileSystem } from '../../../core/ports.ts';
+import type { Head } from '../head.ts';
+import { Row } from '../head-slabs.ts';
 import { IdMap } from './id-map.ts';
 import { listWal, refuseCompressed, walFiles } from './wal-folder.ts';
 import { readSegment } from './wal-reader.ts';
-import type { StoredSample } from './stored-sample.ts';
+import type { StoredSample } from '../stored-sample.ts';
 import { FOREIGN_RECORDS, isReadable, readRecord } from './wal-records.ts';
 import { repairSegment } from './wal-repair.ts';
 

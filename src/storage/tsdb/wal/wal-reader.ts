@@ -1,5 +1,5 @@
-import type { FileSystem } from '../../core/ports.ts';
-import { crc32c } from './crc32c.ts';
+import type { FileSystem } from '../../../core/ports.ts';
+import { crc32c } from '../crc32c.ts';
 import { Compression, FRAGMENT_HEAD, Fragment, PAGE_BYTES } from './wal-format.ts';
 
 /** Pages that are read from the disk at a time. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { assert, TocsinError, errorText } from '../../core/errors.ts';
-import type { FileHandle, FileSystem } from '../../core/ports.ts';
-import { crc32c } from './crc32c.ts';
+import { assert, TocsinError, errorText } from '../../../core/errors.ts';
+import type { FileHandle, FileSystem } from '../../../core/ports.ts';
+import { crc32c } from '../crc32c.ts';
 import { FRAGMENT_HEAD, Fragment, PAGE_BYTES, SEGMENT_BYTES, segmentName } from './wal-format.ts';
 
 /** What a {@link WalWriter} counts; see the metrics of the same names. */

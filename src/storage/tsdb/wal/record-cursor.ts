@@ -1,4 +1,4 @@
-import { TocsinError } from '../../core/errors.ts';
+import { TocsinError } from '../../../core/errors.ts';
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const floatBox = new Float64Array(1);

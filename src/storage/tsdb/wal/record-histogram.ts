@@ -3,13 +3,13 @@ import {
   FloatHistogram,
   MAX_EXPONENTIAL_SCHEMA,
   MIN_EXPONENTIAL_SCHEMA,
-} from '../../core/histogram/float-histogram.ts';
-import type { CounterResetHint, Spans } from '../../core/histogram/float-histogram.ts';
-import { reduceResolution } from '../../core/histogram/resolution.ts';
-import { isStale, staleMarker } from '../stale.ts';
+} from '../../../core/histogram/float-histogram.ts';
+import type { CounterResetHint, Spans } from '../../../core/histogram/float-histogram.ts';
+import { reduceResolution } from '../../../core/histogram/resolution.ts';
+import { isStale, staleMarker } from '../../stale.ts';
 import type { RecordCursor } from './record-cursor.ts';
-import { storedSample } from './stored-sample.ts';
-import type { StoredSample } from './stored-sample.ts';
+import { storedSample } from '../stored-sample.ts';
+import type { StoredSample } from '../stored-sample.ts';
 
 /** Highest schema that Prometheus' log may have; those above the highest known one are read at that one's resolution. */
 const MAX_SCHEMA_IN_LOG = 52;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { TocsinError } from '../../core/errors.ts';
-import type { FileSystem } from '../../core/ports.ts';
+import { TocsinError } from '../../../core/errors.ts';
+import type { FileSystem } from '../../../core/ports.ts';
 import { checkpointIndex, segmentIndex, segmentName } from './wal-format.ts';
 
 /** What a log's folder holds. */

@@ -1,9 +1,9 @@
-import type { FileSystem } from '../../core/ports.ts';
+import type { FileSystem } from '../../../core/ports.ts';
 import { join } from 'node:path';
 import { checkpointPath, listWal, refuseCompressed, walFiles } from './wal-folder.ts';
 import { segmentName } from './wal-format.ts';
 import { readSegment } from './wal-reader.ts';
-import type { StoredSample } from './stored-sample.ts';
+import type { StoredSample } from '../stored-sample.ts';
 import { RecordType, RecordWriter, RichRecords, isReadable, readRecord } from './wal-records.ts';
 import type { RecordSink } from './wal-records.ts';
 import { WalWriter } from './wal-writer.ts';
