@@ -147,21 +147,58 @@ function longCopy(into: Uint8Array, out: number, offset: number, length: number)
   return out + 3;
 }
 
+/**
+ * Whether bytes are a well-formed block: a walk over its elements, that on anything else ends after a few. Arbitrary bytes are hardly
+ * ever one.
+ */
+export function isSnappyBlock(bytes: Uint8Array): boolean {
+  const length = lengthOf(bytes);
+  if (length < 0) return false;
+  let at = 1;
+  while (bytes[at - 1]! >= 128) at++;
+  let out = 0;
+  while (at < bytes.length) {
+    const tag = bytes[at++]!;
+    const kind = tag & 3;
+    let count = (tag >>> 2) + 1;
+    if (kind === Tag.literal) {
+      const extra = Math.max(0, count - 60);
+      if (at + extra > bytes.length) return false;
+      if (extra > 0) count = 1 + littleEndian(bytes, at, extra);
+      at += extra + count;
+      if (at > bytes.length) return false;
+    } else {
+      const width = kind === Tag.copy1 ? 1 : kind === Tag.copy2 ? 2 : 4;
+      if (at + width > bytes.length) return false;
+      if (kind === Tag.copy1) count = ((tag >>> 2) & 7) + 4;
+      const high = kind === Tag.copy1 ? (tag >>> 5) * 256 : 0;
+      const offset = high + littleEndian(bytes, at, width);
+      if (offset === 0 || offset > out) return false;
+      at += width;
+    }
+    out += count;
+    if (out > length) return false;
+  }
+  return out === length;
+}
+
 /** The plain length that a block says it has. Throws TOCSIN_ERR_PARSE when it says none. */
 export function snappyLength(bytes: Uint8Array): number {
+  const length = lengthOf(bytes);
+  if (length < 0) throw bad('the length is malformed');
+  return length;
+}
+
+function lengthOf(bytes: Uint8Array): number {
   let value = 0;
   let factor = 1;
-  for (let i = 0; i < 5; i++) {
-    const byte = bytes[i];
-    if (byte === undefined) break;
+  for (let i = 0; i < 5 && i < bytes.length; i++) {
+    const byte = bytes[i]!;
     value += (byte & 0x7f) * factor;
-    if (byte < 128) {
-      if (value > MAX_LENGTH) break;
-      return value;
-    }
+    if (byte < 128) return value > MAX_LENGTH ? -1 : value;
     factor *= 128;
   }
-  throw bad('the length is malformed');
+  return -1;
 }
 
 /**

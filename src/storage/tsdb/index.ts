@@ -5,3 +5,8 @@ export { HeadStorage } from './head-storage.ts';
 export type { HeadDescriptor, SlabAnnouncement, SlabSource } from './slabs.ts';
 export { Tsdb } from './tsdb.ts';
 export type { TsdbOptions } from './tsdb.ts';
+export { WalTail } from './wal/wal-tail.ts';
+export type { WalTailLoss } from './wal/wal-tail.ts';
+export { isBefore } from './wal/wal-position.ts';
+export type { WalPosition, WalProgress } from './wal/wal-position.ts';
+export type { WalHold } from './wal/wal-hold.ts';

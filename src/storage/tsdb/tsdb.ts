@@ -15,6 +15,10 @@ import { TsdbMetrics } from './metrics.ts';
 import type { SlabAnnouncement } from './slabs.ts';
 import { listWal } from './wal/wal-folder.ts';
 import { SEGMENT_BYTES } from './wal/wal-format.ts';
+import { WalHolds } from './wal/wal-hold.ts';
+import type { WalHold } from './wal/wal-hold.ts';
+import type { WalProgress } from './wal/wal-position.ts';
+import type { WalCompression } from './wal/record-compression.ts';
 import { replayWal } from './wal/wal-replay.ts';
 import type { ReplayReport } from './wal/wal-replay.ts';
 import { WalWriter } from './wal/wal-writer.ts';
@@ -40,6 +44,10 @@ export interface TsdbOptions {
   readonly chunkRangeMs?: number;
   /** `--storage.tsdb.wal-segment-size`: 128 MiB. */
   readonly walSegmentBytes?: number;
+  /** `--storage.tsdb.wal-compression-type`: snappy. */
+  readonly walCompression?: WalCompression;
+  /** How many segments of the log somebody who reads behind may keep from removal. Default 64: 8 GiB. */
+  readonly maxHeldSegments?: number;
   /** How often the log is synced to disk, against power cuts; 0 only at the end of segments, as Prometheus does. Default 10 s. */
   readonly syncIntervalMs?: number;
   /** undefined is `--storage.tsdb.no-lockfile`. */
@@ -63,6 +71,7 @@ export class Tsdb implements SampleStorage {
   readonly #lock: FolderLock | undefined;
   readonly #tasks: TaskScope;
   readonly #walFolder: string;
+  readonly #holds: WalHolds;
   /** Log numbers of reclaimed series, with the last segment that may hold samples of them. */
   readonly #reclaimed = new Map<number, number>();
   #walBytes = 0;
@@ -85,6 +94,7 @@ export class Tsdb implements SampleStorage {
     this.#metrics = parts.metrics;
     this.#lock = parts.lock;
     this.#walFolder = parts.walFolder;
+    this.#holds = new WalHolds(parts.options.maxHeldSegments ?? 64);
     this.replay = parts.replay;
     const { logger, registry } = parts.options;
     this.#tasks = new TaskScope((name, error) => {
@@ -133,6 +143,7 @@ export class Tsdb implements SampleStorage {
         counters: metrics.wal,
         monotonicMs: () => clock.monotonicMs(),
         segmentBytes: options.walSegmentBytes ?? SEGMENT_BYTES,
+        compression: options.walCompression ?? 'snappy',
       });
       const log = wal;
       await orUnusable(path, () => log.start());
@@ -165,6 +176,26 @@ export class Tsdb implements SampleStorage {
   /** Lets another thread read; see head-reader-storage.ts and {@link HeadStorage.leaseReader}. */
   leaseReader(tell: (announcement: SlabAnnouncement) => void, queriers?: number): HeadReaderLease {
     return this.#storage.leaseReader(tell, queriers);
+  }
+
+  /** Where the log is, and where it lies: for whoever reads it behind its writer with a `WalTail`. */
+  get wal(): WalProgress & { readonly folder: string } {
+    const wal = this.#wal;
+    return {
+      folder: this.#walFolder,
+      get position() {
+        return wal.position;
+      },
+      onProgress: (listener) => wal.onProgress(listener),
+    };
+  }
+
+  /**
+   * Keeps this segment of the log and all that follow until they are released, or until they are more than
+   * `maxHeldSegments` behind.
+   */
+  holdWal(segment: number): WalHold {
+    return this.#holds.hold(segment);
   }
 
   /** Takes on another retention, at a reload; what is behind it goes at the next look (within a minute). */
@@ -284,7 +315,7 @@ export class Tsdb implements SampleStorage {
     const { segments } = await listWal(files, this.#walFolder);
     const first = segments[0];
     if (first === undefined) return;
-    const upTo = first + Math.floor(((live - 1 - first) * 2) / 3);
+    const upTo = this.#holds.limit(first + Math.floor(((live - 1 - first) * 2) / 3), live);
     if (upTo <= first) return;
     this.#metrics.walTruncations.inc();
     this.#metrics.checkpoints.inc();

@@ -15,6 +15,7 @@ import {
   readRecord,
   recordTypeOf,
 } from '../../../src/storage/tsdb/wal/wal-records.ts';
+import type { WalCompression } from '../../../src/storage/tsdb/wal/record-compression.ts';
 import { WalWriter } from '../../../src/storage/tsdb/wal/wal-writer.ts';
 import type { WalCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
 import { histogramText as showHistogram, histograms } from './rich-samples.ts';
@@ -28,9 +29,23 @@ const counters: WalCounters = {
 };
 const noPause = async (): Promise<void> => {};
 
-function makeWriter(files: MemoryFileSystem, segment = 0, segmentBytes = 8 * PAGE_BYTES): WalWriter {
-  return new WalWriter({ files, folder: '/wal', segment, counters, monotonicMs: () => 0, segmentBytes });
+function makeWriter(
+  files: MemoryFileSystem,
+  segmentBytes = 8 * PAGE_BYTES,
+  compression: WalCompression = 'none',
+): WalWriter {
+  return new WalWriter({
+    files,
+    folder: '/wal',
+    segment: 0,
+    counters,
+    monotonicMs: () => 0,
+    segmentBytes,
+    compression,
+  });
 }
+
+const compressions = fc.constantFrom<WalCompression>('none', 'snappy', 'zstd');
 
 async function newFolder(): Promise<MemoryFileSystem> {
   const files = new MemoryFileSystem();
@@ -38,11 +53,14 @@ async function newFolder(): Promise<MemoryFileSystem> {
   return files;
 }
 
-/** A record that can be told from others and whose content is known from its number and size. */
+/** A record that can be told from others and whose content is known from its number and size. Every other one can be compressed. */
 function makeRecord(number: number, size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, i) =>
-    i < 2 ? (number >> (8 * i)) & 0xff : (number + i) % 251,
-  );
+  let seed = number;
+  return Uint8Array.from({ length: size }, (_, i) => {
+    if (i < 2) return (number >> (8 * i)) & 0xff;
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    return number % 2 === 0 ? (number + i) % 251 : seed >>> 24;
+  });
 }
 
 /** Records as short texts: comparing long arrays element by element is slow. */
@@ -92,9 +110,9 @@ describe('CRC32C', () => {
 describe('segments of the log', () => {
   it('give back what was written, over pages, segments and flushes', async () => {
     await fc.assert(
-      fc.asyncProperty(sizes, fc.array(fc.boolean()), async (list, flushes) => {
+      fc.asyncProperty(sizes, fc.array(fc.boolean()), compressions, async (list, flushes, compression) => {
         const files = await newFolder();
-        const writer = makeWriter(files);
+        const writer = makeWriter(files, 8 * PAGE_BYTES, compression);
         await writer.start();
         const records = list.map((size, i) => makeRecord(i, size));
         for (const [i, record] of records.entries()) {
@@ -113,27 +131,32 @@ describe('segments of the log', () => {
 
   it('torn at any byte give the records before it, and say so', async () => {
     await fc.assert(
-      fc.asyncProperty(sizes, fc.double({ min: 0, max: 1, noNaN: true }), async (list, where) => {
-        const files = await newFolder();
-        const writer = makeWriter(files, 0, 256 * PAGE_BYTES);
-        await writer.start();
-        const ends: number[] = [];
-        for (const [i, size] of list.entries()) {
-          writer.log(makeRecord(i, size), false);
-          await writer.flush();
-          ends.push((await files.stat('/wal/00000000'))!.sizeBytes);
-        }
-        const whole = await files.readFile('/wal/00000000');
-        const cut = Math.floor(where * whole.length);
-        const { records, report } = scan(whole.subarray(0, cut));
-        // The padding of a page belongs to the record before it, which is whole without.
-        const complete = ends.filter((end) => end <= cut).length;
-        expect(records.length).toBeGreaterThanOrEqual(complete);
-        expect(records.length).toBeLessThanOrEqual(complete + 1);
-        expect(digest(records)).toEqual(digest(records.map((_, i) => makeRecord(i, list[i]!))));
-        for (const damage of report.damage) expect(damage.isTornTail).toBe(true);
-        expect(report.damage.length).toBeLessThanOrEqual(1);
-      }),
+      fc.asyncProperty(
+        sizes,
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        compressions,
+        async (list, where, compression) => {
+          const files = await newFolder();
+          const writer = makeWriter(files, 256 * PAGE_BYTES, compression);
+          await writer.start();
+          const ends: number[] = [];
+          for (const [i, size] of list.entries()) {
+            writer.log(makeRecord(i, size), false);
+            await writer.flush();
+            ends.push((await files.stat('/wal/00000000'))!.sizeBytes);
+          }
+          const whole = await files.readFile('/wal/00000000');
+          const cut = Math.floor(where * whole.length);
+          const { records, report } = scan(whole.subarray(0, cut));
+          // The padding of a page belongs to the record before it, which is whole without.
+          const complete = ends.filter((end) => end <= cut).length;
+          expect(records.length).toBeGreaterThanOrEqual(complete);
+          expect(records.length).toBeLessThanOrEqual(complete + 1);
+          expect(digest(records)).toEqual(digest(records.map((_, i) => makeRecord(i, list[i]!))));
+          for (const damage of report.damage) expect(damage.isTornTail).toBe(true);
+          expect(report.damage.length).toBeLessThanOrEqual(1);
+        },
+      ),
       { numRuns: 30 },
     );
   });
@@ -141,9 +164,9 @@ describe('segments of the log', () => {
   it('with one flipped byte lose only records that it touches', async () => {
     const flip = fc.record({ where: fc.double({ min: 0, max: 0.999, noNaN: true }), bit: fc.nat(7) });
     await fc.assert(
-      fc.asyncProperty(sizes, flip, async (list, { where, bit }) => {
+      fc.asyncProperty(sizes, flip, compressions, async (list, { where, bit }, compression) => {
         const files = await newFolder();
-        const writer = makeWriter(files, 0, 256 * PAGE_BYTES);
+        const writer = makeWriter(files, 256 * PAGE_BYTES, compression);
         await writer.start();
         const starts: number[] = [];
         for (const [i, size] of list.entries()) {
@@ -205,7 +228,7 @@ describe('segments of the log', () => {
 
   it('are synced when they end', async () => {
     const files = await newFolder();
-    const writer = makeWriter(files, 0, PAGE_BYTES);
+    const writer = makeWriter(files, PAGE_BYTES);
     await writer.start();
     writer.log(makeRecord(1, PAGE_BYTES - 100), false);
     writer.log(makeRecord(2, 500), false);

@@ -1,6 +1,6 @@
 import type { FileSystem } from '../../../core/ports.ts';
 import { join } from 'node:path';
-import { checkpointPath, listWal, refuseCompressed, walFiles } from './wal-folder.ts';
+import { checkpointPath, listWal, walFiles } from './wal-folder.ts';
 import { segmentName } from './wal-format.ts';
 import { readSegment } from './wal-reader.ts';
 import type { StoredSample } from '../stored-sample.ts';
@@ -56,8 +56,7 @@ export async function writeCheckpoint(options: {
     await readSegment(
       files,
       path,
-      (record, compression) => {
-        if (compression !== 0) throw refuseCompressed(path);
+      (record) => {
         filter.record(record);
       },
       async () => {

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { TocsinError } from '../../../core/errors.ts';
 import type { FileSystem } from '../../../core/ports.ts';
 import { checkpointIndex, segmentIndex, segmentName } from './wal-format.ts';
 
@@ -51,12 +50,4 @@ export async function walFiles(
     if (index > (found.checkpoint ?? -1) && index <= upTo) paths.push(join(folder, segmentName(index)));
   }
   return paths;
-}
-
-/** Refuses records that this version can't read; they are left where they are. */
-export function refuseCompressed(path: string): TocsinError {
-  return new TocsinError(
-    'TOCSIN_ERR_NOT_IN_VERSION',
-    `${path} holds compressed records, as Prometheus writes them by default; reading those is not in this version: use another --storage.tsdb.path`,
-  );
 }

@@ -1,5 +1,7 @@
 import type { FileSystem } from '../../../core/ports.ts';
+import { errorText } from '../../../core/errors.ts';
 import { crc32c } from '../crc32c.ts';
+import { RecordDecompressor } from './record-compression.ts';
 import { Compression, FRAGMENT_HEAD, Fragment, PAGE_BYTES } from './wal-format.ts';
 
 /** Pages that are read from the disk at a time. */
@@ -23,8 +25,8 @@ export interface SegmentReport {
   readonly damage: readonly WalDamage[];
 }
 
-/** What is done with the records of a segment, in order. The bytes are good until it returns. */
-export type RecordHandler = (record: Uint8Array, compression: number) => void;
+/** What is done with the records of a segment, decompressed, in order. The bytes are good until it returns. */
+export type RecordHandler = (record: Uint8Array) => void;
 
 /**
  * Reads the records of a segment. Bad stretches are reported and skipped: reading goes on at the next good record. `pause` is
@@ -64,6 +66,7 @@ export async function readSegment(
 export class SegmentScanner {
   readonly #onRecord: RecordHandler;
   readonly #damage: WalDamage[] = [];
+  readonly #decompressor = new RecordDecompressor();
   #position = 0;
   #records = 0;
   #parts: Uint8Array[] = [];
@@ -139,10 +142,18 @@ export class SegmentScanner {
   }
 
   #emit(record: Uint8Array): void {
+    let plain: Uint8Array;
+    try {
+      plain = this.#decompressor.plain(record, this.#compression);
+    } catch (error) {
+      // The checksum is right, so it was written like this; nobody can read it.
+      this.#spoil(this.#recordStart, errorText(error), false);
+      return;
+    }
     this.#records++;
     this.#recordStart = -1;
     this.#parts = [];
-    this.#onRecord(record, this.#compression);
+    this.#onRecord(plain);
   }
 
   #spoil(at: number, reason: string, isTornTail: boolean): void {

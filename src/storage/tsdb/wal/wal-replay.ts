@@ -7,7 +7,7 @@ import type { FileSystem } from '../../../core/ports.ts';
 import type { Head } from '../head.ts';
 import { Row } from '../head-slabs.ts';
 import { IdMap } from './id-map.ts';
-import { listWal, refuseCompressed, walFiles } from './wal-folder.ts';
+import { listWal, walFiles } from './wal-folder.ts';
 import { readSegment } from './wal-reader.ts';
 import type { StoredSample } from '../stored-sample.ts';
 import { FOREIGN_RECORDS, isReadable, readRecord } from './wal-records.ts';
@@ -30,8 +30,7 @@ export interface ReplayReport {
 
 /**
  * Puts everything that the log holds into an empty head, and repairs the log where it is damaged. Gives others a turn
- * every few milliseconds. Rejects with TOCSIN_ERR_STORAGE when a file can't be read or a repair can't be written, and
- * with TOCSIN_ERR_NOT_IN_VERSION on compressed records.
+ * every few milliseconds. Rejects with TOCSIN_ERR_STORAGE when a file can't be read or a repair can't be written.
  */
 export async function replayWal(options: {
   readonly files: FileSystem;
@@ -56,8 +55,7 @@ export async function replayWal(options: {
     const report = await readSegment(
       files,
       path,
-      (record, compression) => {
-        if (compression !== 0) throw refuseCompressed(path);
+      (record) => {
         replay.record(record, path);
       },
       pause,

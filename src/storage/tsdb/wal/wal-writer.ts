@@ -2,7 +2,10 @@ import { join } from 'node:path';
 import { assert, TocsinError, errorText } from '../../../core/errors.ts';
 import type { FileHandle, FileSystem } from '../../../core/ports.ts';
 import { crc32c } from '../crc32c.ts';
+import { RecordCompressor } from './record-compression.ts';
+import type { WalCompression } from './record-compression.ts';
 import { FRAGMENT_HEAD, Fragment, PAGE_BYTES, SEGMENT_BYTES, segmentName } from './wal-format.ts';
+import type { WalPosition, WalProgress } from './wal-position.ts';
 
 /** What a {@link WalWriter} counts; see the metrics of the same names. */
 export interface WalCounters {
@@ -46,7 +49,7 @@ function newBatch(): Batch {
  * After a failed write the segment is cut back to its last good byte and the next one is begun; the failed samples are
  * lost to the log (their flush rejected), the failed series records are written again first.
  */
-export class WalWriter {
+export class WalWriter implements WalProgress {
   readonly #files: FileSystem;
   readonly #folder: string;
   readonly #segmentBytes: number;
@@ -61,6 +64,9 @@ export class WalWriter {
   #batch = newBatch();
   #writing: Promise<void> | undefined;
   #pendingSync = false;
+  readonly #compressor: RecordCompressor;
+  readonly #listeners = new Set<() => void>();
+  #position: WalPosition;
   /** Series records of failed writes; the next record to come takes them along. */
   #unwritten: Uint8Array[] = [];
 
@@ -71,7 +77,10 @@ export class WalWriter {
     readonly segment: number;
     readonly counters: WalCounters;
     readonly monotonicMs: () => number;
+    /** Whole pages; {@link SEGMENT_BYTES} when not given. */
     readonly segmentBytes?: number;
+    /** How records are written; snappy when not given. */
+    readonly compression?: WalCompression;
   }) {
     this.#files = options.files;
     this.#folder = options.folder;
@@ -79,12 +88,25 @@ export class WalWriter {
     this.#counters = options.counters;
     this.#monotonicMs = options.monotonicMs;
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    this.#compressor = new RecordCompressor(options.compression ?? 'snappy');
+    this.#position = { segment: options.segment, offset: 0 };
     assert(this.#segmentBytes % PAGE_BYTES === 0, 'a segment of the log is made of whole pages');
   }
 
   /** Index of the segment that is being filled. */
   get segment(): number {
     return this.#segment;
+  }
+
+  /** Where what the system has taken ends, always between two records. */
+  get position(): WalPosition {
+    return this.#position;
+  }
+
+  /** Calls `listener` after each write that succeeded; it must be quick. Returns how to end that. */
+  onProgress(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Makes the first segment, so that the folder is known to take one. */
@@ -137,7 +159,9 @@ export class WalWriter {
     }
   }
 
-  #frame(record: Uint8Array): void {
+  #frame(plain: Uint8Array): void {
+    const record = this.#compressor.compress(plain);
+    const { flag } = this.#compressor;
     const pages = this.#segmentBytes / PAGE_BYTES;
     let inPage = this.#framed % PAGE_BYTES;
     const pageRoom = PAGE_BYTES - inPage - FRAGMENT_HEAD;
@@ -154,7 +178,7 @@ export class WalWriter {
       }
       const length = Math.min(record.length - done, PAGE_BYTES - inPage - FRAGMENT_HEAD);
       const isLast = done + length === record.length;
-      this.#fragment(fragmentType(isFirst, isLast), record, done, length);
+      this.#fragment(fragmentType(isFirst, isLast) | flag, record, done, length);
       done += length;
       inPage = this.#framed % PAGE_BYTES;
       // A page with no room for another fragment's data is full; the head alone would be of no use.
@@ -236,6 +260,8 @@ export class WalWriter {
     this.#handleBytes += part.length;
     this.#pendingSync = true;
     this.#counters.pageFlushes++;
+    this.#position = { segment: part.segment, offset: this.#handleBytes };
+    for (const listener of this.#listeners) listener();
   }
 
   async #openSegment(segment: number): Promise<void> {
