@@ -7,7 +7,7 @@ import type { OutboxRow } from '../notify/index.ts';
 import type { ParseOptions, QueryService } from '../promql/index.ts';
 import type { RuleManager } from '../rules/index.ts';
 import type { ScrapeManager } from '../scrape/index.ts';
-import type { SampleStorage } from '../storage/index.ts';
+import type { ReadableStorage, SampleStorage } from '../storage/index.ts';
 import type { BuildInfo, RuntimeInfo } from './types.ts';
 
 /** Where a program is in its life. */
@@ -18,7 +18,9 @@ export interface PrometheusPorts {
   readonly queries: QueryService;
   /** Functions and features that expressions may use where they are only parsed; Prometheus' defaults when absent. */
   readonly parseOptions?: ParseOptions;
-  readonly storage: Pick<SampleStorage, 'querier' | 'stats' | 'cardinality'>;
+  /** Where queries find their samples. */
+  readonly readable: ReadableStorage;
+  readonly storage: Pick<SampleStorage, 'stats' | 'cardinality'>;
   readonly scrape: Pick<ScrapeManager, 'scrapePools' | 'targets' | 'targetMetadata'>;
   readonly rules: Pick<RuleManager, 'groups' | 'activeAlerts'>;
   /** URLs that alerts are sent to, the embedded Alertmanager's included, and those that relabelling dropped. */

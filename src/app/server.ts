@@ -133,6 +133,7 @@ export class TocsinServer {
     return {
       queries: queries.service,
       parseOptions: parseOptionsOf(tocsin.options.promql),
+      readable: queries.readable,
       storage,
       scrape,
       rules,

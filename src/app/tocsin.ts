@@ -269,7 +269,7 @@ export class Tocsin {
       const next = await readConfig(this.options, this.ports);
       const changed = diffConfig(this.#config, next);
       const reloadAlerts = await this.#prepareAlertReload(rooms, next);
-      await rooms.queries.useLog(next);
+      await rooms.queries.use(next);
       // From here on nothing can fail for what the files say.
       this.#config = next;
       rooms.storage.setRetention(this.retentionMs);

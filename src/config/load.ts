@@ -12,6 +12,7 @@ import { parseRuleFile } from '../rules/config.ts';
 import type { RuleFileOptions, RuleGroupConfig } from '../rules/config.ts';
 import { resolveScrapeConfig, resolveScrapeGlobals } from '../scrape/config.ts';
 import type { ScrapeConfig, ScrapeConfigFields, ScrapeGlobals } from '../scrape/config.ts';
+import type { RemoteStorageConfig } from '../promql/config.ts';
 import type { StorageConfig } from '../storage/config.ts';
 import { loadAlertmanagerFile, loadBuiltInAlertmanager, resolveAlertmanager } from './alertmanager.ts';
 import type { LoadedAlertmanager } from './alertmanager.ts';
@@ -30,7 +31,8 @@ const DEFAULT_EVALUATION_INTERVAL_MS = 60_000;
 const DEFAULT_FILES = ['tocsin.yml', 'prometheus.yml'];
 
 /** Parts of a configuration that change apart from each other. */
-export type ConfigSection = 'global' | 'scrape' | 'rules' | 'alerting' | 'storage' | 'alertmanager';
+export type ConfigSection =
+  'global' | 'scrape' | 'rules' | 'alerting' | 'storage' | 'remoteStorage' | 'alertmanager';
 
 /** `global`, with its defaults. */
 export interface GlobalConfig {
@@ -57,6 +59,8 @@ export interface LoadedConfig {
   readonly ruleFiles: readonly LoadedRuleFile[];
   readonly alerting: AlertingConfig;
   readonly storage: StorageConfig;
+  /** Where queries and rules are evaluated; undefined when that is here. */
+  readonly remoteStorage: RemoteStorageConfig | undefined;
   /** The embedded Alertmanager; undefined when alerts go only to Alertmanagers outside. */
   readonly alertmanager: LoadedAlertmanager | undefined;
   /** YAML with defaults and without secrets, for `/api/v1/status/config`. */
@@ -150,6 +154,7 @@ class Loader {
       rules: fingerprintOf(part('rule_files'), ...ruleTexts.flatMap((file) => [file.path, file.text])),
       alerting: fingerprintOf(part('alerting')),
       storage: fingerprintOf(part('storage')),
+      remoteStorage: fingerprintOf(part('remote_storage')),
       alertmanager: alertmanager?.fingerprint ?? '',
     };
     return {
@@ -159,6 +164,7 @@ class Loader {
       ruleFiles,
       alerting: this.#fields.alerting,
       storage: this.#fields.storage,
+      remoteStorage: this.#fields.remote_storage,
       alertmanager,
       printed: this.#print(global, scrapeConfigs),
       warnings: this.#warnings,

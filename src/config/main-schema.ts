@@ -3,6 +3,8 @@ import { durationSchema, filePathSchema, labelNameSchema, textSchema } from '../
 import { notInVersion } from '../core/validate-yaml.ts';
 import { alertingSchema } from '../notify/config.ts';
 import type { AlertingConfig } from '../notify/config.ts';
+import { remoteStorageSchema } from '../promql/config.ts';
+import type { RemoteStorageConfig } from '../promql/config.ts';
 import {
   GLOBAL_SCRAPE_KEYS_NOT_IN_VERSION,
   globalScrapeShape,
@@ -49,7 +51,6 @@ const LATER_KEYS = [
   'actions',
   'review',
   'state',
-  'remote_storage',
 ];
 
 /** What {@link createMainSchema} reads. */
@@ -62,6 +63,7 @@ export interface MainFields {
   readonly scrape_config_files: readonly string[];
   readonly scrape_configs: readonly ScrapeConfigFields[];
   readonly storage: StorageConfig;
+  readonly remote_storage?: RemoteStorageConfig | undefined;
   readonly alertmanager?: AlertmanagerFields | undefined;
 }
 
@@ -77,6 +79,7 @@ export function createMainSchema(matchers?: MatcherReader): z.ZodType<MainFields
       scrape_config_files: patternsSchema,
       scrape_configs: z.array(scrapeConfigSchema).default([]),
       storage: storageConfigSchema.default(DEFAULT_STORAGE_CONFIG),
+      remote_storage: remoteStorageSchema.optional(),
       alertmanager: createAlertmanagerSchema(matchers).optional(),
     }),
     LATER_KEYS,

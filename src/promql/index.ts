@@ -21,6 +21,7 @@ export type {
   QueryValue,
   VectorSample,
 } from './query-engine.ts';
+export * from './remote/index.ts';
 export { LocalQueryService } from './service/local-query-service.ts';
 export { QueryLog } from './service/query-log.ts';
 export { QueryMonitor } from './service/query-monitor.ts';

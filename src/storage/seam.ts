@@ -165,6 +165,8 @@ export interface SelectHints {
   readonly maxMs: number;
   /** No more series than this are needed; 0 is no limit. */
   readonly limit: number;
+  /** Nobody will ask for samples. */
+  readonly labelsOnly?: boolean;
 }
 
 /** Reads within a span of time; close it when done (it may pin memory). Failures reject with TOCSIN_ERR_STORAGE. */

@@ -33,7 +33,12 @@ async function series(context: V1Context): Promise<Success> {
     let isTruncated = false;
     let seen = 0;
     for (const matchers of sets) {
-      const cursor = await querier.select(matchers, { minMs, maxMs, limit: limit === 0 ? 0 : limit + 1 });
+      const cursor = await querier.select(matchers, {
+        minMs,
+        maxMs,
+        limit: hintLimit(limit),
+        labelsOnly: true,
+      });
       while (!isTruncated && cursor.next()) {
         const labels = cursor.labels();
         found.set(labels.key, labels);
@@ -111,7 +116,7 @@ async function withQuerier(
   maxMs: number,
   read: (querier: Querier) => Promise<Success>,
 ): Promise<Success> {
-  const querier = ports.storage.querier(minMs, maxMs);
+  const querier = ports.readable.querier(minMs, maxMs);
   try {
     return await read(querier);
   } catch (error) {

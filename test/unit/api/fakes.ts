@@ -67,7 +67,9 @@ class FakeCursor implements SeriesCursor {
   }
 }
 
-function fakeStorage(series: readonly FakeSeries[]): PrometheusPorts['storage'] {
+function fakeStorage(
+  series: readonly FakeSeries[],
+): PrometheusPorts['storage'] & PrometheusPorts['readable'] {
   const fitting = (matchers: readonly Matcher[]): FakeSeries[] =>
     series.filter((one) => matchesAll(matchers, one.labels));
   const querier: Querier = {
@@ -286,6 +288,7 @@ export class Fakes {
   #prometheus(): PrometheusPorts {
     return {
       queries: this.queries,
+      readable: fakeStorage(this.series),
       storage: fakeStorage(this.series),
       scrape: {
         scrapePools: () => ['a', 'b'],
