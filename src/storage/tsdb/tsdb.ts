@@ -146,7 +146,9 @@ export class Tsdb implements SampleStorage {
         compression: options.walCompression ?? 'snappy',
       });
       const log = wal;
-      await orUnusable(path, () => log.start());
+      const hasRoom = await orUnusable(path, () => log.start());
+      if (!hasRoom)
+        logger.error({ path }, 'the disk is full: samples are kept in memory only until it has room');
       logger.info({ ...replay, tookMs: Math.round(tookMs) }, 'the write-ahead log was read');
       const tsdb = new Tsdb({ options, storage, wal, metrics, lock, replay, walFolder });
       tsdb.#startTasks();
@@ -321,17 +323,23 @@ export class Tsdb implements SampleStorage {
     this.#metrics.checkpoints.inc();
     const startMs = clock.monotonicMs();
     try {
-      const report = await writeCheckpoint({
-        files,
-        folder: this.#walFolder,
-        upTo,
-        keepsSeries: (walId) => (this.#reclaimed.get(walId) ?? Infinity) > upTo,
-        minMs,
-        pause: () => this.#pause(),
-        counters: this.#metrics.wal,
-        monotonicMs: () => clock.monotonicMs(),
-      });
-      for (const [walId, segment] of this.#reclaimed) if (segment <= upTo) this.#reclaimed.delete(walId);
+      const gone = [...this.#reclaimed].filter(([, segment]) => segment <= upTo).map(([walId]) => walId);
+      const report = await writeCheckpoint(
+        {
+          folder: this.#walFolder,
+          upTo,
+          droppedIds: Float64Array.from(gone),
+          minMs,
+          compression: this.#options.walCompression ?? 'snappy',
+        },
+        {
+          files,
+          pause: () => this.#pause(),
+          counters: this.#metrics.wal,
+          monotonicMs: () => clock.monotonicMs(),
+        },
+      );
+      for (const walId of gone) this.#reclaimed.delete(walId);
       this.#metrics.walTruncateDuration.observe((clock.monotonicMs() - startMs) / 1000);
       logger.info({ ...report }, 'a checkpoint of the write-ahead log was written');
     } catch (error) {

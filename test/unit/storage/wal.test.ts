@@ -16,6 +16,7 @@ import {
   recordTypeOf,
 } from '../../../src/storage/tsdb/wal/wal-records.ts';
 import type { WalCompression } from '../../../src/storage/tsdb/wal/record-compression.ts';
+import type { RecordSink } from '../../../src/storage/tsdb/wal/wal-records.ts';
 import { WalWriter } from '../../../src/storage/tsdb/wal/wal-writer.ts';
 import type { WalCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
 import { histogramText as showHistogram, histograms } from './rich-samples.ts';
@@ -26,6 +27,14 @@ const counters: WalCounters = {
   recordParts: 0,
   writesFailed: 0,
   fsyncSeconds() {},
+};
+const noSink: RecordSink = {
+  series() {},
+  sample() {},
+  rich() {},
+  exemplar() {},
+  metadata() {},
+  tombstone() {},
 };
 const noPause = async (): Promise<void> => {};
 
@@ -292,11 +301,10 @@ describe('records', () => {
         expect([...writer.bytes]).toEqual(plainSamples(samples));
         const got: PlainSample[] = [];
         readRecord(writer.bytes, {
-          series() {},
+          ...noSink,
           sample(walId, tMs, low, high) {
             got.push({ walId, tMs, bits: (BigInt(high) << 32n) | BigInt(low) });
           },
-          rich() {},
         });
         expect(got).toEqual(samples);
       }),
@@ -316,15 +324,84 @@ describe('records', () => {
         for (const { walId, labels } of list) writer.series(walId, labels.flat());
         const got: [number, readonly string[]][] = [];
         readRecord(writer.bytes, {
+          ...noSink,
           series: (walId, flat) => got.push([walId, flat]),
-          sample() {},
-          rich() {},
         });
         expect(JSON.stringify(got)).toBe(
           JSON.stringify(list.map(({ walId, labels }) => [walId, labels.flat()])),
         );
       }),
     );
+  });
+
+  it('of exemplars, metadata and deletions read back', () => {
+    const writer = new RecordWriter();
+    const text = fc.string({ unit: 'binary', maxLength: 40 });
+    const walId = fc.integer({ min: 1, max: 2 ** 50 });
+    const time = fc.integer({ min: -(2 ** 51), max: 2 ** 51 });
+    const value = fc.double({ noNaN: true });
+    const flat = fc.array(fc.tuple(text, text), { maxLength: 4 }).map((pairs) => pairs.flat());
+    const read = (): unknown[] => {
+      const got: unknown[] = [];
+      readRecord(writer.bytes, {
+        ...noSink,
+        exemplar: (...entry) => got.push(entry),
+        metadata: (...entry) => got.push(entry),
+        tombstone: (...entry) => got.push(entry),
+      });
+      return got;
+    };
+    fc.assert(
+      fc.property(fc.array(fc.tuple(walId, time, value, flat), { maxLength: 5 }), (list) => {
+        writer.beginExemplars();
+        for (const entry of list) writer.exemplar(...entry);
+        expect(read()).toEqual(list);
+      }),
+    );
+    const type = fc.constantFrom('counter', 'gaugehistogram', 'unknown', 'stateset');
+    fc.assert(
+      fc.property(fc.array(fc.tuple(walId, type, text, text), { maxLength: 5 }), (list) => {
+        writer.beginMetadata();
+        for (const entry of list) writer.metadata(...entry);
+        expect(read()).toEqual(list);
+      }),
+    );
+    const end = fc.oneof(time, fc.constantFrom(Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(walId, end, end), { maxLength: 5 }), (list) => {
+        writer.beginTombstones();
+        for (const entry of list) writer.tombstone(...entry);
+        expect(read()).toEqual(list);
+      }),
+    );
+  });
+
+  it('of metadata with more fields, and of deletions without bounds, are understood', () => {
+    const got: unknown[] = [];
+    const sink: RecordSink = {
+      ...noSink,
+      metadata: (...entry) => got.push(entry),
+      tombstone: (...entry) => got.push(entry),
+    };
+    const word = (text: string): number[] => [text.length, ...Buffer.from(text)];
+    const fields = [
+      ...word('UNIT'),
+      ...word('s'),
+      ...word('NEW'),
+      ...word('x'),
+      ...word('HELP'),
+      ...word('h'),
+    ];
+    readRecord(Uint8Array.of(6, 9, 99, 3, ...fields), sink);
+    const least = plainVarint(-(1n << 63n));
+    const most = plainVarint((1n << 63n) - 1n);
+    readRecord(Uint8Array.of(3, ...plain64(9n), ...least, ...most), sink);
+    readRecord(Uint8Array.of(5, ...plain64(9n), ...plain64(9n)), sink);
+    const { MAX_SAFE_INTEGER } = Number;
+    expect(got).toEqual([
+      [9, 'unknown', 's', 'h'],
+      [9, -MAX_SAFE_INTEGER, MAX_SAFE_INTEGER],
+    ]);
   });
 
   it('of histograms and starts read back', () => {
@@ -356,8 +433,7 @@ describe('records', () => {
           [walId, tMs, startMs, histogram ? showHistogram(histogram) : `${high} ${low}`].join(' ');
         records.end((record) => {
           readRecord(record, {
-            series() {},
-            sample() {},
+            ...noSink,
             rich: (...args) => got.push(show(...args)),
           });
         });
@@ -414,8 +490,7 @@ describe('records', () => {
     for (const { bytes, startMs } of records2) {
       const got: unknown[] = [];
       readRecord(Uint8Array.from(bytes), {
-        series() {},
-        sample() {},
+        ...noSink,
         rich: (walId, tMs, stored) =>
           got.push([walId, tMs, stored.startMs, showHistogram(stored.histogram!)]),
       });
@@ -457,7 +532,7 @@ describe('records', () => {
     ];
     const got: unknown[] = [];
     readRecord(Uint8Array.from(record), {
-      series() {},
+      ...noSink,
       sample: (walId, tMs, low, high) => got.push([walId, tMs, areStaleBits(low, high)]),
       rich: (walId, tMs, { histogram }) => got.push([walId, tMs, histogram?.schema]),
     });
@@ -470,12 +545,15 @@ describe('records', () => {
 
   it('never fail otherwise than by their own error on arbitrary bytes', () => {
     const bytes = fc
-      .tuple(fc.constantFrom(1, 2, 3, 0, 255, 7, 8, 9, 10, 11, 12, 13), fc.uint8Array({ maxLength: 100 }))
+      .tuple(
+        fc.constantFrom(1, 2, 3, 4, 5, 6, 0, 255, 7, 8, 9, 10, 11, 12, 13),
+        fc.uint8Array({ maxLength: 100 }),
+      )
       .map(([type, rest]) => Uint8Array.of(type, ...rest));
     fc.assert(
       fc.property(bytes, (record) => {
         try {
-          readRecord(record, { series() {}, sample() {}, rich() {} });
+          readRecord(record, noSink);
         } catch (error) {
           expect(error).toBeInstanceOf(TocsinError);
         }

@@ -1,13 +1,37 @@
-import type { FileSystem } from '../../../core/ports.ts';
 import { join } from 'node:path';
+import type { FileSystem } from '../../../core/ports.ts';
+import type { StoredSample } from '../stored-sample.ts';
+import { IdMap } from './id-map.ts';
+import type { WalCompression } from './record-compression.ts';
 import { checkpointPath, listWal, walFiles } from './wal-folder.ts';
 import { segmentName } from './wal-format.ts';
 import { readSegment } from './wal-reader.ts';
-import type { StoredSample } from '../stored-sample.ts';
 import { RecordType, RecordWriter, RichRecords, isReadable, readRecord } from './wal-records.ts';
 import type { RecordSink } from './wal-records.ts';
 import { WalWriter } from './wal-writer.ts';
 import type { WalCounters } from './wal-writer.ts';
+
+/** What a checkpoint is to keep. Plain data, so that another thread can be told. */
+export interface CheckpointPlan {
+  /** Folder of the log. */
+  readonly folder: string;
+  /** Last segment that the checkpoint stands for. */
+  readonly upTo: number;
+  /** Log numbers of series that are left out, in any order; all others are kept. */
+  readonly droppedIds: Float64Array;
+  /** Samples, exemplars and deletions of what is before this are left out. */
+  readonly minMs: number;
+  readonly compression: WalCompression;
+}
+
+/** What writing a checkpoint works with. */
+export interface CheckpointPorts {
+  readonly files: FileSystem;
+  /** Awaited every few pages; where the thread has other work this gives it a turn. */
+  readonly pause: () => Promise<void>;
+  readonly counters: WalCounters;
+  readonly monotonicMs: () => number;
+}
 
 /** What a checkpoint kept and left out. */
 export interface CheckpointReport {
@@ -17,55 +41,29 @@ export interface CheckpointReport {
   readonly seriesDropped: number;
   readonly samplesKept: number;
   readonly samplesDropped: number;
+  /** Stretches of the segments that were not readable, and are now gone with them. */
+  readonly damagedStretches: number;
 }
 
 /**
  * Replaces all segments up to `upTo` (and the checkpoint before) by a checkpoint with what is still needed of them:
- * series for which `keepsSeries` holds and their samples from `minMs` on; records of kinds that this version does not
- * read are taken over as they are. An interruption at any point leaves a log that reads the same. Rejects with
- * TOCSIN_ERR_STORAGE, having removed nothing.
+ * series that are not dropped, their samples, exemplars and deletions from `minMs` on, the newest metadata of each; records of kinds
+ * that this version does not know are taken over as they are. An interruption at any point leaves a log that reads the
+ * same. Rejects with TOCSIN_ERR_STORAGE, having removed nothing.
  *
  * @see prometheus tsdb/wlog/checkpoint.go
  */
-export async function writeCheckpoint(options: {
-  readonly files: FileSystem;
-  readonly folder: string;
-  readonly upTo: number;
-  readonly keepsSeries: (walId: number) => boolean;
-  readonly minMs: number;
-  readonly pause: () => Promise<void>;
-  readonly counters: WalCounters;
-  readonly monotonicMs: () => number;
-}): Promise<CheckpointReport> {
-  const { files, folder, upTo } = options;
+export async function writeCheckpoint(
+  plan: CheckpointPlan,
+  ports: CheckpointPorts,
+): Promise<CheckpointReport> {
+  const { folder, upTo } = plan;
+  const { files } = ports;
   const found = await listWal(files, folder);
   for (const name of found.temporary) await files.remove(join(folder, name));
   const target = checkpointPath(folder, upTo);
   const temporary = `${target}.tmp`;
-  await files.makeFolder(temporary);
-  const writer = new WalWriter({
-    files,
-    folder: temporary,
-    segment: 0,
-    counters: options.counters,
-    monotonicMs: options.monotonicMs,
-  });
-  const filter = new CheckpointFilter(writer, options.keepsSeries, options.minMs);
-  await writer.start();
-  for (const path of await walFiles(files, folder, found, upTo)) {
-    await readSegment(
-      files,
-      path,
-      (record) => {
-        filter.record(record);
-      },
-      async () => {
-        await writer.flush();
-        await options.pause();
-      },
-    );
-  }
-  await writer.close();
+  const filter = await writeKept(plan, ports, temporary, await walFiles(files, folder, found, upTo));
   await files.syncFolder(temporary);
   await files.rename(temporary, target);
   await files.syncFolder(folder);
@@ -74,27 +72,72 @@ export async function writeCheckpoint(options: {
   const checkpoints = [...found.olderCheckpoints, found.checkpoint].filter((index) => index !== undefined);
   for (const index of checkpoints) if (index < upTo) await files.remove(checkpointPath(folder, index));
   await files.syncFolder(folder);
-  return { index: upTo, segmentsRemoved: segments.length, ...filter.counts() };
+  return { index: upTo, segmentsRemoved: segments.length, ...filter };
+}
+
+/** Writes what is kept into a folder, which a failure removes again: on a full disk it would be in the way. */
+async function writeKept(
+  plan: CheckpointPlan,
+  { files, pause, counters, monotonicMs }: CheckpointPorts,
+  temporary: string,
+  paths: readonly string[],
+): Promise<Omit<CheckpointReport, 'index' | 'segmentsRemoved'>> {
+  await files.makeFolder(temporary);
+  const { compression } = plan;
+  const writer = new WalWriter({ files, folder: temporary, segment: 0, counters, monotonicMs, compression });
+  const filter = new CheckpointFilter(writer, plan);
+  let damagedStretches = 0;
+  try {
+    await writer.start();
+    for (const path of paths) {
+      const report = await readSegment(
+        files,
+        path,
+        (record) => {
+          filter.record(record);
+        },
+        async () => {
+          await writer.flush();
+          await pause();
+        },
+      );
+      damagedStretches += report.damage.length;
+    }
+    filter.finish();
+    await writer.close();
+  } catch (error) {
+    await writer.abandon();
+    await files.remove(temporary).catch(() => undefined);
+    throw error;
+  }
+  return { ...filter.counts(), damagedStretches };
+}
+
+interface Metadata {
+  readonly type: string;
+  readonly unit: string;
+  readonly help: string;
 }
 
 class CheckpointFilter implements RecordSink {
   readonly #writer: WalWriter;
-  readonly #keepsSeries: (walId: number) => boolean;
+  readonly #dropped = new IdMap();
   readonly #minMs: number;
   readonly #record = new RecordWriter();
   readonly #rich = new RichRecords();
+  readonly #metadata = new Map<number, Metadata>();
   #seriesKept = 0;
   #seriesDropped = 0;
   #samplesKept = 0;
   #samplesDropped = 0;
 
-  constructor(writer: WalWriter, keepsSeries: (walId: number) => boolean, minMs: number) {
+  constructor(writer: WalWriter, { droppedIds, minMs }: CheckpointPlan) {
     this.#writer = writer;
-    this.#keepsSeries = keepsSeries;
     this.#minMs = minMs;
+    for (const walId of droppedIds) this.#dropped.set(walId, 1);
   }
 
-  counts(): Omit<CheckpointReport, 'index' | 'segmentsRemoved'> {
+  counts(): Omit<CheckpointReport, 'index' | 'segmentsRemoved' | 'damagedStretches'> {
     return {
       seriesKept: this.#seriesKept,
       seriesDropped: this.#seriesDropped,
@@ -110,8 +153,19 @@ class CheckpointFilter implements RecordSink {
       return;
     }
     if (type === RecordType.series) this.#record.beginSeries();
+    else if (type === RecordType.exemplars) this.#record.beginExemplars();
+    else if (type === RecordType.tombstones) this.#record.beginTombstones();
     else this.#record.beginSamples();
     readRecord(bytes, this);
+    this.#end();
+  }
+
+  /** Writes the newest metadata of each series. */
+  finish(): void {
+    this.#record.beginMetadata();
+    for (const [walId, { type, unit, help }] of this.#metadata) {
+      this.#record.metadata(walId, type, unit, help);
+    }
     this.#end();
   }
 
@@ -120,6 +174,7 @@ class CheckpointFilter implements RecordSink {
       this.#writer.log(record, false);
     };
     if (this.#record.count > 0) log(this.#record.bytes);
+    this.#record.clear();
     this.#rich.end(log);
   }
 
@@ -131,7 +186,7 @@ class CheckpointFilter implements RecordSink {
   }
 
   series(walId: number, flat: readonly string[]): void {
-    if (this.#keepsSeries(walId)) {
+    if (this.#keeps(walId)) {
       this.#seriesKept++;
       this.#record.series(walId, flat);
     } else this.#seriesDropped++;
@@ -149,8 +204,24 @@ class CheckpointFilter implements RecordSink {
     this.#rich.add(walId, tMs, sample);
   }
 
+  exemplar(walId: number, tMs: number, value: number, flat: readonly string[]): void {
+    if (tMs >= this.#minMs && this.#keeps(walId)) this.#record.exemplar(walId, tMs, value, flat);
+  }
+
+  metadata(walId: number, type: string, unit: string, help: string): void {
+    if (this.#keeps(walId)) this.#metadata.set(walId, { type, unit, help });
+  }
+
+  tombstone(walId: number, minMs: number, maxMs: number): void {
+    if (maxMs >= this.#minMs && this.#keeps(walId)) this.#record.tombstone(walId, minMs, maxMs);
+  }
+
+  #keeps(walId: number): boolean {
+    return this.#dropped.get(walId) === 0;
+  }
+
   #keepsSample(walId: number, tMs: number): boolean {
-    const isKept = tMs >= this.#minMs && this.#keepsSeries(walId);
+    const isKept = tMs >= this.#minMs && this.#keeps(walId);
     if (isKept) this.#samplesKept++;
     else this.#samplesDropped++;
     return isKept;

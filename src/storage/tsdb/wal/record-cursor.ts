@@ -7,31 +7,32 @@ const wordBox = new Uint32Array(floatBox.buffer);
 /** Reads the numbers and texts of a record, from its second byte on. Everything throws TOCSIN_ERR_STORAGE where the record ends. */
 export class RecordCursor {
   readonly #bytes: Uint8Array;
-  #at = 1;
+  /** Where the next byte is read. */
+  at = 1;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
   }
 
   get hasMore(): boolean {
-    return this.#at < this.#bytes.length;
+    return this.at < this.#bytes.length;
   }
 
   /** How many bytes are left. */
   get left(): number {
-    return this.#bytes.length - this.#at;
+    return this.#bytes.length - this.at;
   }
 
   byte(): number {
-    const byte = this.#bytes[this.#at++];
+    const byte = this.#bytes[this.at++];
     if (byte === undefined) throw malformed('it ends within a sample');
     return byte;
   }
 
   word(): number {
-    const at = this.#at;
+    const at = this.at;
     if (at + 4 > this.#bytes.length) throw malformed('it ends within a number');
-    this.#at = at + 4;
+    this.at = at + 4;
     const b = this.#bytes;
     return ((b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!) >>> 0;
   }
@@ -62,7 +63,7 @@ export class RecordCursor {
     let value = 0;
     let factor = 1;
     for (let i = 0; i < 8; i++) {
-      const byte = this.#bytes[this.#at++];
+      const byte = this.#bytes[this.at++];
       if (byte === undefined) throw malformed('it ends within a number');
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) return value;
@@ -76,11 +77,24 @@ export class RecordCursor {
     return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
   }
 
+  /** A signed number of any 64 bits; those beyond ±2^53 are given as ±Number.MAX_SAFE_INTEGER. */
+  anyVarint(): number {
+    let zigzag = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = this.byte();
+      zigzag |= BigInt(byte & 0x7f) << shift;
+      if (byte >= 0x80) continue;
+      const value = Number((zigzag & 1n) === 0n ? zigzag >> 1n : -(zigzag >> 1n) - 1n);
+      return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value));
+    }
+    throw malformed('a number is too large');
+  }
+
   text(): string {
     const length = this.uvarint();
-    if (this.#at + length > this.#bytes.length) throw malformed('it ends within a text');
-    this.#at += length;
-    return decoder.decode(this.#bytes.subarray(this.#at - length, this.#at));
+    if (this.at + length > this.#bytes.length) throw malformed('it ends within a text');
+    this.at += length;
+    return decoder.decode(this.#bytes.subarray(this.at - length, this.at));
   }
 }
 

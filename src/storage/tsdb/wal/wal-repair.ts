@@ -4,12 +4,12 @@ import type { Logger } from '../../../core/log.ts';
 import { segmentIndex } from './wal-format.ts';
 import { readSegment } from './wal-reader.ts';
 import type { SegmentReport } from './wal-reader.ts';
-import { WalWriter } from './wal-writer.ts';
+import { WalWriter, isDiskFull, ownCounters } from './wal-writer.ts';
 
 /**
  * Makes a segment readable from end to end again, for us and for Prometheus (which stops at damage and deletes all
- * that follows). A torn tail, which the death of the process leaves, is cut off. Anything else is copied aside as
- * `<segment>.damaged` first, and the segment is replaced by its good records. Says in the log what was dropped.
+ * that follows). A torn tail, which the death of the process leaves, is cut off. Anything else stays as
+ * `<segment>.damaged`, and the segment is replaced by its good records. Says in the log what was dropped.
  */
 export async function repairSegment(
   files: FileSystem,
@@ -35,8 +35,20 @@ export async function repairSegment(
     );
     return;
   }
-  const keptAs = await copyAside(files, path);
-  await rewrite(files, path);
+  let keptAs: string | undefined;
+  try {
+    keptAs = await keepAside(files, path);
+    await rewrite(files, path);
+  } catch (error) {
+    await files.remove(`${path}.tmp`).catch(() => undefined);
+    if (keptAs !== undefined) await files.remove(keptAs).catch(() => undefined);
+    if (!isDiskFull(error)) throw error;
+    logger.error(
+      { ...fields, goodRecords: report.records },
+      'a segment of the log is damaged; its good records are used; the disk has no room for repairing it, which is left for the next start',
+    );
+    return;
+  }
   const stretches = report.damage.map(({ fromByte, toByte }) => `${fromByte}-${toByte}`).join(' ');
   logger.error(
     { ...fields, stretches, keptAs, goodRecords: report.records },
@@ -44,10 +56,11 @@ export async function repairSegment(
   );
 }
 
-async function copyAside(files: FileSystem, path: string): Promise<string> {
+/** Gives the file another name, under which it stays when the repaired one takes its own. */
+async function keepAside(files: FileSystem, path: string): Promise<string> {
   let target = `${path}.damaged`;
   for (let i = 1; (await files.stat(target)) !== undefined; i++) target = `${path}.damaged-${i}`;
-  await files.replaceFile(target, await files.readFile(path));
+  await files.link(path, target);
   return target;
 }
 
@@ -60,13 +73,7 @@ async function rewrite(files: FileSystem, path: string): Promise<void> {
     files,
     folder: temporary,
     segment: index,
-    counters: {
-      pageFlushes: 0,
-      completedPages: 0,
-      recordParts: 0,
-      writesFailed: 0,
-      fsyncSeconds() {},
-    },
+    counters: ownCounters(),
     monotonicMs: () => 0,
   });
   await writer.start();

@@ -1,16 +1,20 @@
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { errorText } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { Labels } from '../../../core/labels.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { FileSystem } from '../../../core/ports.ts';
+import type { SeriesRef } from '../../seam.ts';
 import type { Head } from '../head.ts';
 import { Row } from '../head-slabs.ts';
 import { IdMap } from './id-map.ts';
 import { listWal, walFiles } from './wal-folder.ts';
+import type { WalFolder } from './wal-folder.ts';
+import { segmentName } from './wal-format.ts';
 import { readSegment } from './wal-reader.ts';
 import type { StoredSample } from '../stored-sample.ts';
-import { FOREIGN_RECORDS, isReadable, readRecord } from './wal-records.ts';
+import { isReadable, readRecord } from './wal-records.ts';
+import type { RecordSink } from './wal-records.ts';
 import { repairSegment } from './wal-repair.ts';
 
 /** How long replay works before it gives others a turn. */
@@ -24,26 +28,48 @@ export interface ReplayReport {
   /** Samples of series that the log does not name. */
   readonly unknownSamples: number;
   readonly damagedSegments: number;
+  /** Bytes that could not be read as records. */
+  readonly droppedBytes: number;
   /** Index of the first segment to write now. */
   readonly nextSegment: number;
 }
 
-/**
- * Puts everything that the log holds into an empty head, and repairs the log where it is damaged. Gives others a turn
- * every few milliseconds. Rejects with TOCSIN_ERR_STORAGE when a file can't be read or a repair can't be written.
- */
-export async function replayWal(options: {
+/** Takes what the log holds besides samples. Refs are the head's. */
+export interface ReplayTarget {
+  /** An exemplar; its labels as name, value, name, value … */
+  exemplar(ref: SeriesRef, tMs: number, value: number, flat: readonly string[]): void;
+  metadata(ref: SeriesRef, type: string, unit: string, help: string): void;
+  /** Samples with minMs <= t <= maxMs that came before are deleted. */
+  tombstone(ref: SeriesRef, minMs: number, maxMs: number): void;
+}
+
+/** What {@link replayWal} needs. */
+export interface ReplayOptions {
   readonly files: FileSystem;
   readonly folder: string;
   readonly head: Head;
   readonly clock: Clock;
   readonly logger: Logger;
-}): Promise<ReplayReport> {
+  /** Samples before this are left out: blocks have them. */
+  readonly minValidMs?: number;
+  readonly target?: ReplayTarget;
+  /** Told after each file how many of how many are done, for `/api/v1/status/walreplay`. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Puts everything that the log holds into an empty head, and repairs the log where it is damaged. Gives others a turn
+ * every few milliseconds. Rejects with TOCSIN_ERR_STORAGE when a file can't be read or a repair can't be written; a repair for which
+ * the disk has no room is left for the next start.
+ */
+export async function replayWal(options: ReplayOptions): Promise<ReplayReport> {
   const { files, folder, head, clock, logger } = options;
   const found = await listWal(files, folder);
+  await tidy(files, folder, found, logger);
   const paths = await walFiles(files, folder, found);
-  const replay = new Replay(head, logger);
+  const replay = new Replay(options);
   let damagedSegments = 0;
+  let droppedBytes = 0;
   let sinceMs = clock.monotonicMs();
   const pause = async (): Promise<void> => {
     if (clock.monotonicMs() - sinceMs < SLICE_MS) return;
@@ -51,7 +77,8 @@ export async function replayWal(options: {
     await clock.yieldTurn();
     sinceMs = clock.monotonicMs();
   };
-  for (const path of paths) {
+  for (const [done, path] of paths.entries()) {
+    options.onProgress?.(done, paths.length);
     const report = await readSegment(
       files,
       path,
@@ -62,8 +89,10 @@ export async function replayWal(options: {
     );
     if (report.damage.length === 0) continue;
     if (!report.damage.every(({ isTornTail }) => isTornTail)) damagedSegments++;
+    for (const { fromByte, toByte } of report.damage) droppedBytes += toByte - fromByte;
     await repairSegment(files, path, report, logger);
   }
+  options.onProgress?.(paths.length, paths.length);
   replay.finish();
   const lastSegment = Math.max(found.segments.at(-1) ?? -1, found.checkpoint ?? -1);
   return {
@@ -72,13 +101,49 @@ export async function replayWal(options: {
     samples: replay.sampleCount,
     unknownSamples: replay.unknownSamples,
     damagedSegments,
+    droppedBytes,
     nextSegment: lastSegment + 1,
   };
 }
 
-class Replay {
+/** How many missing segments are put in place as empty files. */
+const MAX_FILLED = 1000;
+
+/**
+ * Removes what an interrupted checkpoint or repair left, and puts empty files where segments are missing: Prometheus refuses
+ * a log with gaps. Says what was lost. A disk that can't be written keeps nobody from reading.
+ */
+async function tidy(files: FileSystem, folder: string, found: WalFolder, logger: Logger): Promise<void> {
+  const missing: number[] = [];
+  const first = found.checkpoint === undefined ? undefined : found.checkpoint + 1;
+  const kept = found.segments.filter((index) => index >= (first ?? 0));
+  let expected = first ?? kept[0] ?? 0;
+  for (const index of kept) {
+    for (; expected < index && missing.length < MAX_FILLED; expected++) missing.push(expected);
+    expected = index + 1;
+  }
+  if (missing.length > 0) {
+    logger.error(
+      { folder, first: missing[0], count: missing.length },
+      'segments of the log are missing: what they held is lost; empty ones take their places',
+    );
+  }
+  try {
+    for (const name of found.temporary) await files.remove(join(folder, name));
+    for (const index of missing) {
+      const handle = await files.open(join(folder, segmentName(index)), 'append');
+      await handle.close();
+    }
+  } catch (error) {
+    logger.warn({ folder, err: error }, `the log's folder could not be tidied: ${errorText(error)}`);
+  }
+}
+
+class Replay implements RecordSink {
   readonly #head: Head;
   readonly #logger: Logger;
+  readonly #minValidMs: number;
+  readonly #target: ReplayTarget | undefined;
   /** Row + 1 by log number. */
   readonly #rows = new IdMap();
   readonly #toldTypes = new Set<number>();
@@ -88,9 +153,11 @@ class Replay {
   sampleCount = 0;
   unknownSamples = 0;
 
-  constructor(head: Head, logger: Logger) {
+  constructor({ head, logger, minValidMs, target }: ReplayOptions) {
     this.#head = head;
     this.#logger = logger;
+    this.#minValidMs = minValidMs ?? -Infinity;
+    this.#target = target;
   }
 
   record(bytes: Uint8Array, path: string): void {
@@ -107,10 +174,9 @@ class Replay {
     }
     if (isReadable(type) || this.#toldTypes.has(type)) return;
     this.#toldTypes.add(type);
-    const kind = FOREIGN_RECORDS[type] ?? `unknown type ${type}`;
     this.#logger.warn(
       { segment: basename(path), type },
-      `the log holds records that this version does not read: ${kind}`,
+      `the log holds records of a kind that this version does not know (${type}); they are left out`,
     );
   }
 
@@ -142,12 +208,35 @@ class Replay {
     head.chunks.appendRich(head.rowWords(row), head.rowFloats(row), head.rowStart(row), tMs, sample);
   }
 
+  /** Called by {@link readRecord}. */
+  exemplar(walId: number, tMs: number, value: number, flat: readonly string[]): void {
+    const row = this.#rows.get(walId) - 1;
+    if (row >= 0) this.#target?.exemplar(this.#refOf(row), tMs, value, flat);
+  }
+
+  /** Called by {@link readRecord}. */
+  metadata(walId: number, type: string, unit: string, help: string): void {
+    const row = this.#rows.get(walId) - 1;
+    if (row >= 0) this.#target?.metadata(this.#refOf(row), type, unit, help);
+  }
+
+  /** Called by {@link readRecord}. */
+  tombstone(walId: number, minMs: number, maxMs: number): void {
+    const row = this.#rows.get(walId) - 1;
+    if (row >= 0) this.#target?.tombstone(this.#refOf(row), minMs, maxMs);
+  }
+
+  #refOf(row: number): SeriesRef {
+    return this.#head.rowWords(row)[this.#head.rowStart(row) + Row.ref]!;
+  }
+
   /** Whether a sample is of a known series (-1 is none) and newer than its last; if so it counts. */
   #takes(row: number, tMs: number): boolean {
     if (row < 0) {
       this.unknownSamples++;
       return false;
     }
+    if (tMs < this.#minValidMs) return false;
     const lastTime = (this.#head.rowStart(row) >>> 1) + Row.lastTimeFloat;
     if (!(tMs > this.#head.rowFloats(row)[lastTime]!)) return false;
     this.sampleCount++;

@@ -17,6 +17,18 @@ export interface WalCounters {
   fsyncSeconds(seconds: number): void;
 }
 
+/** Counters that nobody looks at. */
+export function ownCounters(): WalCounters {
+  return { pageFlushes: 0, completedPages: 0, recordParts: 0, writesFailed: 0, fsyncSeconds() {} };
+}
+
+/** Whether a file operation failed because there is no room. */
+export function isDiskFull(error: unknown): boolean {
+  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
 /** Framed bytes on their way into one segment. */
 interface Part {
   readonly segment: number;
@@ -56,7 +68,8 @@ export class WalWriter implements WalProgress {
   readonly #counters: WalCounters;
   readonly #monotonicMs: () => number;
   #handle: FileHandle | undefined;
-  #handleSegment = -1;
+  /** The segment that was opened last. */
+  #handleSegment: number;
   #handleBytes = 0;
   #segment: number;
   /** Bytes of the present segment that were framed so far. */
@@ -85,6 +98,7 @@ export class WalWriter implements WalProgress {
     this.#files = options.files;
     this.#folder = options.folder;
     this.#segment = options.segment;
+    this.#handleSegment = options.segment - 1;
     this.#counters = options.counters;
     this.#monotonicMs = options.monotonicMs;
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
@@ -109,9 +123,19 @@ export class WalWriter implements WalProgress {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Makes the first segment, so that the folder is known to take one. */
-  async start(): Promise<void> {
-    await this.#openSegment(this.#segment);
+  /**
+   * Makes the first segment, so that the folder is known to take one. Resolves to whether that went: a full disk may have room later.
+   * Rejects when the folder can't be written for another reason.
+   */
+  async start(): Promise<boolean> {
+    try {
+      await this.#openSegment(this.#segment);
+      return true;
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.#counters.writesFailed++;
+      return false;
+    }
   }
 
   /** Frames a record (copying it). `keep` is for series records. */
@@ -143,7 +167,12 @@ export class WalWriter implements WalProgress {
   async sync(): Promise<void> {
     if (!this.#pendingSync || this.#handle === undefined) return;
     this.#pendingSync = false;
-    await this.#timedSync(this.#handle);
+    try {
+      await this.#timedSync(this.#handle);
+    } catch (error) {
+      this.#pendingSync = true;
+      throw error;
+    }
   }
 
   /** Writes what is left, syncs and closes. */
@@ -157,6 +186,15 @@ export class WalWriter implements WalProgress {
       this.#handle = undefined;
       await handle?.close();
     }
+  }
+
+  /** Gives the file free without writing or syncing what is left: for a log that is thrown away. */
+  async abandon(): Promise<void> {
+    this.#batch = newBatch();
+    while (this.#writing !== undefined) await this.#writing;
+    const handle = this.#handle;
+    this.#handle = undefined;
+    await handle?.close().catch(() => undefined);
   }
 
   #frame(plain: Uint8Array): void {
@@ -266,10 +304,13 @@ export class WalWriter implements WalProgress {
 
   async #openSegment(segment: number): Promise<void> {
     if (this.#handle !== undefined) {
-      if (this.#pendingSync) await this.#timedSync(this.#handle);
       const handle = this.#handle;
       this.#handle = undefined;
-      await handle.close();
+      try {
+        if (this.#pendingSync) await this.#timedSync(handle);
+      } finally {
+        await handle.close();
+      }
     }
     this.#handle = await this.#files.open(join(this.#folder, segmentName(segment)), 'append');
     this.#handleSegment = segment;
@@ -295,16 +336,19 @@ export class WalWriter implements WalProgress {
     const handle = this.#handle;
     const goodBytes = this.#handleBytes;
     this.#handle = undefined;
+    let isEmpty = false;
     try {
       // A torn record that stays would be found and cut off at the next start.
       await handle?.truncate(goodBytes);
+      isEmpty = handle !== undefined && goodBytes === 0;
       await handle?.close();
     } catch {
       this.#counters.writesFailed++;
     }
     const behind = this.#batch;
     this.#batch = newBatch();
-    this.#segment = Math.max(this.#segment, this.#handleSegment) + 1;
+    // Without a gap, which Prometheus refuses; and without a file for each attempt while the disk is full.
+    this.#segment = isEmpty ? this.#handleSegment : this.#handleSegment + 1;
     this.#framed = 0;
     this.#unwritten.push(...batch.kept, ...behind.kept);
     batch.reject(failed);

@@ -1,0 +1,189 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
+import type { WalCompression } from '../../../src/storage/tsdb/wal/record-compression.ts';
+import { PAGE_BYTES, segmentName } from '../../../src/storage/tsdb/wal/wal-format.ts';
+import { WalHolds } from '../../../src/storage/tsdb/wal/wal-hold.ts';
+import type { WalPosition } from '../../../src/storage/tsdb/wal/wal-position.ts';
+import { WalTail } from '../../../src/storage/tsdb/wal/wal-tail.ts';
+import type { WalTailLoss } from '../../../src/storage/tsdb/wal/wal-tail.ts';
+import { WalWriter, ownCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
+
+const START: WalPosition = { segment: 0, offset: 0 };
+
+async function newLog(
+  segmentBytes = 4 * PAGE_BYTES,
+  compression: WalCompression = 'none',
+): Promise<{ files: MemoryFileSystem; writer: WalWriter }> {
+  const files = new MemoryFileSystem();
+  await files.makeFolder('/wal');
+  const options = { files, folder: '/wal', segment: 0, counters: ownCounters(), monotonicMs: () => 0 };
+  const writer = new WalWriter({ ...options, segmentBytes, compression });
+  await writer.start();
+  return { files, writer };
+}
+
+function newTail(
+  files: MemoryFileSystem,
+  log: WalWriter,
+  from = START,
+): { tail: WalTail; losses: WalTailLoss[] } {
+  const losses: WalTailLoss[] = [];
+  const onLoss = (loss: WalTailLoss): void => void losses.push(loss);
+  return { tail: new WalTail({ files, folder: '/wal', from, log, onLoss }), losses };
+}
+
+/** A record that tells its number. */
+function makeRecord(number: number, size: number): Uint8Array {
+  const record = new Uint8Array(size).map((_, i) => (i * 31 + number * 17 + (i >> 5)) & 0xff);
+  record[0] = number;
+  return record;
+}
+
+async function rest(tail: WalTail): Promise<number[]> {
+  const numbers: number[] = [];
+  for (let record = await tail.next(); record !== undefined; record = await tail.next())
+    numbers.push(record[0]!);
+  return numbers;
+}
+
+describe('a tail of the log', () => {
+  it('gives every record once and whole, behind the writer and over restarts', async () => {
+    const step = fc.record({
+      size: fc.oneof(fc.integer({ min: 2, max: 300 }), fc.integer({ min: 2, max: 3 * PAGE_BYTES })),
+      flush: fc.boolean(),
+      read: fc.boolean(),
+      again: fc.boolean(),
+    });
+    const compressions = fc.constantFrom<WalCompression>('none', 'snappy');
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 20 }), compressions, async (steps, compression) => {
+        const { files, writer } = await newLog(4 * PAGE_BYTES, compression);
+        let { tail, losses } = newTail(files, writer);
+        const got: string[] = [];
+        const readOn = async (): Promise<void> => {
+          for (;;) {
+            const record = await tail.next();
+            if (record === undefined) return;
+            got.push(Buffer.from(record).toString('latin1'));
+          }
+        };
+        for (const [i, { size, flush, read, again }] of steps.entries()) {
+          writer.log(makeRecord(i, size), false);
+          if (flush) await writer.flush();
+          if (read) await readOn();
+          if (again) {
+            const { position } = tail;
+            await tail.close();
+            ({ tail, losses } = newTail(files, writer, position));
+          }
+        }
+        await writer.close();
+        await readOn();
+        await tail.close();
+        const expected = steps.map(({ size }, i) => Buffer.from(makeRecord(i, size)).toString('latin1'));
+        expect(got.map((text) => text.length)).toEqual(expected.map((text) => text.length));
+        expect(got.every((text, i) => text === expected[i])).toBe(true);
+        expect(losses).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('gives nothing that was not flushed, and is told when there is more', async () => {
+    const { files, writer } = await newLog();
+    const { tail } = newTail(files, writer);
+    let told = 0;
+    const end = writer.onProgress(() => told++);
+    writer.log(makeRecord(1, 100), false);
+    expect(await tail.next()).toBeUndefined();
+    await writer.flush();
+    expect(told).toBe(1);
+    expect(await rest(tail)).toEqual([1]);
+    expect(tail.position).toEqual(writer.position);
+    end();
+    writer.log(makeRecord(2, 100), false);
+    await writer.flush();
+    expect(told).toBe(1);
+    await writer.close();
+  });
+
+  it('goes on in the next segment after a failed write', async () => {
+    const { files, writer } = await newLog();
+    const { tail, losses } = newTail(files, writer);
+    writer.log(makeRecord(1, 100), false);
+    await writer.flush();
+    files.fault = ({ kind }) => (kind === 'append' ? { code: 'ENOSPC', writtenBytes: 33 } : undefined);
+    writer.log(makeRecord(2, 100), false);
+    await expect(writer.flush()).rejects.toThrow('ENOSPC');
+    expect(await rest(tail)).toEqual([1]);
+    files.fault = undefined;
+    writer.log(makeRecord(3, 100), false);
+    await writer.flush();
+    expect(await rest(tail)).toEqual([3]);
+    expect(losses).toEqual([]);
+    await writer.close();
+  });
+
+  it('tells of segments that are gone', async () => {
+    const { files, writer } = await newLog();
+    for (let i = 0; i < 4; i++) {
+      writer.log(makeRecord(i, 100), false);
+      await writer.flush();
+      writer.rotate();
+    }
+    await files.remove('/wal/00000000');
+    await files.remove('/wal/00000001');
+    const { tail, losses } = newTail(files, writer, { segment: 0, offset: 107 });
+    expect(await rest(tail)).toEqual([2, 3]);
+    expect(losses).toEqual([
+      {
+        from: { segment: 0, offset: 107 },
+        to: { segment: 2, offset: 0 },
+        reason: 'the segments between were removed',
+      },
+    ]);
+    await writer.close();
+  });
+
+  it('passes over damage and tells of it', async () => {
+    const { files, writer } = await newLog();
+    for (let i = 0; i < 3; i++) writer.log(makeRecord(i, 100), false);
+    await writer.flush();
+    writer.rotate();
+    writer.log(makeRecord(3, 100), false);
+    await writer.flush();
+    files.corrupt(`/wal/${segmentName(0)}`, (bytes) => {
+      bytes[150]! ^= 1;
+      return bytes.slice(0, 300);
+    });
+    const { tail, losses } = newTail(files, writer);
+    expect(await rest(tail)).toEqual([0, 3]);
+    expect(losses.map(({ from, to }) => [from, to])).toEqual([
+      [
+        { segment: 0, offset: 107 },
+        { segment: 1, offset: 0 },
+      ],
+    ]);
+    await writer.close();
+  });
+});
+
+describe('holds on the log', () => {
+  it('keep what somebody needs, up to the bound', () => {
+    const holds = new WalHolds(10);
+    expect(holds.limit(5, 20)).toBe(5);
+    const slow = holds.hold(13);
+    const other = holds.hold(30);
+    expect(holds.limit(15, 20)).toBe(12);
+    expect(holds.limit(15, 40)).toBe(15);
+    slow.moveTo(14);
+    expect(holds.limit(15, 20)).toBe(13);
+    slow.release();
+    expect(holds.limit(15, 20)).toBe(15);
+    slow.moveTo(1);
+    slow.release();
+    expect(holds.limit(15, 20)).toBe(15);
+    other.release();
+  });
+});
