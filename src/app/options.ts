@@ -10,6 +10,10 @@ export interface TocsinOptions {
   readonly lockDataFolder: boolean;
   /** undefined leaves it to the configuration, else 15 days. */
   readonly retentionMs: number | undefined;
+  /** Whole pages of 32 KiB; undefined is 128 MiB. */
+  readonly walSegmentBytes?: number | undefined;
+  /** How records of the write-ahead log are compressed; undefined is snappy. */
+  readonly walCompression?: 'none' | 'snappy' | 'zstd';
   /** `host:port`, `:port`; empty when nothing listens (simulation). */
   readonly listenAddresses: readonly string[];
   /** Without trailing slash. undefined is `http://<host>:<port>/`. */

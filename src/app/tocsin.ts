@@ -157,6 +157,8 @@ export class Tocsin {
       registry: this.registry,
       path: this.options.dataPath,
       retentionMs: this.retentionMs,
+      ...(this.options.walSegmentBytes !== undefined && { walSegmentBytes: this.options.walSegmentBytes }),
+      ...(this.options.walCompression !== undefined && { walCompression: this.options.walCompression }),
       lock: this.options.lockDataFolder ? process : undefined,
     });
   }

@@ -105,7 +105,13 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   ignored('storage.tsdb.min-block-duration', 'duration', '2h', 'blocks are a later version', HIDDEN),
   ignored('storage.tsdb.max-block-duration', 'duration', '', 'blocks are a later version', HIDDEN),
   ignored('storage.tsdb.max-block-chunk-segment-size', 'text', '', 'blocks are a later version', HIDDEN),
-  ignored('storage.tsdb.wal-segment-size', 'text', '', 'segments have 128 MiB', HIDDEN),
+  used(
+    'storage.tsdb.wal-segment-size',
+    'text',
+    '',
+    'Size at which segments of the log end, 10MB to 256MB; 128MB when not given.',
+    HIDDEN,
+  ),
   used('storage.tsdb.retention', 'duration', '', 'Old name of --storage.tsdb.retention.time.', HIDDEN),
   used(
     'storage.tsdb.retention.time',
@@ -130,8 +136,14 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
     'blocks are a later version',
     HIDDEN,
   ),
-  ignored('storage.tsdb.wal-compression', 'switch', 'true', 'records are written uncompressed', HIDDEN),
-  ignored('storage.tsdb.wal-compression-type', 'text', 'snappy', 'records are written uncompressed', HIDDEN),
+  used('storage.tsdb.wal-compression', 'switch', 'true', 'Compress the records of the log.', HIDDEN),
+  used(
+    'storage.tsdb.wal-compression-type',
+    'text',
+    'snappy',
+    'How records of the log are compressed: snappy or zstd.',
+    HIDDEN,
+  ),
   ignored('storage.tsdb.head-chunks-write-queue-size', 'integer', '0', 'there is no such queue', HIDDEN),
   ignored('storage.tsdb.samples-per-chunk', 'integer', '120', 'always 120', HIDDEN),
   ignored(

@@ -1,7 +1,10 @@
 import type { TocsinOptions } from '../app/index.ts';
 import { TocsinError } from '../core/errors.ts';
+import { sizeSchema } from '../core/schema.ts';
 import { promqlFeatures } from '../promql/index.ts';
 import type { ParsedFlags } from './flag-set.ts';
+
+const MIB = 1024 * 1024;
 
 /** `/a/b` from what people write: `a/b/`, `/a/b`, `/`. '' is no prefix. */
 export function normalisePrefix(text: string): string {
@@ -17,6 +20,35 @@ export function parseExternalUrl(text: string): string | undefined {
     throw new TocsinError('TOCSIN_ERR_USAGE', `--web.external-url=${text} is not an http or https URL`);
   }
   return `${url.origin}${normalisePrefix(url.pathname)}`;
+}
+
+/** `--storage.tsdb.wal-segment-size` in bytes, whole pages of 32 KiB; undefined when it is not given. */
+function walSegmentBytes(flags: ParsedFlags): number | undefined {
+  const text = flags.text('storage.tsdb.wal-segment-size');
+  if (text === '') return undefined;
+  const { data, error } = sizeSchema.safeParse(text);
+  if (error !== undefined) {
+    const why = error.issues.map(({ message }) => message).join('; ');
+    throw new TocsinError('TOCSIN_ERR_USAGE', `--storage.tsdb.wal-segment-size=${text}: ${why}`);
+  }
+  if (data < 10 * MIB || data > 256 * MIB) {
+    throw new TocsinError(
+      'TOCSIN_ERR_USAGE',
+      `--storage.tsdb.wal-segment-size=${text} must be between 10MB and 256MB`,
+    );
+  }
+  return data - (data % (32 * 1024));
+}
+
+function walCompression(flags: ParsedFlags): 'none' | 'snappy' | 'zstd' {
+  const kind = flags.text('storage.tsdb.wal-compression-type');
+  if (kind !== 'snappy' && kind !== 'zstd') {
+    throw new TocsinError(
+      'TOCSIN_ERR_USAGE',
+      `--storage.tsdb.wal-compression-type=${kind} must be snappy or zstd`,
+    );
+  }
+  return flags.isOn('storage.tsdb.wal-compression') ? kind : 'none';
 }
 
 function orUndefined(text: string): string | undefined {
@@ -40,6 +72,8 @@ export function optionsFromFlags(flags: ParsedFlags, features: ReadonlySet<strin
     dataPath: flags.text('storage.tsdb.path'),
     lockDataFolder: !flags.isOn('storage.tsdb.no-lockfile'),
     retentionMs: retention,
+    walSegmentBytes: walSegmentBytes(flags),
+    walCompression: walCompression(flags),
     listenAddresses: flags.list('web.listen-address'),
     externalUrl,
     routePrefix,

@@ -8,6 +8,8 @@ export class WalFigures implements WalCounters {
   pageFlushes = 0;
   completedPages = 0;
   recordParts = 0;
+  recordPartBytes = 0;
+  savedBytes = 0;
   writesFailed = 0;
   readonly #observe: (seconds: number) => void;
 
@@ -24,6 +26,7 @@ export class WalFigures implements WalCounters {
 export interface TsdbSource {
   readonly storage: HeadStorage;
   walSegment(): number;
+  readonly walCompression: string;
   walBytes(): number;
 }
 
@@ -282,6 +285,23 @@ export class TsdbMetrics {
       'Total number of record parts written before flushing.',
       () => wal.recordParts,
     );
+    countFrom(
+      registry,
+      'prometheus_tsdb_wal_record_parts_bytes_written_total',
+      'Total number of record part bytes written before flushing, including CRC and compression headers.',
+      () => wal.recordPartBytes,
+    );
+    const saved = new Counter({
+      name: 'prometheus_tsdb_wal_record_bytes_saved_total',
+      help: 'Total number of bytes saved by the optional record compression. Use this metric to learn about the effectiveness compression.',
+      labelNames: ['compression'],
+      registers: [registry],
+      collect() {
+        saved.reset();
+        if (source.walCompression !== 'none')
+          saved.inc({ compression: source.walCompression }, wal.savedBytes);
+      },
+    });
     countFrom(
       registry,
       'prometheus_tsdb_wal_writes_failed_total',

@@ -103,6 +103,7 @@ export class Tsdb implements SampleStorage {
     this.#metrics.observe(registry, {
       storage: this.#storage,
       walSegment: () => this.#wal.segment,
+      walCompression: parts.options.walCompression ?? 'snappy',
       walBytes: () => this.#walBytes,
     });
   }

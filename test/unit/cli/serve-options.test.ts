@@ -61,6 +61,12 @@ describe('options', () => {
     [['--storage.tsdb.retention.time=1d'], { retentionMs: 86_400_000 }],
     [['--storage.tsdb.retention=2d'], { retentionMs: 172_800_000 }],
     [['--storage.tsdb.retention=2d', '--storage.tsdb.retention.time=1d'], { retentionMs: 86_400_000 }],
+    [['--storage.tsdb.wal-segment-size=10MB'], { walSegmentBytes: 10 * 2 ** 20, walCompression: 'snappy' }],
+    [['--storage.tsdb.wal-compression-type=zstd'], { walCompression: 'zstd' }],
+    [
+      ['--no-storage.tsdb.wal-compression', '--storage.tsdb.wal-compression-type=zstd'],
+      { walCompression: 'none' },
+    ],
     [['--storage.tsdb.no-lockfile'], { lockDataFolder: false }],
     [['--config.auto-reload'], { autoReload: true }],
     [['--enable-feature=auto-reload-config'], { autoReload: true }],
@@ -68,5 +74,14 @@ describe('options', () => {
     [['--alertmanager.config.file=am.yml'], { alertmanagerConfigFile: 'am.yml' }],
   ])('of %j', (args, expected) => {
     expect(options(...args)).toMatchObject(expected);
+  });
+
+  test.each([
+    '--storage.tsdb.wal-segment-size=9MB',
+    '--storage.tsdb.wal-segment-size=257MB',
+    '--storage.tsdb.wal-segment-size=many',
+    '--storage.tsdb.wal-compression-type=gzip',
+  ])('%s is refused', (flag) => {
+    expect(() => options(flag)).toThrow(expect.objectContaining({ code: 'TOCSIN_ERR_USAGE' }));
   });
 });

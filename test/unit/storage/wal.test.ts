@@ -17,17 +17,10 @@ import {
 } from '../../../src/storage/tsdb/wal/wal-records.ts';
 import type { WalCompression } from '../../../src/storage/tsdb/wal/record-compression.ts';
 import type { RecordSink } from '../../../src/storage/tsdb/wal/wal-records.ts';
-import { WalWriter } from '../../../src/storage/tsdb/wal/wal-writer.ts';
-import type { WalCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
+import { WalWriter, ownCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
 import { histogramText as showHistogram, histograms } from './rich-samples.ts';
 
-const counters: WalCounters = {
-  pageFlushes: 0,
-  completedPages: 0,
-  recordParts: 0,
-  writesFailed: 0,
-  fsyncSeconds() {},
-};
+const counters = ownCounters();
 const noSink: RecordSink = {
   series() {},
   sample() {},

@@ -12,6 +12,10 @@ export interface WalCounters {
   pageFlushes: number;
   completedPages: number;
   recordParts: number;
+  /** Bytes of fragments with their heads. */
+  recordPartBytes: number;
+  /** Bytes that compression made records shorter by. */
+  savedBytes: number;
   writesFailed: number;
   /** Calls `observe` with the seconds that each fsync took. */
   fsyncSeconds(seconds: number): void;
@@ -19,7 +23,15 @@ export interface WalCounters {
 
 /** Counters that nobody looks at. */
 export function ownCounters(): WalCounters {
-  return { pageFlushes: 0, completedPages: 0, recordParts: 0, writesFailed: 0, fsyncSeconds() {} };
+  return {
+    pageFlushes: 0,
+    completedPages: 0,
+    recordParts: 0,
+    recordPartBytes: 0,
+    savedBytes: 0,
+    writesFailed: 0,
+    fsyncSeconds() {},
+  };
 }
 
 /** Whether a file operation failed because there is no room. */
@@ -200,6 +212,7 @@ export class WalWriter implements WalProgress {
   #frame(plain: Uint8Array): void {
     const record = this.#compressor.compress(plain);
     const { flag } = this.#compressor;
+    this.#counters.savedBytes += plain.length - record.length;
     const pages = this.#segmentBytes / PAGE_BYTES;
     let inPage = this.#framed % PAGE_BYTES;
     const pageRoom = PAGE_BYTES - inPage - FRAGMENT_HEAD;
@@ -243,6 +256,7 @@ export class WalWriter implements WalProgress {
     part.length = at + length;
     this.#framed += FRAGMENT_HEAD + length;
     this.#counters.recordParts++;
+    this.#counters.recordPartBytes += FRAGMENT_HEAD + length;
   }
 
   #pad(count: number): void {
