@@ -10,6 +10,8 @@ import { createRegistry } from '../../../src/core/metrics.ts';
 import { NodeFileSystem } from '../../../src/core/system/node-file-system.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { Tsdb } from '../../../src/storage/tsdb/index.ts';
+import { RecordWriter } from '../../../src/storage/tsdb/wal/wal-records.ts';
+import { WalWriter, ownCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
 
 const HOUR_MS = 3600_000;
 const START = 1_700_000_000_000 - (1_700_000_000_000 % (2 * HOUR_MS));
@@ -61,6 +63,49 @@ it.skipIf(!hasPromtool())('Prometheus reads our log, checkpoints included', asyn
     });
     const dumped = new Set(stdout.trim().split('\n'));
     expect([...expected].filter((line) => !dumped.has(line))).toEqual([]);
+  } finally {
+    await rm(path, { recursive: true, force: true });
+  }
+});
+
+it.skipIf(!hasPromtool())('Prometheus reads every kind of record that it knows from our log', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'tocsin-promtool-'));
+  try {
+    const files = new NodeFileSystem();
+    const folder = join(path, 'wal');
+    await files.makeFolder(folder);
+    const counters = ownCounters();
+    const wal = new WalWriter({ files, folder, segment: 0, counters, monotonicMs: () => 0 });
+    await wal.start();
+    const record = new RecordWriter();
+    const log = (): void => {
+      wal.log(record.bytes, false);
+    };
+    record.beginSeries();
+    for (let id = 1; id <= 200; id++) record.series(id, ['__name__', 'm', 's', String(id)]);
+    log();
+    record.beginMetadata();
+    for (let id = 1; id <= 200; id++) record.metadata(id, 'counter', 'seconds', `What ${id} counts.`);
+    log();
+    for (let i = 0; i < 3; i++) {
+      record.beginSamples();
+      for (let id = 1; id < 200; id++) record.sample(id, START + i, 0, 0x3ff00000 + i * id);
+      log();
+    }
+    record.beginExemplars();
+    for (let id = 1; id <= 50; id++) record.exemplar(id, START + id, id / 3, ['trace_id', `t${id}`]);
+    log();
+    record.beginTombstones();
+    record.tombstone(7, START, START + 1);
+    record.tombstone(8, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+    log();
+    await wal.close();
+    expect(counters.savedBytes).toBeGreaterThan(0);
+    const { stdout, stderr } = await promisify(execFile)('promtool', ['tsdb', 'dump', path]);
+    expect(stderr).not.toMatch(/error|corrupt|unknown/i);
+    const lines = stdout.trim().split('\n');
+    expect(lines).toHaveLength(199 * 3 - 2 - 3);
+    expect(lines.filter((line) => line.includes('s="7"'))).toHaveLength(1);
   } finally {
     await rm(path, { recursive: true, force: true });
   }
