@@ -34,6 +34,7 @@ export class Labels implements Iterable<readonly [name: string, value: string]> 
   /** name, value, name, value …; sorted by name. */
   readonly flat: readonly string[];
   #key: string | undefined;
+  #json: string | undefined;
 
   private constructor(flat: readonly string[]) {
     this.flat = flat;
@@ -109,6 +110,12 @@ export class Labels implements Iterable<readonly [name: string, value: string]> 
     return this.#key;
   }
 
+  /** The labels in their order as a JSON object. Computed once. */
+  get json(): string {
+    this.#json ??= jsonOf(this.flat);
+    return this.#json;
+  }
+
   equals(other: Labels): boolean {
     return this === other || (this.flat.length === other.flat.length && this.key === other.key);
   }
@@ -173,6 +180,14 @@ export class Labels implements Iterable<readonly [name: string, value: string]> 
     const shown = LEGACY_METRIC_NAME.test(name) ? name : '';
     return parts.length === 0 && shown !== '' ? shown : `${shown}{${parts.join(', ')}}`;
   }
+}
+
+function jsonOf(flat: readonly string[]): string {
+  let out = '';
+  for (let i = 0; i < flat.length; i += 2) {
+    out += `${out === '' ? '{' : ','}${JSON.stringify(flat[i])}:${JSON.stringify(flat[i + 1])}`;
+  }
+  return out === '' ? '{}' : `${out}}`;
 }
 
 /** Metric names as before UTF-8 names were allowed. */

@@ -9,6 +9,7 @@ import type { OpenSelection } from './eval/selection.ts';
 import { Evaluation, planSpan } from './evaluate.ts';
 import { StepTally } from './eval/step-tally.ts';
 import type { OwnFunctions } from './functions/own-function.ts';
+import { ExprCache } from './expr-cache.ts';
 import { EngineMetrics } from './metrics.ts';
 import { DOCUMENTED_TYPES, exprType, type Expr } from './parser/ast.ts';
 import { parseExpr, type ParseOptions } from './parser/parse.ts';
@@ -94,18 +95,26 @@ export class LocalQueryEngine implements QueryEngine {
   readonly #clock: Clock;
   readonly #gate: QueryGate;
   readonly #monitor: QueryMonitor;
+  readonly #exprs: ExprCache;
 
   constructor(options: LocalQueryEngineOptions) {
     const maxConcurrency = options.maxConcurrency ?? 20;
     this.#options = options;
     this.#clock = options.clock;
+    const { parseOptions, ownFunctions } = options;
+    const parsing = {
+      ...(ownFunctions && { functions: ownFunctions.signatures }),
+      ...parseOptions,
+      features: { durationExpressions: true, ...parseOptions?.features },
+    };
+    this.#exprs = new ExprCache((text) => parseExpr(text, parsing));
     this.#gate = new QueryGate(options.clock, maxConcurrency);
     const metrics = options.registry && new EngineMetrics(options.registry, maxConcurrency);
     this.#monitor = options.monitor ?? new QueryMonitor({ clock: options.clock, metrics });
   }
 
   async instant(expr: string, timeMs: number, options: QueryOptions = {}): Promise<QueryResult> {
-    const tree = this.#parse(expr);
+    const tree = this.#exprs.get(expr);
     return await this.#run(
       this.#request(expr, tree, { startMs: timeMs, endMs: timeMs, stepMs: 0 }, true, options),
     );
@@ -118,7 +127,7 @@ export class LocalQueryEngine implements QueryEngine {
     stepMs: number,
     options: QueryOptions = {},
   ): Promise<QueryResult> {
-    const tree = this.#parse(expr);
+    const tree = this.#exprs.get(expr);
     const type = exprType(tree);
     if (type !== 'scalar' && type !== 'vector') {
       const shown = DOCUMENTED_TYPES[type];
@@ -126,16 +135,6 @@ export class LocalQueryEngine implements QueryEngine {
       throw new QueryError('bad_data', message);
     }
     return await this.#run(this.#request(expr, tree, { startMs, endMs, stepMs }, false, options));
-  }
-
-  #parse(text: string): Expr {
-    const { parseOptions, ownFunctions } = this.#options;
-    const expr = parseExpr(text, {
-      ...(ownFunctions && { functions: ownFunctions.signatures }),
-      ...parseOptions,
-      features: { durationExpressions: true, ...parseOptions?.features },
-    });
-    return expr;
   }
 
   #request(text: string, expr: Expr, times: Times, instant: boolean, options: QueryOptions): Request {

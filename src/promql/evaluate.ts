@@ -10,7 +10,7 @@ import { heldSamples, type OpenSelection, type SelectionReader, SelectionReaders
 import type { StepTally } from './eval/step-tally.ts';
 import { removeStale } from './eval/stale-samples.ts';
 import { Collector, type EvalContext, type KeptSeries } from './eval/source.ts';
-import type { Plan, PlanNode, PlanRoot } from './plan.ts';
+import { mayRepeatLabels, type Plan, type PlanNode, type PlanRoot } from './plan.ts';
 import type { MatrixSeries, QueryValue, VectorSample } from './query-engine.ts';
 
 /**
@@ -71,6 +71,7 @@ export class Evaluation {
   /** All series, delayed names dropped and equal labels made one. */
   #finished(): readonly KeptSeries[] {
     const { series } = this.#collector!;
+    if (!this.#input.context.delayedNameRemoval && !mayRepeatLabels(this.#node!)) return series;
     const named = this.#input.context.delayedNameRemoval
       ? series.map((one) => (one.dropName ? { ...one, labels: withoutMetadata(one.labels) } : one))
       : series;

@@ -275,3 +275,17 @@ export interface Plan {
   /** For each number that nodes call `selection`: which of {@link selections} it is. */
   readonly selectionOf: readonly number[];
 }
+
+/** Nodes that never give two series with equal labels. */
+const DISTINCT_KINDS: ReadonlySet<PlanNode['kind']> = new Set([
+  'selector',
+  'range',
+  'aggregate',
+  'countValues',
+  'empty',
+]);
+
+/** Whether a node may give several series with equal labels, which have no step in common then. */
+export function mayRepeatLabels(node: PlanNode): boolean {
+  return !DISTINCT_KINDS.has(node.kind);
+}

@@ -6,7 +6,7 @@ import type { LookAt, Shown } from './eval/selector-source.ts';
 import { evaluateDuration, type QueryTimes } from './duration-expr.ts';
 import { planCall } from './plan-call.ts';
 import { planAggregate, planBinary } from './plan-operators.ts';
-import type { Plan, PlanNode, PlanRoot, RangeInput } from './plan.ts';
+import { mayRepeatLabels, type Plan, type PlanNode, type PlanRoot, type RangeInput } from './plan.ts';
 import {
   exprType,
   type AtModifier,
@@ -43,15 +43,6 @@ export interface PlannedRange {
   readonly rangeMs: number;
   readonly namesMayDiffer: boolean;
 }
-
-/** Nodes that never give two series with equal labels. */
-const DISTINCT_KINDS: ReadonlySet<PlanNode['kind']> = new Set([
-  'selector',
-  'range',
-  'aggregate',
-  'countValues',
-  'empty',
-]);
 
 /** Plans a whole query. Throws QueryError (`bad_data`) for durations without a sensible value. */
 export function planQuery(expr: Expr, options: PlanOptions): Plan {
@@ -229,7 +220,7 @@ export class Planner {
     const input: PlanNode =
       inner.count === 0 ? { kind: 'empty', grid: inner, namesMayDiffer: false } : this.node(expr.expr, inner);
     return {
-      input: { kind: 'subquery', input, mayRepeatLabels: !DISTINCT_KINDS.has(input.kind) },
+      input: { kind: 'subquery', input, mayRepeatLabels: mayRepeatLabels(input) },
       at,
       rangeMs,
       namesMayDiffer: input.namesMayDiffer,

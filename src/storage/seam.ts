@@ -150,6 +150,11 @@ export interface SeriesCursor {
    * Returns how many there are.
    */
   read(minMs: number, maxMs: number, into: SampleBuffer): number;
+  /**
+   * As {@link read} for who only looks at the newest of those samples: others may be left out. Absent where that would
+   * not be quicker.
+   */
+  readNewest?(minMs: number, maxMs: number, into: SampleBuffer): number;
   /** How many series the selection has in all. */
   readonly count: number;
 }

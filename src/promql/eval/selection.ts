@@ -10,6 +10,8 @@ export interface SelectionReader {
   next(): boolean;
   labels(): Labels;
   read(minMs: number, maxMs: number, into: SampleBuffer): void;
+  /** As {@link read}, where samples but the newest may be left out. */
+  readNewest(minMs: number, maxMs: number, into: SampleBuffer): void;
 }
 
 /** A selection that one operator reads: straight from the storage, sample by sample into its buffer. */
@@ -37,6 +39,11 @@ class DirectReader implements SelectionReader {
 
   read(minMs: number, maxMs: number, into: SampleBuffer): void {
     this.#control.samplesRead += this.#cursor.read(minMs, maxMs, into);
+  }
+
+  readNewest(minMs: number, maxMs: number, into: SampleBuffer): void {
+    const cursor = this.#cursor;
+    this.#control.samplesRead += cursor.readNewest?.(minMs, maxMs, into) ?? cursor.read(minMs, maxMs, into);
   }
 }
 
@@ -94,6 +101,10 @@ class SharedReader implements SelectionReader {
 
   read(minMs: number, maxMs: number, into: SampleBuffer): void {
     this.#present!.samples.read(minMs, maxMs, into);
+  }
+
+  readNewest(minMs: number, maxMs: number, into: SampleBuffer): void {
+    this.read(minMs, maxMs, into);
   }
 }
 

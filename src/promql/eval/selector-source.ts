@@ -130,7 +130,8 @@ export class SelectorSource implements SeriesSource {
     for (;;) {
       if (control.tick(this.#samples.length + this.column.values.length + 10)) return Status.pause;
       if (!this.#reader.next()) return Status.end;
-      this.#reader.read(this.#minMs, this.#maxMs, this.#samples);
+      if (this.column.values.length === 1) this.#reader.readNewest(this.#minMs, this.#maxMs, this.#samples);
+      else this.#reader.read(this.#minMs, this.#maxMs, this.#samples);
       if (this.#samples.length === 0) continue;
       const held = heldSamples(this.#samples);
       control.hold(held);

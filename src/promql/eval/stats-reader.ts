@@ -56,6 +56,10 @@ export class StatsReader implements SelectionReader {
     return this.#reader.labels();
   }
 
+  readNewest(minMs: number, maxMs: number, into: SampleBuffer): void {
+    this.read(minMs, maxMs, into);
+  }
+
   read(minMs: number, maxMs: number, into: SampleBuffer): void {
     this.#reader.read(minMs, maxMs, into);
     if (into.histograms === undefined) return;

@@ -46,11 +46,7 @@ export function* writeResult(value: QueryValue, out: JsonBytes): Generator<undef
 
 /** Labels in their order. */
 export function labelsJson(labels: Labels): string {
-  let out = '';
-  for (const [name, value] of labels) {
-    out += `${out === '' ? '{' : ','}${JSON.stringify(name)}:${JSON.stringify(value)}`;
-  }
-  return out === '' ? '{}' : `${out}}`;
+  return labels.json;
 }
 
 function histogramPoint(tMs: number, histogram: FloatHistogram): string {
@@ -71,20 +67,22 @@ function histogramJson(histogram: FloatHistogram): string {
 }
 
 function writeVectorSample({ labels, tMs, value, histogram }: VectorSample, out: JsonBytes): void {
-  out.text(`{"metric":${labelsJson(labels)},`);
+  out.text('{"metric":');
+  out.text(labels.json);
   if (histogram === undefined) {
-    out.text('"value":');
+    out.text(',"value":');
     out.beginSeries();
     out.point(tMs, value, false);
   } else {
-    out.text(`"histogram":${histogramPoint(tMs, histogram)}`);
+    out.text(`,"histogram":${histogramPoint(tMs, histogram)}`);
   }
   out.text('}');
 }
 
 function* writeSeries(series: MatrixSeries, out: JsonBytes): Generator<undefined, undefined, undefined> {
   const { timestamps, values, histograms } = series;
-  out.text(`{"metric":${labelsJson(series.labels)}`);
+  out.text('{"metric":');
+  out.text(series.labels.json);
   if (timestamps.length > 0) {
     out.text(',"values":[');
     out.beginSeries();

@@ -6,7 +6,7 @@ import { AppendOutcome } from '../seam.ts';
 import type { Appender, RichSample, SeriesRef } from '../seam.ts';
 import type { Head } from './head.ts';
 import { PendingSamples, RICH_INDEX } from './pending-samples.ts';
-import { Row } from './head-slabs.ts';
+import { Control, Row } from './head-slabs.ts';
 import { MAX_BUCKETS } from './rich-chunk.ts';
 import { storedSample } from './stored-sample.ts';
 import type { StoredSample } from './stored-sample.ts';
@@ -125,6 +125,18 @@ export class Appenders {
   }
 
   #apply(batch: PendingSamples): void {
+    const { control } = this.#head.slabs;
+    Atomics.add(control, Control.writes, 1);
+    // Not all machines keep stores behind the one before them; they do behind a load.
+    Atomics.load(control, Control.writes);
+    try {
+      this.#applyTurns(batch);
+    } finally {
+      Atomics.add(control, Control.writes, 1);
+    }
+  }
+
+  #applyTurns(batch: PendingSamples): void {
     let from = 0;
     let richFrom = 0;
     for (const turn of batch.turns) {

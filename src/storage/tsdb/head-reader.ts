@@ -14,8 +14,14 @@ import { selectRefs } from './selection.ts';
 import type { HeadDescriptor, SlabSource } from './slabs.ts';
 import { readXorChunk } from './xor-chunk.ts';
 
+/** Series whose labels a reader keeps: about 8 MiB. */
+const LABELS_KEPT = 1 << 14;
+
 /** Room for an open chunk of floats: the cut comes after at most 1,005 bytes and one sample. Histograms may need more. */
 const SCRATCH_BYTES = 2048;
+
+/** Index of a float's lower word. */
+const LOW = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1;
 
 /** Keeps what a reader looks at from being used again; ended by the function it returned. */
 export interface Pins {
@@ -34,6 +40,12 @@ export class HeadReader {
   #scratchWords = new Uint32Array(SCRATCH_BYTES / 4);
   #scratch = new Uint8Array(this.#scratchWords.buffer);
   #chain = new Uint32Array(256);
+  /** By ref, which never names another series. */
+  readonly #labelsByRef = new Map<number, Labels>();
+  readonly #lastTime = new Float64Array(1);
+  readonly #lastTimeWords = new Uint32Array(this.#lastTime.buffer);
+  readonly #lastValue = new Float64Array(1);
+  readonly #lastValueWords = new Uint32Array(this.#lastValue.buffer);
 
   constructor(slabs: HeadSlabs, labels: LabelIndexView, pins: Pins) {
     this.#slabs = slabs;
@@ -115,9 +127,42 @@ export class HeadReader {
     return this.#sortedTexts(symbols, limit);
   }
 
-  /** Labels of a row's series. */
-  labelsOf(row: number): Labels {
-    return this.#labels.labels(this.#words(row)[(row % ROWS_PER_SLAB) * Row.words + Row.labels]!);
+  /** Labels of the series with the given ref, which is in the given row. */
+  labelsOf(row: number, ref: number): Labels {
+    const kept = this.#labelsByRef.get(ref);
+    if (kept !== undefined) return kept;
+    const labels = this.#labels.labels(this.#words(row)[(row % ROWS_PER_SLAB) * Row.words + Row.labels]!);
+    if (this.#labelsByRef.size >= LABELS_KEPT) this.#labelsByRef.clear();
+    this.#labelsByRef.set(ref, labels);
+    return labels;
+  }
+
+  /**
+   * Fills `into` with samples of a row with minMs <= t <= maxMs, the newest of them always included. Mostly that is the
+   * row's newest sample, for which nothing has to be decoded.
+   */
+  readNewest(row: number, minMs: number, maxMs: number, into: SampleBuffer): number {
+    const { control } = this.#slabs;
+    const words = this.#words(row);
+    const at = (row % ROWS_PER_SLAB) * Row.words;
+    const writes = Atomics.load(control, Control.writes);
+    const isFloat = Atomics.load(words, at + Row.kind) === ChunkKind.xor;
+    const count = Atomics.load(words, at + Row.count);
+    for (let i = 0; i < 2; i++) {
+      this.#lastTimeWords[i] = Atomics.load(words, at + 2 * Row.lastTimeFloat + i);
+      this.#lastValueWords[i] = Atomics.load(words, at + (i === LOW ? Row.lastLow : Row.lastHigh));
+    }
+    const isWhole = writes % 2 === 0 && Atomics.load(control, Control.writes) === writes;
+    const tMs = this.#lastTime[0]!;
+    if (!isWhole || !isFloat || count === 0 || tMs > maxMs) return this.read(row, minMs, maxMs, into);
+    into.clear();
+    if (!(tMs >= minMs)) return 0;
+    into.reserve(1);
+    into.timestamps[0] = tMs;
+    // As bits: a NaN keeps its payload.
+    into.values.set(this.#lastValue);
+    into.length = 1;
+    return 1;
   }
 
   /** Fills `into` with the samples of a row with minMs <= t <= maxMs. Returns how many there are. */
@@ -291,7 +336,8 @@ class HeadCursor implements SeriesCursor {
   }
 
   labels(): Labels {
-    return this.#reader.labelsOf(this.#rows[this.#order[this.#at]!]!);
+    const at = this.#order[this.#at]!;
+    return this.#reader.labelsOf(this.#rows[at]!, this.#refs[at]!);
   }
 
   ref(): number {
@@ -300,5 +346,9 @@ class HeadCursor implements SeriesCursor {
 
   read(minMs: number, maxMs: number, into: SampleBuffer): number {
     return this.#reader.read(this.#rows[this.#order[this.#at]!]!, minMs, maxMs, into);
+  }
+
+  readNewest(minMs: number, maxMs: number, into: SampleBuffer): number {
+    return this.#reader.readNewest(this.#rows[this.#order[this.#at]!]!, minMs, maxMs, into);
   }
 }

@@ -16,6 +16,8 @@ export const Control = {
   seriesVersion: 2,
   /** Number of live series. */
   seriesCount: 3,
+  /** Odd while samples are being written, and another afterwards: newest samples that were read meanwhile may be torn. */
+  writes: 4,
   /** Floats 4 and 5: the times between which the head has samples; NaN when it has none. */
   minTimeFloat: 4,
   maxTimeFloat: 5,
