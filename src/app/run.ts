@@ -1,5 +1,6 @@
 import { TocsinError, errorText } from '../core/errors.ts';
 import type { LogFormat, LogLevel } from '../core/system/pino-logger.ts';
+import { letYoungGenerationGrow } from '../core/system/young-generation.ts';
 import { ConfigWatcher } from './config-watcher.ts';
 import { collectProcessMetrics } from './metrics.ts';
 import type { TocsinOptions } from './options.ts';
@@ -22,7 +23,9 @@ const DRAIN_MS = 5000;
 export async function runServe(options: TocsinOptions, logging: ServeLogging): Promise<number> {
   const ports = createSystemPorts({ level: logging.level as LogLevel, format: logging.format as LogFormat });
   for (const warning of logging.warnings) ports.logger.warn({}, warning);
-  return runUntilStopped(options, ports, () => Promise.resolve());
+  return runUntilStopped(options, ports, async () => {
+    letYoungGenerationGrow();
+  });
 }
 
 /**

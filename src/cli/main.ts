@@ -1,5 +1,6 @@
 import { TocsinError, errorText } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
+import { holdYoungGeneration } from '../core/system/young-generation.ts';
 import { ConfigError, explainIssue } from '../core/yaml.ts';
 
 /** One command: gets the arguments behind its name, resolves to the exit code. Loaded when it is called. */
@@ -10,7 +11,14 @@ interface CommandEntry {
 
 /** The commands of this version. Those of two words come under their first. */
 const COMMANDS: Readonly<Record<string, CommandEntry>> = {
-  serve: { help: 'scrape, store, evaluate and notify', load: () => import('./serve.ts') },
+  serve: {
+    help: 'scrape, store, evaluate and notify',
+    load: () => {
+      // Until it is ready: the modules are read and the log replayed.
+      holdYoungGeneration();
+      return import('./serve.ts');
+    },
+  },
   demo: {
     help: 'serve with simulated model servers and a scripted incident',
     load: () => import('./demo.ts'),
