@@ -49,6 +49,8 @@ export interface TocsinOptions {
   };
   readonly alerts: AlertPlaneFlags;
   readonly extraScrapeMetrics: boolean;
+  /** How long a stop tries to send what remote write has read; then it goes out after the next start. */
+  readonly remoteFlushMs: number;
   /** For `/api/v1/status/flags`. */
   readonly shownFlags: Readonly<Record<string, string>>;
 }

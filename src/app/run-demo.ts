@@ -78,6 +78,7 @@ function demoOptions(options: DemoOptions, configFile: string): TocsinOptions {
     enableLifecycle: true,
     autoReload: true,
     autoReloadIntervalMs: 5000,
+    remoteFlushMs: 60_000,
     rules: { outageToleranceMs: 60 * 60_000, gracePeriodMs: 10 * 60_000, resendDelayMs: 60_000 },
     query: { lookbackMs: 5 * 60_000, timeoutMs: 2 * 60_000, maxConcurrency: 20, maxSamples: 50_000_000 },
     outsideAlertmanagers: { queueCapacity: 10_000, maxBatchSize: 256, drainOnShutdown: true },

@@ -7,7 +7,7 @@ import { AlertmanagerClient } from '../notify/index.ts';
 import { parseOptionsOf } from '../promql/index.ts';
 import { RuleManager, type RuleSettings } from '../rules/index.ts';
 import { ScrapeManager } from '../scrape/index.ts';
-import { StateStore, Tsdb } from '../storage/index.ts';
+import { RemoteWrite, StateStore, Tsdb } from '../storage/index.ts';
 import { checkRuleTemplate, expandRuleTemplate } from '../template/index.ts';
 import { AlertRouter } from './alert-router.ts';
 import { AlertSide } from './alert-side.ts';
@@ -26,6 +26,7 @@ export interface Rooms {
   readonly outside: AlertmanagerClient;
   readonly router: AlertRouter;
   readonly rules: RuleManager;
+  readonly remoteWrite: RemoteWrite;
   readonly scrape: ScrapeManager;
 }
 
@@ -105,7 +106,7 @@ export class Tocsin {
     try {
       database = this.ports.openState(stateFolder);
       const state = await StateStore.open(database, clock.nowMs());
-      rooms = this.#createRooms(state, storage);
+      rooms = this.#createRooms(state, storage, stateFolder);
       await this.#startRooms(rooms);
       this.#rooms = rooms;
     } catch (error) {
@@ -163,7 +164,7 @@ export class Tocsin {
     });
   }
 
-  #createRooms(state: StateStore, storage: Tsdb): Rooms {
+  #createRooms(state: StateStore, storage: Tsdb, stateFolder: string): Rooms {
     const { options, ports, registry } = this;
     const { clock, files, http, random, logger, environment } = ports;
     const config = this.#config;
@@ -219,7 +220,22 @@ export class Tocsin {
       hostname: ports.hostname,
       userAgent: `tocsin/${VERSION}`,
     });
-    return { state, storage, queries, alertSide, outside, router, rules, scrape };
+    const remoteWrite = new RemoteWrite({
+      http,
+      files,
+      clock,
+      random,
+      registry,
+      environment,
+      logger: logger.child({ component: 'remote' }),
+      log: { folder: storage.wal.folder, progress: storage.wal, hold: (segment) => storage.holdWal(segment) },
+      folder: stateFolder,
+      userAgent: `tocsin/${VERSION}`,
+      flushMs: options.remoteFlushMs,
+      families: () =>
+        [...scrape.metadata()].flatMap(([family, all]) => all.map((metadata) => ({ ...metadata, family }))),
+    });
+    return { state, storage, queries, alertSide, outside, router, rules, remoteWrite, scrape };
   }
 
   async #startRooms(rooms: Rooms): Promise<void> {
@@ -235,6 +251,8 @@ export class Tocsin {
       await rooms.alertSide?.start(alertmanager, this.ports.clock.nowMs());
     }
     await rooms.queries.start(config);
+    await rooms.remoteWrite.start();
+    await rooms.remoteWrite.apply(config.remoteWrite, config.global.externalLabels);
     await rooms.outside.apply(config.alerting);
     await rooms.rules.update(config.ruleFiles.flatMap(({ groups }) => groups));
     rooms.rules.start();
@@ -277,6 +295,9 @@ export class Tocsin {
       rooms.storage.setRetention(this.retentionMs);
       rooms.router.apply(next.global.externalLabels, next.alerting.alertRelabelConfigs);
       await reloadAlerts();
+      if (changed.has('remoteWrite')) {
+        await rooms.remoteWrite.apply(next.remoteWrite, next.global.externalLabels);
+      }
       await rooms.outside.apply(next.alerting);
       await rooms.rules.update(
         next.ruleFiles.flatMap(({ groups }) => groups),
@@ -312,6 +333,8 @@ async function stopWork(rooms: Rooms): Promise<void> {
   await rooms.scrape.stop();
   await rooms.rules.stop();
   await rooms.queries.stop();
+  // What scrapes and rules wrote last goes out too.
+  await rooms.remoteWrite.stop();
   await rooms.outside.stop();
   await rooms.alertSide?.stop();
 }

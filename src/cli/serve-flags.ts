@@ -163,7 +163,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   later('storage.agent.retention.min-time', 'duration', '', 'Agent mode.'),
   later('storage.agent.retention.max-time', 'duration', '', 'Agent mode.'),
   later('storage.agent.no-lockfile', 'switch', 'false', 'Agent mode.'),
-  ignored('storage.remote.flush-deadline', 'duration', '1m', 'remote write is a later version'),
+  used(
+    'storage.remote.flush-deadline',
+    'duration',
+    '1m',
+    'How long to wait flushing samples on shutdown or configuration reload.',
+  ),
   ignored('storage.remote.read-sample-limit', 'integer', '5e7', 'remote read is a later version'),
   ignored('storage.remote.read-concurrent-limit', 'integer', '10', 'remote read is a later version'),
   ignored('storage.remote.read-max-bytes-in-frame', 'integer', '1048576', 'remote read is a later version'),

@@ -84,6 +84,7 @@ export function optionsFromFlags(flags: ParsedFlags, features: ReadonlySet<strin
     enableLifecycle: flags.isOn('web.enable-lifecycle'),
     autoReload: flags.isOn('config.auto-reload') || features.has('auto-reload-config'),
     autoReloadIntervalMs: flags.durationMs('config.auto-reload-interval'),
+    remoteFlushMs: flags.durationMs('storage.remote.flush-deadline'),
     rules: {
       outageToleranceMs: flags.durationMs('rules.alert.for-outage-tolerance'),
       gracePeriodMs: flags.durationMs('rules.alert.for-grace-period'),

@@ -14,6 +14,7 @@ import { resolveScrapeConfig, resolveScrapeGlobals } from '../scrape/config.ts';
 import type { ScrapeConfig, ScrapeConfigFields, ScrapeGlobals } from '../scrape/config.ts';
 import type { RemoteStorageConfig } from '../promql/config.ts';
 import type { StorageConfig } from '../storage/config.ts';
+import type { RemoteWriteConfig } from '../storage/remote/config.ts';
 import { loadAlertmanagerFile, loadBuiltInAlertmanager, resolveAlertmanager } from './alertmanager.ts';
 import type { LoadedAlertmanager } from './alertmanager.ts';
 import type { MatcherReader } from './alertmanager-schema.ts';
@@ -32,7 +33,7 @@ const DEFAULT_FILES = ['tocsin.yml', 'prometheus.yml'];
 
 /** Parts of a configuration that change apart from each other. */
 export type ConfigSection =
-  'global' | 'scrape' | 'rules' | 'alerting' | 'storage' | 'remoteStorage' | 'alertmanager';
+  'global' | 'scrape' | 'rules' | 'alerting' | 'storage' | 'remoteWrite' | 'remoteStorage' | 'alertmanager';
 
 /** `global`, with its defaults. */
 export interface GlobalConfig {
@@ -59,6 +60,7 @@ export interface LoadedConfig {
   readonly ruleFiles: readonly LoadedRuleFile[];
   readonly alerting: AlertingConfig;
   readonly storage: StorageConfig;
+  readonly remoteWrite: readonly RemoteWriteConfig[];
   /** Where queries and rules are evaluated; undefined when that is here. */
   readonly remoteStorage: RemoteStorageConfig | undefined;
   /** The embedded Alertmanager; undefined when alerts go only to Alertmanagers outside. */
@@ -154,6 +156,7 @@ class Loader {
       rules: fingerprintOf(part('rule_files'), ...ruleTexts.flatMap((file) => [file.path, file.text])),
       alerting: fingerprintOf(part('alerting')),
       storage: fingerprintOf(part('storage')),
+      remoteWrite: fingerprintOf(part('remote_write'), JSON.stringify(global.externalLabels)),
       remoteStorage: fingerprintOf(part('remote_storage')),
       alertmanager: alertmanager?.fingerprint ?? '',
     };
@@ -164,6 +167,7 @@ class Loader {
       ruleFiles,
       alerting: this.#fields.alerting,
       storage: this.#fields.storage,
+      remoteWrite: this.#fields.remote_write,
       remoteStorage: this.#fields.remote_storage,
       alertmanager,
       printed: this.#print(global, scrapeConfigs),

@@ -13,6 +13,8 @@ import {
 import type { ScrapeConfigFields } from '../scrape/config.ts';
 import { DEFAULT_STORAGE_CONFIG, storageConfigSchema } from '../storage/config.ts';
 import type { StorageConfig } from '../storage/config.ts';
+import { remoteWriteSchema } from '../storage/remote/config.ts';
+import type { RemoteWriteConfig } from '../storage/remote/config.ts';
 import { createAlertmanagerSchema } from './alertmanager-schema.ts';
 import type { AlertmanagerFields, MatcherReader } from './alertmanager-schema.ts';
 import { isLastPartPattern } from './glob.ts';
@@ -41,7 +43,6 @@ const patternsSchema = z
 
 /** Keys of the contract that this version does not have. */
 const LATER_KEYS = [
-  'remote_write',
   'remote_read',
   'otlp',
   'tracing',
@@ -53,6 +54,22 @@ const LATER_KEYS = [
   'state',
 ];
 
+/** Endpoints are told apart by their names. */
+function checkNames(
+  key: string,
+): (configs: readonly { readonly name: string }[], context: z.RefinementCtx) => void {
+  return (configs, context) => {
+    const names = new Set<string>();
+    for (const [i, { name }] of configs.entries()) {
+      if (name !== '' && names.has(name)) {
+        const message = `found multiple ${key} configs with job name ${JSON.stringify(name)}`;
+        context.addIssue({ code: 'custom', path: [i, 'name'], message });
+      }
+      names.add(name);
+    }
+  };
+}
+
 /** What {@link createMainSchema} reads. */
 export interface MainFields {
   readonly global: z.output<typeof globalSchema>;
@@ -63,6 +80,7 @@ export interface MainFields {
   readonly scrape_config_files: readonly string[];
   readonly scrape_configs: readonly ScrapeConfigFields[];
   readonly storage: StorageConfig;
+  readonly remote_write: readonly RemoteWriteConfig[];
   readonly remote_storage?: RemoteStorageConfig | undefined;
   readonly alertmanager?: AlertmanagerFields | undefined;
 }
@@ -79,6 +97,7 @@ export function createMainSchema(matchers?: MatcherReader): z.ZodType<MainFields
       scrape_config_files: patternsSchema,
       scrape_configs: z.array(scrapeConfigSchema).default([]),
       storage: storageConfigSchema.default(DEFAULT_STORAGE_CONFIG),
+      remote_write: z.array(remoteWriteSchema).default([]).superRefine(checkNames('remote_write')),
       remote_storage: remoteStorageSchema.optional(),
       alertmanager: createAlertmanagerSchema(matchers).optional(),
     }),

@@ -1,3 +1,4 @@
+export * from './remote/index.ts';
 export * from './seam.ts';
 export { isStale, staleMarker } from './stale.ts';
 export * from './state/index.ts';

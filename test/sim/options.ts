@@ -19,6 +19,7 @@ export const TEST_OPTIONS: TocsinOptions = {
   enableLifecycle: false,
   autoReload: false,
   autoReloadIntervalMs: 1,
+  remoteFlushMs: 60_000,
   rules: { outageToleranceMs: 3_600_000, gracePeriodMs: 600_000, resendDelayMs: 60_000 },
   query: { lookbackMs: 300_000, timeoutMs: 120_000, maxConcurrency: 20, maxSamples: 50_000_000 },
   outsideAlertmanagers: { queueCapacity: 10_000, maxBatchSize: 256, drainOnShutdown: true },

@@ -46,6 +46,7 @@ describe('options', () => {
       routePrefix: '',
       enableLifecycle: false,
       autoReload: false,
+      remoteFlushMs: 60_000,
       rules: { outageToleranceMs: 3_600_000, gracePeriodMs: 600_000, resendDelayMs: 60_000 },
       extraScrapeMetrics: false,
     });
