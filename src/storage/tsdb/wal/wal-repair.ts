@@ -76,16 +76,21 @@ async function rewrite(files: FileSystem, path: string): Promise<void> {
     counters: ownCounters(),
     monotonicMs: () => 0,
   });
-  await writer.start();
-  await readSegment(
-    files,
-    path,
-    (record) => {
-      writer.log(record, false);
-    },
-    () => writer.flush(),
-  );
-  await writer.close();
+  try {
+    await writer.start();
+    await readSegment(
+      files,
+      path,
+      (record) => {
+        writer.log(record, false);
+      },
+      () => writer.flush(),
+    );
+    await writer.close();
+  } catch (error) {
+    await writer.abandon();
+    throw error;
+  }
   await files.rename(join(temporary, basename(path)), path);
   await files.syncFolder(dirname(path));
   await files.remove(temporary);

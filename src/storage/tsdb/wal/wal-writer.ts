@@ -36,9 +36,10 @@ export function ownCounters(): WalCounters {
 
 /** Whether a file operation failed because there is no room. */
 export function isDiskFull(error: unknown): boolean {
-  const cause: unknown = error instanceof Error ? error.cause : undefined;
-  const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  return code === 'ENOSPC' || code === 'EDQUOT';
+  for (let cause = error; cause instanceof Error; { cause } = cause) {
+    if ('code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')) return true;
+  }
+  return false;
 }
 
 /** Framed bytes on their way into one segment. */
