@@ -6,7 +6,7 @@ import type { Random } from '../core/ports.ts';
 import type { SampleStorage } from '../storage/index.ts';
 import type { TargetGroup } from '../discovery/index.ts';
 import type { ScrapeConfig } from './config.ts';
-import { configKey } from './config-key.ts';
+import { configKey } from '../core/config-key.ts';
 import type { SendRequest } from './fetch-body.ts';
 import type { ScrapeMetrics } from './metrics.ts';
 import { ScrapeCache } from './scrape-cache.ts';

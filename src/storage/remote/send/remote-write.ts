@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { AuthorizedHttp, secretsOf } from '../../../core/authorized-http.ts';
+import { AuthorizedHttp } from '../../../core/authorized-http.ts';
 import type { Clock } from '../../../core/clock.ts';
+import { configKey } from '../../../core/config-key.ts';
 import { errorText } from '../../../core/errors.ts';
 import type { Labels } from '../../../core/labels.ts';
 import type { Logger } from '../../../core/log.ts';
@@ -84,8 +85,7 @@ export class RemoteWrite {
   /** Takes on a configuration: queues whose part did not change go on, others end and begin anew where they were. */
   async apply(configs: readonly RemoteWriteConfig[], externalLabels: Labels): Promise<void> {
     const wanted = configs.map((config) => {
-      // Secrets print as stars; a changed one is another configuration all the same.
-      const fingerprint = digest(JSON.stringify([config, secretsOf(config.http), externalLabels.flat]));
+      const fingerprint = `${configKey(config)} ${externalLabels.key}`;
       const name =
         config.name === ''
           ? digest(`${config.url}${JSON.stringify(config.headers)}`).slice(0, 6)
@@ -103,6 +103,8 @@ export class RemoteWrite {
       queue.start();
       this.#sending.push({ key, fingerprint, queue });
     }
+    // From now on a crash loses nothing, also of endpoints that are new.
+    await this.#save();
   }
 
   /** Sends what was read, within the flush deadline, and notes where everybody is. */

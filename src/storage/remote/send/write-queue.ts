@@ -65,6 +65,9 @@ export class WriteQueue {
   readonly #resentTo: WalPosition;
   /** Marks below this are of records before {@link #resentTo}. */
   #resentMarks = 0;
+  /** Requests that wait for another try. */
+  #retrying = 0;
+  #onRetry: (() => void) | undefined;
   #shards: Shard[] = [];
   #shardRuns: Promise<void>[] = [];
   #wanted: number;
@@ -127,16 +130,18 @@ export class WriteQueue {
     }
   }
 
-  /** Tries for `flushMs` to send what was read, then ends. What was not sent is sent after the next start. */
+  /**
+   * Sends what was read, for `flushMs` at most and as long as the endpoint takes it, then ends. What was not sent is in the
+   * log, and is sent after the next start.
+   */
   async stop(flushMs: number): Promise<void> {
     const { clock } = this.#options;
     for (const shard of this.#shards) shard.close();
-    const flushed = Promise.allSettled(this.#shardRuns);
-    const timeout = new AbortController();
-    const timer = clock.setTimer(clock.nowMs() + flushMs, () => timeout.abort());
     const { promise, resolve } = Promise.withResolvers<void>();
-    timeout.signal.addEventListener('abort', () => resolve(), { once: true });
-    await Promise.race([flushed, promise]);
+    const timer = clock.setTimer(clock.nowMs() + flushMs, resolve);
+    this.#onRetry = resolve;
+    if (this.#retrying > 0) resolve();
+    await Promise.race([Promise.allSettled(this.#shardRuns), promise]);
     timer.cancel();
     await this.#tasks.stop();
   }
@@ -246,7 +251,7 @@ export class WriteQueue {
   }
 
   async #deliver(batch: OutgoingBatch, writer: WriteRequestWriter, signal: AbortSignal): Promise<void> {
-    const { metrics, clock, logger, config } = this.#options;
+    const { metrics, clock, logger } = this.#options;
     const startMs = clock.monotonicMs();
     const samples = batch.length - batch.exemplars.size;
     const outcome = await this.#send(writer.batch(batch), signal, () => {
@@ -271,10 +276,15 @@ export class WriteQueue {
       metrics.histograms.inc(this.#labels, histograms);
       metrics.exemplars.inc(this.#labels, batch.exemplars.size);
       metrics.bytes.inc(this.#labels, outcome.bytes);
+    } else if (batch.marks[0]! < this.#resentMarks) {
+      logger.info(
+        { samples: batch.length },
+        `samples from before the restart were refused, they went out already: ${outcome.reason}`,
+      );
     } else {
       metrics.samplesFailed.inc(this.#labels, samples);
       logger.error(
-        { remote_name: config.name, samples: batch.length },
+        { samples: batch.length },
         `the endpoint refused samples, they are dropped: ${outcome.reason}`,
       );
     }
@@ -322,7 +332,13 @@ export class WriteQueue {
         const next = `next try in ${Math.round(waitMs)} ms`;
         logger.warn({ remote_name: config.name, attempt }, `sending failed, ${next}: ${outcome.reason}`);
       }
-      await clock.sleep(waitMs, signal);
+      this.#retrying++;
+      this.#onRetry?.();
+      try {
+        await clock.sleep(waitMs, signal);
+      } finally {
+        this.#retrying--;
+      }
       backoffMs = Math.min(backoffMs * 2, config.queue.maxBackoffMs);
     }
   }

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { Secret } from '../core/secret.ts';
+import { Secret } from './secret.ts';
 
 /**
  * A text that is equal exactly for configs that mean the same; keys named in `without` are left out. Secrets count, by
