@@ -32,9 +32,9 @@ function makeTables(): Uint32Array[] {
   return made;
 }
 
-/** CRC32C of `bytes[from..to)`, unsigned. */
-export function crc32c(bytes: Uint8Array, from = 0, to = bytes.length): number {
-  let crc = -1;
+/** CRC32C of `bytes[from..to)`, unsigned; of those after others when `before` is the sum of the others. */
+export function crc32c(bytes: Uint8Array, from = 0, to = bytes.length, before = 0): number {
+  let crc = ~before;
   let i = from;
   for (; i + 8 <= to; i += 8) {
     const low = crc ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24));
