@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { configKey } from '../../../src/scrape/config-key.ts';
+import { configKey } from '../../../src/core/config-key.ts';
 import { parseJobs } from './scrape-world.ts';
 
 const job = (lines: string, global = '{}') =>
