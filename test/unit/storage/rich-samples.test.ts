@@ -177,7 +177,13 @@ describe('a restart', () => {
 
   it('after a checkpoint has what is within retention', async () => {
     await inFolder(async (path) => {
-      const options = { chunkRangeMs: HOUR_MS, retentionMs: 3 * HOUR_MS, walSegmentBytes: 32 * 1024 };
+      const options: Partial<TsdbOptions> = {
+        chunkRangeMs: HOUR_MS,
+        retentionMs: 3 * HOUR_MS,
+        walSegmentBytes: 32 * 1024,
+        // So that there are segments enough to drop.
+        walCompression: 'none',
+      };
       const tsdb = await open(path, options);
       const end = NOW + 12 * HOUR_MS;
       for (let tMs = NOW; tMs <= end; tMs += 5 * MINUTE_MS) {

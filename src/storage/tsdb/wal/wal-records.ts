@@ -5,7 +5,7 @@ import { METRIC_TYPES, MetadataField, RecordType, StartMarker, recordTypeOf } fr
 import type { RichRecordType } from './record-types.ts';
 import { RecordWriter } from './record-writer.ts';
 
-export { isReadable, METRIC_TYPES, RecordType, recordTypeOf } from './record-types.ts';
+export { isReadable, RecordType, recordTypeOf } from './record-types.ts';
 export type { RichRecordType } from './record-types.ts';
 export { RecordWriter } from './record-writer.ts';
 
