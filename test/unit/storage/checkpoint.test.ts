@@ -1,0 +1,112 @@
+import { expect, it } from 'vitest';
+import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
+import { writeCheckpoint } from '../../../src/storage/tsdb/wal/checkpoint.ts';
+import type { CheckpointPlan, CheckpointPorts } from '../../../src/storage/tsdb/wal/checkpoint.ts';
+import { readSegment } from '../../../src/storage/tsdb/wal/wal-reader.ts';
+import { RecordWriter, readRecord } from '../../../src/storage/tsdb/wal/wal-records.ts';
+import { WalWriter, ownCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
+
+/** Four segments, each with all kinds of records at its number as time, of series 1 (dropped) and 2 (kept). */
+async function writeLog(files: MemoryFileSystem): Promise<void> {
+  await files.makeFolder('/wal');
+  const options = { files, folder: '/wal', segment: 0, counters: ownCounters(), monotonicMs: () => 0 };
+  const wal = new WalWriter(options);
+  await wal.start();
+  const record = new RecordWriter();
+  const log = (): void => {
+    wal.log(record.bytes, false);
+  };
+  for (let tMs = 0; tMs < 4; tMs++) {
+    record.beginSeries();
+    for (const id of [1, 2]) record.series(id, ['s', String(id)]);
+    log();
+    record.beginSamples();
+    for (const id of [1, 2]) record.sample(id, tMs, 0, tMs);
+    log();
+    record.beginExemplars();
+    for (const id of [1, 2]) record.exemplar(id, tMs, tMs, ['t', 'x']);
+    log();
+    record.beginMetadata();
+    for (const id of [1, 2]) record.metadata(id, 'gauge', '', `help ${tMs}`);
+    log();
+    record.beginTombstones();
+    for (const id of [1, 2]) record.tombstone(id, 0, tMs);
+    log();
+    wal.log(Uint8Array.of(99, tMs), false);
+    await wal.flush();
+    wal.rotate();
+  }
+  await wal.close();
+}
+
+async function read(files: MemoryFileSystem, path: string): Promise<unknown[]> {
+  const got: unknown[] = [];
+  const take =
+    (kind: string) =>
+    (...entry: unknown[]): void =>
+      void got.push([kind, ...entry]);
+  await readSegment(
+    files,
+    path,
+    (bytes) => {
+      const type = readRecord(bytes, {
+        series: take('series'),
+        sample: take('sample'),
+        rich: take('rich'),
+        exemplar: take('exemplar'),
+        metadata: take('metadata'),
+        tombstone: take('tombstone'),
+      });
+      if (type === 99) got.push(['unknown', bytes[1]]);
+    },
+    async () => {},
+  );
+  return got;
+}
+
+function portsOf(files: MemoryFileSystem): CheckpointPorts {
+  return { files, pause: async () => {}, counters: ownCounters(), monotonicMs: () => 0 };
+}
+
+const plan: CheckpointPlan = {
+  folder: '/wal',
+  upTo: 2,
+  droppedIds: Float64Array.of(1),
+  minMs: 2,
+  compression: 'snappy',
+};
+
+it('a checkpoint keeps what is needed of every kind', async () => {
+  const files = new MemoryFileSystem();
+  await writeLog(files);
+  const report = await writeCheckpoint(plan, portsOf(files));
+  expect(report).toMatchObject({
+    index: 2,
+    segmentsRemoved: 3,
+    seriesKept: 3,
+    samplesKept: 1,
+    damagedStretches: 0,
+  });
+  expect(await files.list('/wal')).toEqual(['00000003', 'checkpoint.00000002']);
+  const kept = await read(files, '/wal/checkpoint.00000002/00000000');
+  expect(kept.filter((entry) => JSON.stringify(entry).startsWith('["series"'))).toHaveLength(3);
+  expect(kept.filter((entry) => !JSON.stringify(entry).startsWith('["series"'))).toEqual([
+    ['unknown', 0],
+    ['unknown', 1],
+    ['sample', 2, 2, 0, 2],
+    ['exemplar', 2, 2, 2, ['t', 'x']],
+    ['tombstone', 2, 0, 2],
+    ['unknown', 2],
+    ['metadata', 2, 'gauge', '', 'help 2'],
+  ]);
+});
+
+it('a checkpoint that cannot be written leaves the log as it was', async () => {
+  const files = new MemoryFileSystem();
+  await writeLog(files);
+  const before = await files.list('/wal');
+  files.fault = ({ kind, path }) =>
+    kind === 'append' && path.includes('checkpoint') ? { code: 'ENOSPC', writtenBytes: 10 } : undefined;
+  await expect(writeCheckpoint(plan, portsOf(files))).rejects.toThrow('ENOSPC');
+  expect(await files.list('/wal')).toEqual(before);
+});
