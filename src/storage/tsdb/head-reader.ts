@@ -68,8 +68,17 @@ export class HeadReader {
     return this.#pins.pin();
   }
 
+  /**
+   * Before which time everything was taken out: what is older is to be looked for in blocks. Cursors go on giving what was
+   * there when they were made, as long as the pin holds.
+   */
+  get truncatedMs(): number {
+    return this.#slabs.controlFloats[Control.truncatedFloat]!;
+  }
+
   /** Series that match and have a chunk within the time of the hints, in order of labels. Needs a pin. */
   select(matchers: readonly Matcher[], hints: SelectHints): SeriesCursor {
+    const floorMs = this.truncatedMs;
     const refs = selectRefs(this.#slabs, this.#labels, matchers);
     const rows = new Uint32Array(refs.length);
     const found = new Uint32Array(refs.length);
@@ -77,14 +86,14 @@ export class HeadReader {
     let count = 0;
     for (let i = 0; i < refs.length; i++) {
       const row = this.#slabs.rowOf(refs[i]!);
-      if (row < 0 || !this.#overlaps(row, hints.minMs, hints.maxMs)) continue;
+      if (row < 0 || !this.#overlaps(row, hints.minMs, hints.maxMs, floorMs)) continue;
       lists.push(this.#pairs(row));
       rows[count] = row;
       found[count++] = refs[i]!;
     }
     const order = this.#order.sort(lists);
     const kept = hints.limit > 0 ? order.subarray(0, hints.limit) : order;
-    return new HeadCursor(this, rows, found, kept);
+    return new HeadCursor(this, rows, found, kept, floorMs);
   }
 
   /** Sorted label names of the series that match; all names when there are no matchers. 0 is no limit. Needs a pin. */
@@ -141,7 +150,7 @@ export class HeadReader {
    * Fills `into` with samples of a row with minMs <= t <= maxMs, the newest of them always included. Mostly that is the
    * row's newest sample, for which nothing has to be decoded.
    */
-  readNewest(row: number, minMs: number, maxMs: number, into: SampleBuffer): number {
+  readNewest(row: number, minMs: number, maxMs: number, floorMs: number, into: SampleBuffer): number {
     const { control } = this.#slabs;
     const words = this.#words(row);
     const at = (row % ROWS_PER_SLAB) * Row.words;
@@ -154,7 +163,8 @@ export class HeadReader {
     }
     const isWhole = writes % 2 === 0 && Atomics.load(control, Control.writes) === writes;
     const tMs = this.#lastTime[0]!;
-    if (!isWhole || !isFloat || count === 0 || tMs > maxMs) return this.read(row, minMs, maxMs, into);
+    if (!isWhole || !isFloat || count === 0 || tMs > maxMs)
+      return this.read(row, minMs, maxMs, floorMs, into);
     into.clear();
     if (!(tMs >= minMs)) return 0;
     into.reserve(1);
@@ -166,7 +176,7 @@ export class HeadReader {
   }
 
   /** Fills `into` with the samples of a row with minMs <= t <= maxMs. Returns how many there are. */
-  read(row: number, minMs: number, maxMs: number, into: SampleBuffer): number {
+  read(row: number, minMs: number, maxMs: number, floorMs: number, into: SampleBuffer): number {
     into.clear();
     const words = this.#words(row);
     const at = (row % ROWS_PER_SLAB) * Row.words;
@@ -184,18 +194,18 @@ export class HeadReader {
       bytes = count === 0 ? 0 : this.#gather(Atomics.load(words, at + Row.openFirst));
       if (Atomics.load(words, at + Row.version) === version) break;
     }
-    this.#readClosed(closed, minMs, maxMs, into);
+    this.#readClosed(closed, minMs, maxMs, floorMs, into);
     if (count > 0) this.#readChunk(kind, this.#scratch, 0, bytes, count, minMs, maxMs, into);
     return into.length;
   }
 
-  #readClosed(newest: number, minMs: number, maxMs: number, into: SampleBuffer): void {
+  #readClosed(newest: number, minMs: number, maxMs: number, floorMs: number, into: SampleBuffer): void {
     let length = 0;
     for (let address = newest; address !== 0; address = this.#chunkBefore(address)) {
       const words = this.#slabs.closed.words(address >>> 16);
       const windowMs = this.#slabs.closed.floats(address >>> 16)[ClosedSlab.windowFloat]!;
       const at = address & 0xffff;
-      if (windowMs + words[at + ChunkHead.maxOffset]! < minMs || windowMs < this.#truncatedMs) break;
+      if (windowMs + words[at + ChunkHead.maxOffset]! < minMs || windowMs < floorMs) break;
       if (windowMs + words[at + ChunkHead.minOffset]! > maxMs) continue;
       if (length === this.#chain.length) {
         const larger = new Uint32Array(length * 2);
@@ -266,7 +276,7 @@ export class HeadReader {
     return larger;
   }
 
-  #overlaps(row: number, minMs: number, maxMs: number): boolean {
+  #overlaps(row: number, minMs: number, maxMs: number, floorMs: number): boolean {
     const words = this.#words(row);
     const floats = this.#slabs.rows.floats((row / ROWS_PER_SLAB) | 0);
     const at = (row % ROWS_PER_SLAB) * Row.words;
@@ -279,15 +289,10 @@ export class HeadReader {
       const chunk = this.#slabs.closed.words(address >>> 16);
       const windowMs = this.#slabs.closed.floats(address >>> 16)[ClosedSlab.windowFloat]!;
       const chunkAt = address & 0xffff;
-      if (windowMs + chunk[chunkAt + ChunkHead.maxOffset]! < minMs || windowMs < this.#truncatedMs)
-        return false;
+      if (windowMs + chunk[chunkAt + ChunkHead.maxOffset]! < minMs || windowMs < floorMs) return false;
       if (windowMs + chunk[chunkAt + ChunkHead.minOffset]! <= maxMs) return true;
     }
     return false;
-  }
-
-  get #truncatedMs(): number {
-    return this.#slabs.controlFloats[Control.truncatedFloat]!;
   }
 
   #words(row: number): Uint32Array {
@@ -320,9 +325,11 @@ class HeadCursor implements SeriesCursor {
   readonly #rows: Uint32Array;
   readonly #refs: Uint32Array;
   readonly #order: Uint32Array;
+  readonly #floorMs: number;
   #at = -1;
 
-  constructor(reader: HeadReader, rows: Uint32Array, refs: Uint32Array, order: Uint32Array) {
+  constructor(reader: HeadReader, rows: Uint32Array, refs: Uint32Array, order: Uint32Array, floorMs: number) {
+    this.#floorMs = floorMs;
     this.#reader = reader;
     this.#rows = rows;
     this.#refs = refs;
@@ -345,10 +352,10 @@ class HeadCursor implements SeriesCursor {
   }
 
   read(minMs: number, maxMs: number, into: SampleBuffer): number {
-    return this.#reader.read(this.#rows[this.#order[this.#at]!]!, minMs, maxMs, into);
+    return this.#reader.read(this.#rows[this.#order[this.#at]!]!, minMs, maxMs, this.#floorMs, into);
   }
 
   readNewest(minMs: number, maxMs: number, into: SampleBuffer): number {
-    return this.#reader.readNewest(this.#rows[this.#order[this.#at]!]!, minMs, maxMs, into);
+    return this.#reader.readNewest(this.#rows[this.#order[this.#at]!]!, minMs, maxMs, this.#floorMs, into);
   }
 }

@@ -171,6 +171,8 @@ export class Head {
     const goneRows: number[] = [];
     const walIds: number[] = [];
     const emptied = new Set<number>();
+    /** Row and its newest closed chunk, which lies in a window that goes: pairs. */
+    const cutRows: number[] = [];
     let chunksRemoved = windows.chunks;
     for (let row = 0; row < this.#nextRow; row++) {
       if (row % GC_BATCH === 0) await slice.pause();
@@ -179,8 +181,7 @@ export class Head {
       if (words[at + Row.ref] === 0) continue;
       if (this.#isUsed(row, minMs)) {
         const closed = words[at + Row.closed]!;
-        const isGone = closed !== 0 && this.#windowEnd(closed) <= minMs;
-        if (isGone) Atomics.store(words, at + Row.closed, 0);
+        if (closed !== 0 && this.#windowEnd(closed) <= minMs) cutRows.push(row, closed);
         continue;
       }
       gone.push(words[at + Row.ref]!);
@@ -190,6 +191,10 @@ export class Head {
       this.#unlink(row);
       goneRows.push(row);
     }
+    // Whoever pinned before still reads the old windows; before they are filled anew nothing may lead there.
+    this.epochs.retire(() => {
+      this.#forgetClosed(cutRows);
+    });
     this.chunks.retireSlabs(windows.slabs);
     this.chunks.endBatch();
     const floats = this.slabs.controlFloats;
@@ -246,6 +251,15 @@ export class Head {
     const touched = this.rowWords(row)[at + Row.touched]!;
     for (const id of this.#openAppenders) if (((touched - id) | 0) >= 0) return true;
     return false;
+  }
+
+  #forgetClosed(cutRows: readonly number[]): void {
+    for (let i = 0; i < cutRows.length; i += 2) {
+      const row = cutRows[i]!;
+      const words = this.rowWords(row);
+      const at = this.rowStart(row) + Row.closed;
+      if (words[at] === cutRows[i + 1]) Atomics.store(words, at, 0);
+    }
   }
 
   #windowEnd(chunk: number): number {
