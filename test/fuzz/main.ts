@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { HeadStorage } from '../../src/storage/tsdb/head-storage.ts';
+import { HeadStorage } from '../../src/storage/tsdb/head/head-storage.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 import { askable, regressionScript } from './promql/regression.ts';
 import { isVersion3 } from './promql/reference-program.ts';

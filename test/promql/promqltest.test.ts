@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { LocalQueryEngineOptions } from '../../src/promql/index.ts';
 import type { SampleStorage } from '../../src/storage/index.ts';
-import { HeadStorage } from '../../src/storage/tsdb/head-storage.ts';
+import { HeadStorage } from '../../src/storage/tsdb/head/head-storage.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 import { ALL_FEATURES, ScriptRunner } from './promqltest.ts';
 

@@ -1,8 +1,8 @@
-export { HeadReader } from './head-reader.ts';
-export { HeadReaderStorage } from './head-reader-storage.ts';
-export type { HeadReaderData, HeadReaderLease } from './head-reader-storage.ts';
-export { HeadStorage } from './head-storage.ts';
-export type { HeadDescriptor, SlabAnnouncement, SlabSource } from './slabs.ts';
+export { HeadReader } from './head/head-reader.ts';
+export { HeadReaderStorage } from './head/head-reader-storage.ts';
+export type { HeadReaderData, HeadReaderLease } from './head/head-reader-storage.ts';
+export { HeadStorage } from './head/head-storage.ts';
+export type { HeadDescriptor, SlabAnnouncement, SlabSource } from './head/slabs.ts';
 export { Tsdb } from './tsdb.ts';
 export type { TsdbOptions } from './tsdb.ts';
 export { WalTail } from './wal/wal-tail.ts';

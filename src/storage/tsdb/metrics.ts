@@ -1,6 +1,6 @@
 import { Counter, Gauge, Summary } from '../../core/metrics.ts';
 import type { Registry } from '../../core/metrics.ts';
-import type { HeadStorage } from './head-storage.ts';
+import type { HeadStorage } from './head/head-storage.ts';
 import type { WalCounters } from './wal/wal-writer.ts';
 
 /** Figures of the log that metrics read; the writer counts, reading is done when somebody scrapes. */

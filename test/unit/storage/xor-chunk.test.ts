@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { TocsinError } from '../../../src/core/errors.ts';
 import { Labels } from '../../../src/core/labels.ts';
 import { SampleBuffer } from '../../../src/storage/seam.ts';
-import { ChunkHead } from '../../../src/storage/tsdb/chunk-store.ts';
-import { Row } from '../../../src/storage/tsdb/head-slabs.ts';
-import { Head } from '../../../src/storage/tsdb/head.ts';
+import { ChunkHead } from '../../../src/storage/tsdb/head/chunk-store.ts';
+import { Row } from '../../../src/storage/tsdb/head/head-slabs.ts';
+import { Head } from '../../../src/storage/tsdb/head/head.ts';
 import { readXorChunk } from '../../../src/storage/tsdb/xor-chunk.ts';
 import { referenceXor } from './reference-xor.ts';
 

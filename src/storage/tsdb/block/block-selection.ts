@@ -1,5 +1,5 @@
 import type { Matcher } from '../../../core/matcher.ts';
-import { intersect, subtract, unite } from '../postings.ts';
+import { intersect, subtract, unite } from '../head/postings.ts';
 import { SeriesEntry } from './index-reader.ts';
 import type { IndexReader } from './index-reader.ts';
 

@@ -1,4 +1,4 @@
-import { assert } from '../../core/errors.ts';
+import { assert } from '../../../core/errors.ts';
 
 /**
  * The kinds of memory that the head is made of. Each is a list of fixed-size SharedArrayBuffers that grows by whole

@@ -1,6 +1,6 @@
-import { areStaleBits, staleHigh } from '../stale.ts';
-import type { StoredSample } from './stored-sample.ts';
-import { recordTypeOf } from './wal/wal-records.ts';
+import { areStaleBits, staleHigh } from '../../stale.ts';
+import type { StoredSample } from '../stored-sample.ts';
+import { recordTypeOf } from '../wal/wal-records.ts';
 
 /** Places from here on are those of rich samples. */
 export const RICH_INDEX = 2 ** 31;

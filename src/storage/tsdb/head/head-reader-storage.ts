@@ -20,7 +20,7 @@
  * as long as any of those that share it is open. A thread that dies leaves its pins behind; `release` takes them away.
  * All leases together have at most 64 slots.
  */
-import type { Querier, ReadableStorage } from '../seam.ts';
+import type { Querier, ReadableStorage } from '../../seam.ts';
 import { HeadQuerier } from './head-querier.ts';
 import { HeadReader } from './head-reader.ts';
 import type { HeadDescriptor, SlabSource } from './slabs.ts';

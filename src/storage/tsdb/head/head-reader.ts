@@ -1,18 +1,18 @@
-import type { Labels } from '../../core/labels.ts';
-import { compareText } from '../../core/labels.ts';
-import type { Matcher } from '../../core/matcher.ts';
-import type { SampleBuffer, SelectHints, SeriesCursor } from '../seam.ts';
-import { BLOCKS_PER_SLAB, BLOCK_BYTES, BLOCK_DATA } from './blocks.ts';
+import type { Labels } from '../../../core/labels.ts';
+import { compareText } from '../../../core/labels.ts';
+import type { Matcher } from '../../../core/matcher.ts';
+import type { SampleBuffer, SelectHints, SeriesCursor } from '../../seam.ts';
+import { BLOCKS_PER_SLAB, BLOCK_BYTES, BLOCK_DATA } from './block-pool.ts';
 import { ChunkHead, ClosedSlab } from './chunk-store.ts';
 import { ReaderPins } from './epochs.ts';
 import { ChunkKind, Control, HeadSlabs, ROWS_PER_SLAB, Row } from './head-slabs.ts';
 import { LabelIndexView } from './label-index.ts';
 import { LabelOrder } from './label-order.ts';
 import { seek } from './postings.ts';
-import { readRichChunk } from './rich-chunk.ts';
+import { readRichChunk } from '../rich-chunk.ts';
 import { selectRefs } from './selection.ts';
 import type { HeadDescriptor, SlabSource } from './slabs.ts';
-import { readXorChunk } from './xor-chunk.ts';
+import { readXorChunk } from '../xor-chunk.ts';
 
 /** Series whose labels a reader keeps: about 8 MiB. */
 const LABELS_KEPT = 1 << 14;

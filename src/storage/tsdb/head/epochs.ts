@@ -1,4 +1,4 @@
-import { assert } from '../../core/errors.ts';
+import { assert } from '../../../core/errors.ts';
 import { Control, READER_SLOTS } from './head-slabs.ts';
 import type { HeadSlabs } from './head-slabs.ts';
 

@@ -1,4 +1,4 @@
-import { assert } from '../../core/errors.ts';
+import { assert } from '../../../core/errors.ts';
 import { Control, SYMBOLS_PER_SLAB, SYMBOL_WORDS } from './head-slabs.ts';
 import { HashIndex, HashIndexView, mixHash } from './hash-index.ts';
 import { ARENA_SLAB_WORDS, BumpArena } from './slabs.ts';

@@ -1,4 +1,4 @@
-import { Labels } from '../../core/labels.ts';
+import { Labels } from '../../../core/labels.ts';
 import { Control, PAIRS_PER_SLAB, PAIR_WORDS } from './head-slabs.ts';
 import { HashIndex, HashIndexView, hashPair } from './hash-index.ts';
 import { ListView, Lists } from './lists.ts';

@@ -1,5 +1,12 @@
-import { TocsinError } from '../../core/errors.ts';
-import type { Appender, Cardinality, CardinalityRow, Querier, SampleStorage, StorageStats } from '../seam.ts';
+import { TocsinError } from '../../../core/errors.ts';
+import type {
+  Appender,
+  Cardinality,
+  CardinalityRow,
+  Querier,
+  SampleStorage,
+  StorageStats,
+} from '../../seam.ts';
 import { Appenders } from './head-appender.ts';
 import type { AppendCounters, SampleLog } from './head-appender.ts';
 import { HeadQuerier } from './head-querier.ts';

@@ -1,16 +1,16 @@
-import { TocsinError, assert } from '../../core/errors.ts';
-import { equalHistograms } from '../../core/histogram/equality.ts';
-import type { FloatHistogram } from '../../core/histogram/float-histogram.ts';
-import type { Labels } from '../../core/labels.ts';
-import { AppendOutcome } from '../seam.ts';
-import type { Appender, RichSample, SeriesRef } from '../seam.ts';
+import { TocsinError, assert } from '../../../core/errors.ts';
+import { equalHistograms } from '../../../core/histogram/equality.ts';
+import type { FloatHistogram } from '../../../core/histogram/float-histogram.ts';
+import type { Labels } from '../../../core/labels.ts';
+import { AppendOutcome } from '../../seam.ts';
+import type { Appender, RichSample, SeriesRef } from '../../seam.ts';
 import type { Head } from './head.ts';
 import { PendingSamples, RICH_INDEX } from './pending-samples.ts';
 import { Control, Row } from './head-slabs.ts';
-import { MAX_BUCKETS } from './rich-chunk.ts';
-import { storedSample } from './stored-sample.ts';
-import type { StoredSample } from './stored-sample.ts';
-import { RecordWriter, RichRecords } from './wal/wal-records.ts';
+import { MAX_BUCKETS } from '../rich-chunk.ts';
+import { storedSample } from '../stored-sample.ts';
+import type { StoredSample } from '../stored-sample.ts';
+import { RecordWriter, RichRecords } from '../wal/wal-records.ts';
 
 /** How far ahead of now a sample may be. Prometheus' scrapes: 10 minutes. */
 const MAX_AHEAD_MS = 10 * 60_000;

@@ -1,5 +1,5 @@
-import type { Matcher } from '../../core/matcher.ts';
-import type { Querier, SelectHints, SeriesCursor } from '../seam.ts';
+import type { Matcher } from '../../../core/matcher.ts';
+import type { Querier, SelectHints, SeriesCursor } from '../../seam.ts';
 import type { HeadReader } from './head-reader.ts';
 
 /** A head's reader behind the seam: pins when it is made, and ends the pin when it is closed. */

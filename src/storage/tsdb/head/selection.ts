@@ -1,4 +1,4 @@
-import type { Matcher } from '../../core/matcher.ts';
+import type { Matcher } from '../../../core/matcher.ts';
 import type { HeadSlabs } from './head-slabs.ts';
 import { ROWS_PER_SLAB, Row } from './head-slabs.ts';
 import type { LabelIndexView } from './label-index.ts';

@@ -1,6 +1,6 @@
-import { assert } from '../../core/errors.ts';
-import type { Clock } from '../../core/clock.ts';
-import type { Labels } from '../../core/labels.ts';
+import { assert } from '../../../core/errors.ts';
+import type { Clock } from '../../../core/clock.ts';
+import type { Labels } from '../../../core/labels.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { Epochs } from './epochs.ts';
 import { HashIndex, mixHash } from './hash-index.ts';

@@ -1,11 +1,11 @@
-import { assert } from '../../core/errors.ts';
-import { BLOCKS_PER_SLAB, BLOCK_BYTES, BLOCK_DATA, BlockPool } from './blocks.ts';
+import { assert } from '../../../core/errors.ts';
+import { BLOCKS_PER_SLAB, BLOCK_BYTES, BLOCK_DATA, BlockPool } from './block-pool.ts';
 import { ChunkKind, Row } from './head-slabs.ts';
-import { RichEncoder, RichTail } from './rich-chunk.ts';
+import { RichEncoder, RichTail } from '../rich-chunk.ts';
 import { ARENA_SLAB_WORDS, BumpArena } from './slabs.ts';
 import type { Epochs } from './epochs.ts';
 import type { HeadSlabs } from './head-slabs.ts';
-import type { StoredSample } from './stored-sample.ts';
+import type { StoredSample } from '../stored-sample.ts';
 
 const BLOCK_BITS = BLOCK_DATA * 8;
 
