@@ -165,6 +165,34 @@ describe('reclaim', () => {
     );
   });
 
+  it('leave cursors made before a truncation all samples, and give those made after it what is left', async () => {
+    const storage = new HeadStorage();
+    const stays = Labels.fromObject({ pod: 'stays' });
+    const goes = Labels.fromObject({ pod: 'goes' });
+    for (const tMs of [1000, 2 * HOUR_MS, 5 * HOUR_MS])
+      await addTo(storage, tMs === 1000 ? [goes, stays] : [stays], tMs);
+    const samplesOf = async (querier: Querier, during?: () => Promise<unknown>): Promise<number[][]> => {
+      const cursor = await querier.select([], ALL);
+      await during?.();
+      const buffer = new SampleBuffer();
+      const found: number[][] = [];
+      while (cursor.next()) {
+        cursor.read(-Infinity, Infinity, buffer);
+        found.push([...buffer.timestamps.subarray(0, buffer.length)]);
+      }
+      return found;
+    };
+    const before = storage.querier(-Infinity, Infinity);
+    expect(await samplesOf(before, () => storage.head.truncate(4 * HOUR_MS, clock))).toEqual([
+      [1000],
+      [1000, 2 * HOUR_MS, 5 * HOUR_MS],
+    ]);
+    before.close();
+    const after = storage.querier(-Infinity, Infinity);
+    expect(await samplesOf(after)).toEqual([[5 * HOUR_MS]]);
+    after.close();
+  });
+
   it('keeps refs of reclaimed series from naming others', async () => {
     const storage = new HeadStorage();
     const first = storage.appender(1000);
