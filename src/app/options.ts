@@ -10,6 +10,14 @@ export interface TocsinOptions {
   readonly lockDataFolder: boolean;
   /** undefined leaves it to the configuration, else 15 days. */
   readonly retentionMs: number | undefined;
+  /** Most bytes of blocks and log; undefined leaves it to the configuration. */
+  readonly retentionBytes?: number | undefined;
+  /** `--storage.tsdb.min-block-duration`; undefined is 2 hours. */
+  readonly minBlockMs?: number | undefined;
+  /** `--storage.tsdb.max-block-duration`; undefined is a tenth of the retention, 31 days at most. */
+  readonly maxBlockMs?: number | undefined;
+  /** Most bytes of a file of chunks; undefined is 512 MiB. */
+  readonly chunkSegmentBytes?: number | undefined;
   /** Whole pages of 32 KiB; undefined is 128 MiB. */
   readonly walSegmentBytes?: number | undefined;
   /** How records of the write-ahead log are compressed; undefined is snappy. */

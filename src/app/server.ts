@@ -11,6 +11,7 @@ import { formatDuration } from '../core/duration.ts';
 import { errorText } from '../core/errors.ts';
 import type { FileSystem } from '../core/ports.ts';
 import { parseOptionsOf } from '../promql/index.ts';
+import type { Retention } from '../storage/index.ts';
 import { HttpListeners, parseListenAddress } from './http-listeners.ts';
 import type { TocsinOptions } from './options.ts';
 import type { TocsinPorts } from './ports.ts';
@@ -181,9 +182,17 @@ export class TocsinServer {
       GOMEMLIMIT: 0,
       GOGC: '',
       GODEBUG: '',
-      storageRetention: formatDuration(tocsin.retentionMs),
+      storageRetention: retentionText(tocsin.retention),
     };
   }
+}
+
+/** As `/api/v1/status/runtimeinfo` says it. */
+function retentionText({ timeMs, sizeBytes, percentage }: Retention): string {
+  const parts = timeMs === 0 ? [] : [formatDuration(timeMs)];
+  if (percentage > 0) parts.push(`${percentage}%`);
+  else if (sizeBytes > 0) parts.push(`${sizeBytes}B`);
+  return parts.join(' or ');
 }
 
 function uiFiles(files: FileSystem): ApiDeps['ui'] {

@@ -7,7 +7,7 @@ import { AlertmanagerClient } from '../notify/index.ts';
 import { parseOptionsOf } from '../promql/index.ts';
 import { RuleManager, type RuleSettings } from '../rules/index.ts';
 import { ScrapeManager } from '../scrape/index.ts';
-import { RemoteWrite, StateStore, Tsdb } from '../storage/index.ts';
+import { RemoteWrite, type Retention, StateStore, Tsdb } from '../storage/index.ts';
 import { checkRuleTemplate, expandRuleTemplate } from '../template/index.ts';
 import { AlertRouter } from './alert-router.ts';
 import { AlertSide } from './alert-side.ts';
@@ -90,9 +90,14 @@ export class Tocsin {
     return this.#rooms;
   }
 
-  /** How long samples are kept. */
-  get retentionMs(): number {
-    return this.#config.storage.retentionTimeMs ?? this.options.retentionMs ?? DEFAULT_RETENTION_MS;
+  /** How long, and how much, is kept. Nothing said means 15 days; a size alone is no limit of time. */
+  get retention(): Retention {
+    const { storage } = this.#config;
+    const sizeBytes = storage.retentionSizeBytes ?? this.options.retentionBytes ?? 0;
+    const percentage = storage.retentionPercentage ?? 0;
+    const defaultMs = sizeBytes > 0 || percentage > 0 ? 0 : DEFAULT_RETENTION_MS;
+    const timeMs = storage.retentionTimeMs ?? this.options.retentionMs ?? defaultMs;
+    return { timeMs, sizeBytes, percentage };
   }
 
   /** Opens the data folder and starts everything. What was opened is closed again when something fails. */
@@ -157,7 +162,12 @@ export class Tocsin {
       logger: logger.child({ component: 'tsdb' }),
       registry: this.registry,
       path: this.options.dataPath,
-      retentionMs: this.retentionMs,
+      random: this.ports.random,
+      threads: this.ports.threads,
+      retention: this.retention,
+      chunkRangeMs: this.options.minBlockMs,
+      maxBlockMs: this.options.maxBlockMs,
+      chunkSegmentBytes: this.options.chunkSegmentBytes,
       ...(this.options.walSegmentBytes !== undefined && { walSegmentBytes: this.options.walSegmentBytes }),
       ...(this.options.walCompression !== undefined && { walCompression: this.options.walCompression }),
       lock: this.options.lockDataFolder ? process : undefined,
@@ -292,7 +302,7 @@ export class Tocsin {
       await rooms.queries.use(next);
       // From here on nothing can fail for what the files say.
       this.#config = next;
-      rooms.storage.setRetention(this.retentionMs);
+      rooms.storage.setRetention(this.retention);
       rooms.router.apply(next.global.externalLabels, next.alerting.alertRelabelConfigs);
       await reloadAlerts();
       if (changed.has('remoteWrite')) {

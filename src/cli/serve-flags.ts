@@ -102,9 +102,21 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   used('web.page-title', 'text', 'tocsin', 'Title of the web app.'),
   used('web.cors.origin', 'text', '.*', 'Expression, fully anchored, of origins that may read the API.'),
   used('storage.tsdb.path', 'text', 'data/', 'Folder for samples and state.'),
-  ignored('storage.tsdb.min-block-duration', 'duration', '2h', 'blocks are a later version', HIDDEN),
-  ignored('storage.tsdb.max-block-duration', 'duration', '', 'blocks are a later version', HIDDEN),
-  ignored('storage.tsdb.max-block-chunk-segment-size', 'text', '', 'blocks are a later version', HIDDEN),
+  used('storage.tsdb.min-block-duration', 'duration', '2h', 'Shortest time that a block has.', HIDDEN),
+  used(
+    'storage.tsdb.max-block-duration',
+    'duration',
+    '',
+    'Longest time that a block has; a tenth of the retention, 31d at most, when not given.',
+    HIDDEN,
+  ),
+  used(
+    'storage.tsdb.max-block-chunk-segment-size',
+    'text',
+    '',
+    'Most bytes of a file of chunks; 512MB when not given.',
+    HIDDEN,
+  ),
   used(
     'storage.tsdb.wal-segment-size',
     'text',
@@ -119,7 +131,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
     '',
     'How long samples are kept; 15d when neither this nor the configuration says.',
   ),
-  later('storage.tsdb.retention.size', 'text', '', 'Most bytes that blocks may take.'),
+  used(
+    'storage.tsdb.retention.size',
+    'text',
+    '',
+    'Most bytes that blocks and log may take, as 512MB; the oldest blocks go first. 0 is no limit.',
+  ),
   used('storage.tsdb.no-lockfile', 'switch', 'false', 'Do not write a lock file into the data folder.'),
   ignored(
     'storage.tsdb.use-lockfile',

@@ -22,19 +22,24 @@ export function parseExternalUrl(text: string): string | undefined {
   return `${url.origin}${normalisePrefix(url.pathname)}`;
 }
 
-/** `--storage.tsdb.wal-segment-size` in bytes, whole pages of 32 KiB; undefined when it is not given. */
-function walSegmentBytes(flags: ParsedFlags): number | undefined {
-  const text = flags.text('storage.tsdb.wal-segment-size');
+/** A flag with a size, in bytes; undefined when it is not given. */
+function bytes(flags: ParsedFlags, name: string): number | undefined {
+  const text = flags.text(name);
   if (text === '') return undefined;
   const { data, error } = sizeSchema.safeParse(text);
-  if (error !== undefined) {
-    const why = error.issues.map(({ message }) => message).join('; ');
-    throw new TocsinError('TOCSIN_ERR_USAGE', `--storage.tsdb.wal-segment-size=${text}: ${why}`);
-  }
+  if (error === undefined) return data;
+  const why = error.issues.map(({ message }) => message).join('; ');
+  throw new TocsinError('TOCSIN_ERR_USAGE', `--${name}=${text}: ${why}`);
+}
+
+/** `--storage.tsdb.wal-segment-size` in bytes, whole pages of 32 KiB; undefined when it is not given. */
+function walSegmentBytes(flags: ParsedFlags): number | undefined {
+  const data = bytes(flags, 'storage.tsdb.wal-segment-size');
+  if (data === undefined) return undefined;
   if (data < 10 * MIB || data > 256 * MIB) {
     throw new TocsinError(
       'TOCSIN_ERR_USAGE',
-      `--storage.tsdb.wal-segment-size=${text} must be between 10MB and 256MB`,
+      `--storage.tsdb.wal-segment-size=${flags.text('storage.tsdb.wal-segment-size')} must be between 10MB and 256MB`,
     );
   }
   return data - (data % (32 * 1024));
@@ -72,6 +77,12 @@ export function optionsFromFlags(flags: ParsedFlags, features: ReadonlySet<strin
     dataPath: flags.text('storage.tsdb.path'),
     lockDataFolder: !flags.isOn('storage.tsdb.no-lockfile'),
     retentionMs: retention,
+    retentionBytes: bytes(flags, 'storage.tsdb.retention.size'),
+    minBlockMs: flags.durationMs('storage.tsdb.min-block-duration'),
+    maxBlockMs: flags.isGiven('storage.tsdb.max-block-duration')
+      ? flags.durationMs('storage.tsdb.max-block-duration')
+      : undefined,
+    chunkSegmentBytes: bytes(flags, 'storage.tsdb.max-block-chunk-segment-size'),
     walSegmentBytes: walSegmentBytes(flags),
     walCompression: walCompression(flags),
     listenAddresses: flags.list('web.listen-address'),

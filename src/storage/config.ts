@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { durationSchema, sizeSchema } from '../core/schema.ts';
-import { notInVersion } from '../core/validate-yaml.ts';
 
 /** The part of the configuration file that the store lives by. The flags of the same meaning apply where a key is absent. */
 export interface StorageConfig {
@@ -8,6 +7,8 @@ export interface StorageConfig {
   readonly retentionTimeMs: number | undefined;
   /** How much disk blocks and WAL may take; undefined = not given, 0 = no limit. */
   readonly retentionSizeBytes: number | undefined;
+  /** The same as a share of the disk, in percent; counts instead of the size. */
+  readonly retentionPercentage: number | undefined;
 }
 
 const outOfOrderSchema = durationSchema.refine(
@@ -17,9 +18,13 @@ const outOfOrderSchema = durationSchema.refine(
 
 const tsdbSchema = z.strictObject({
   out_of_order_time_window: outOfOrderSchema.optional(),
-  retention: notInVersion(z.strictObject({ time: durationSchema.optional(), size: sizeSchema.optional() }), [
-    'percentage',
-  ]).optional(),
+  retention: z
+    .strictObject({
+      time: durationSchema.optional(),
+      size: sizeSchema.optional(),
+      percentage: z.number().min(0).max(100).optional(),
+    })
+    .optional(),
   chunk_encoding: z
     .strictObject({
       floats: z
@@ -44,10 +49,12 @@ const fieldsSchema = z.strictObject({
 export const storageConfigSchema: z.ZodType<StorageConfig> = fieldsSchema.transform(({ tsdb }) => ({
   retentionTimeMs: tsdb?.retention?.time,
   retentionSizeBytes: tsdb?.retention?.size,
+  retentionPercentage: tsdb?.retention?.percentage,
 }));
 
 /** What holds when the file has no `storage:`. */
 export const DEFAULT_STORAGE_CONFIG: StorageConfig = {
   retentionTimeMs: undefined,
   retentionSizeBytes: undefined,
+  retentionPercentage: undefined,
 };

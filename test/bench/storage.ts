@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { SeededRandom } from '../../src/core/seeded-random.ts';
 import { Labels } from '../../src/core/labels.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { Matcher } from '../../src/core/matcher.ts';
@@ -24,7 +25,8 @@ function open(path: string): Promise<Tsdb> {
     clock: new SystemClock(),
     logger: silentLogger,
     registry: createRegistry(),
-    retentionMs: 15 * 24 * 3600_000,
+    random: new SeededRandom(1),
+    retention: { timeMs: 15 * 24 * 3600_000, sizeBytes: 0, percentage: 0 },
     lock: undefined,
   });
 }

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 import { type Thread, type ThreadEnd, type Threads, threadModuleUrl } from '../../core/threads.ts';
-import type { HeadReaderLease, SlabAnnouncement } from '../../storage/index.ts';
+import type { ReaderLease, StorageAnnouncement } from '../../storage/index.ts';
 import { QueryError, type QueryStats } from '../query-engine.ts';
 import { PieceStream } from './piece-stream.ts';
 import type { ActiveQuery } from './query-monitor.ts';
@@ -15,7 +15,7 @@ const PATIENCE_MS = 5000;
 
 /** Where samples are that threads can read. */
 export interface LeasableStorage {
-  leaseReader(tell: (announcement: SlabAnnouncement) => void, queriers?: number): HeadReaderLease;
+  leaseReader(tell: (announcement: StorageAnnouncement) => void, queriers?: number): ReaderLease;
 }
 
 /** A query that is to be evaluated. */
@@ -55,7 +55,7 @@ export class QueryThreadHandle {
   readonly #clock: Clock;
   readonly #options: QueryThreadOptions;
   readonly #thread: Thread;
-  readonly #lease: HeadReaderLease;
+  readonly #lease: ReaderLease;
   readonly #running = new Map<number, Running>();
   readonly #streams = new Map<number, PieceStream>();
   /** Why the thread is being ended, by whom. */
@@ -65,7 +65,7 @@ export class QueryThreadHandle {
   constructor(options: QueryThreadOptions) {
     this.#options = options;
     this.#clock = options.clock;
-    const announcements: SlabAnnouncement[] = [];
+    const announcements: StorageAnnouncement[] = [];
     let thread: Thread | undefined;
     this.#lease = options.storage.leaseReader((announcement) => {
       if (thread === undefined) announcements.push(announcement);

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import { errorText } from '../../core/errors.ts';
 import { silentLogger } from '../../core/log.ts';
 import type { ThreadContext } from '../../core/threads.ts';
-import { HeadReaderStorage, type SlabAnnouncement } from '../../storage/index.ts';
+import { type StorageAnnouncement, TsdbReader } from '../../storage/index.ts';
 import { LocalQueryEngine } from '../engine.ts';
 import { engineFeatures } from '../features.ts';
 import { QueryError, type QueryStats } from '../query-engine.ts';
@@ -105,7 +105,11 @@ class ThreadQuery {
 export function run(context: ThreadContext): void {
   const { head, lookbackMs, maxSamples, features } = context.data as QueryThreadData;
   const { clock } = context;
-  const storage = new HeadReaderStorage(head, { drain: () => context.drain() as SlabAnnouncement[] });
+  const storage = new TsdbReader(
+    head,
+    { drain: () => context.drain() as StorageAnnouncement[] },
+    context.files,
+  );
   let subqueryStepMs = 60_000;
   const engine = new LocalQueryEngine({
     storage,

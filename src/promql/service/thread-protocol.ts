@@ -1,4 +1,4 @@
-import type { HeadReaderData } from '../../storage/index.ts';
+import type { TsdbReaderData } from '../../storage/index.ts';
 import type { PromqlFeatures } from '../features.ts';
 import type { QueryErrorKind, QueryStats, QueryValue } from '../query-engine.ts';
 import type { QueryRequest } from './query-service.ts';
@@ -8,7 +8,7 @@ export const PIECES_AHEAD = 8;
 
 /** What a query thread is started with. */
 export interface QueryThreadData {
-  readonly head: HeadReaderData;
+  readonly head: TsdbReaderData;
   readonly lookbackMs: number;
   readonly maxSamples: number;
   readonly features: PromqlFeatures;

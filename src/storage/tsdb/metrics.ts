@@ -89,8 +89,6 @@ export class TsdbMetrics {
   readonly checkpointsFailed: Counter;
   readonly walTruncations: Counter;
   readonly walTruncateDuration: Summary;
-  readonly timeRetentions: Counter;
-  readonly sizeRetentions: Counter;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -152,14 +150,6 @@ export class TsdbMetrics {
       'prometheus_tsdb_wal_truncate_duration_seconds',
       'Duration of WAL truncation.',
     );
-    this.timeRetentions = counter(
-      'prometheus_tsdb_time_retentions_total',
-      'The number of times that blocks were deleted because the maximum time limit was exceeded.',
-    );
-    this.sizeRetentions = counter(
-      'prometheus_tsdb_size_retentions_total',
-      'The number of times that blocks were deleted because the maximum number of bytes was exceeded.',
-    );
   }
 
   /** Registers what is read from the engine itself. */
@@ -200,14 +190,6 @@ export class TsdbMetrics {
         Math.floor(whole() / 1000),
       );
     }
-    gauge(
-      'prometheus_tsdb_lowest_timestamp',
-      'Lowest timestamp value stored in the database. The unit is decided by the library consumer.',
-      () => (Number.isNaN(head.minTimeMs) ? 0 : head.minTimeMs),
-    );
-    gauge('prometheus_tsdb_lowest_timestamp_seconds', 'Lowest timestamp value stored in the database.', () =>
-      Number.isNaN(head.minTimeMs) ? 0 : Math.floor(head.minTimeMs / 1000),
-    );
     countFrom(
       registry,
       'prometheus_tsdb_head_series_created_total',

@@ -3,16 +3,24 @@ import type { Clock } from '../../core/clock.ts';
 import { TocsinError, errorText } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Registry } from '../../core/metrics.ts';
-import type { FileSystem } from '../../core/ports.ts';
+import type { FileSystem, Random } from '../../core/ports.ts';
 import { TaskScope } from '../../core/task-scope.ts';
+import type { Threads } from '../../core/threads.ts';
 import type { Appender, Cardinality, Querier, SampleStorage, StorageStats } from '../seam.ts';
-import { writeCheckpoint } from './wal/checkpoint.ts';
+import { BlockLife } from './compact/block-life.ts';
+import type { Retention } from './compact/block-life.ts';
+import { BlockStore } from './compact/block-store.ts';
+import type { DamagedBlock, StoredBlock } from './compact/block-store.ts';
+import { InlineStorageWorker } from './compact/inline-storage-worker.ts';
+import { BlockMetrics } from './compact/metrics.ts';
+import type { StorageWorker } from './compact/storage-jobs.ts';
+import { ThreadedStorageWorker } from './compact/threaded-storage-worker.ts';
 import { DEFAULT_CHUNK_RANGE_MS, HeadStorage } from './head/head-storage.ts';
-import type { HeadReaderLease } from './head/head-reader-storage.ts';
 import type { FolderLock, ProcessIdentity } from './lock-file.ts';
 import { lockFolder } from './lock-file.ts';
 import { TsdbMetrics } from './metrics.ts';
-import type { SlabAnnouncement } from './head/slabs.ts';
+import { TsdbQuerier } from './tsdb-reader.ts';
+import type { ReaderLease, StorageAnnouncement } from './tsdb-reader.ts';
 import { listWal } from './wal/wal-folder.ts';
 import { SEGMENT_BYTES } from './wal/wal-format.ts';
 import { WalHolds } from './wal/wal-hold.ts';
@@ -23,10 +31,10 @@ import { replayWal } from './wal/wal-replay.ts';
 import type { ReplayReport } from './wal/wal-replay.ts';
 import { WalWriter } from './wal/wal-writer.ts';
 
-/** How often retention is looked at, as in Prometheus. */
+/** How often it is looked at what is to be done, as in Prometheus. */
 const MAINTENANCE_MS = 60_000;
-/** Name of a block's folder (a ULID). */
-const BLOCK_NAME = /^[0-9A-HJKMNP-TV-Z]{26}$/;
+/** How long work in the main thread goes on before others get a turn. */
+const SLICE_MS = 5;
 
 /** What {@link Tsdb.open} needs. */
 export interface TsdbOptions {
@@ -36,12 +44,16 @@ export interface TsdbOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly registry: Registry;
-  /** `storage.tsdb.retention.time`; 0 keeps everything. Prometheus: 15 days. */
-  readonly retentionMs: number;
-  /** Memory for samples and series from which on the oldest windows are dropped before their time; 0 is no limit. */
-  readonly maxHeadBytes?: number;
+  readonly random: Random;
+  /** Where heavy work is done; in this thread, a slice at a time, when absent. */
+  readonly threads?: { readonly starter: Threads; readonly maxHeapMiB: number } | undefined;
+  readonly retention: Retention;
   /** `--storage.tsdb.min-block-duration`: 2 hours. */
-  readonly chunkRangeMs?: number;
+  readonly chunkRangeMs?: number | undefined;
+  /** `--storage.tsdb.max-block-duration`; undefined is a tenth of the retention, 31 days at most. */
+  readonly maxBlockMs?: number | undefined;
+  /** `--storage.tsdb.max-block-chunk-segment-size`; 512 MiB. */
+  readonly chunkSegmentBytes?: number | undefined;
   /** `--storage.tsdb.wal-segment-size`: 128 MiB. */
   readonly walSegmentBytes?: number;
   /** `--storage.tsdb.wal-compression-type`: snappy. */
@@ -71,11 +83,15 @@ export class Tsdb implements SampleStorage {
   readonly #lock: FolderLock | undefined;
   readonly #tasks: TaskScope;
   readonly #walFolder: string;
+  readonly #blocks: BlockStore;
+  readonly #life: BlockLife;
+  readonly #worker: StorageWorker;
+  readonly #slice: Slice;
   readonly #holds: WalHolds;
   /** Log numbers of reclaimed series, with the last segment that may hold samples of them. */
   readonly #reclaimed = new Map<number, number>();
   #walBytes = 0;
-  #retentionMs: number;
+  #isClosing = false;
   #maintaining: Promise<void> = Promise.resolve();
 
   private constructor(parts: {
@@ -86,9 +102,11 @@ export class Tsdb implements SampleStorage {
     readonly lock: FolderLock | undefined;
     readonly replay: ReplayReport;
     readonly walFolder: string;
+    readonly blocks: BlockStore;
   }) {
     this.#options = parts.options;
-    this.#retentionMs = parts.options.retentionMs;
+    this.#blocks = parts.blocks;
+    this.#slice = new Slice(parts.options.clock);
     this.#storage = parts.storage;
     this.#wal = parts.wal;
     this.#metrics = parts.metrics;
@@ -96,7 +114,21 @@ export class Tsdb implements SampleStorage {
     this.#walFolder = parts.walFolder;
     this.#holds = new WalHolds(parts.options.maxHeldSegments ?? 64);
     this.replay = parts.replay;
-    const { logger, registry } = parts.options;
+    const { logger, registry, threads } = parts.options;
+    this.#worker =
+      threads === undefined
+        ? new InlineStorageWorker({
+            files: parts.options.files,
+            head: this.#storage,
+            pause: () => this.#pause(),
+            monotonicMs: () => parts.options.clock.monotonicMs(),
+          })
+        : new ThreadedStorageWorker({
+            threads: threads.starter,
+            maxHeapMiB: threads.maxHeapMiB,
+            lease: (tell) => this.leaseReader(tell, 1),
+          });
+    this.#life = this.#makeLife(registry);
     this.#tasks = new TaskScope((name, error) => {
       logger.error({ err: error, task: name }, `storage maintenance failed: ${errorText(error)}`);
     });
@@ -109,9 +141,8 @@ export class Tsdb implements SampleStorage {
   }
 
   /**
-   * Opens a data folder and reads its log. Rejects with TOCSIN_ERR_DATA_FOLDER when the folder cannot be used or is in
-   * use, TOCSIN_ERR_NOT_IN_VERSION when it holds what this version cannot read, TOCSIN_ERR_STORAGE when reading or
-   * repairing the log fails.
+   * Opens a data folder: its blocks, and its log. Rejects with TOCSIN_ERR_DATA_FOLDER when the folder cannot be used or is in
+   * use, TOCSIN_ERR_STORAGE when reading or repairing the log fails. Blocks that cannot be read are left out and said.
    */
   static async open(options: TsdbOptions): Promise<Tsdb> {
     const { files, path, clock, logger } = options;
@@ -122,7 +153,9 @@ export class Tsdb implements SampleStorage {
       options.lock && (await orUnusable(path, () => lockFolder(files, path, options.lock!, logger)));
     metrics.cleanStart.set(lock === undefined ? -1 : lock.wasStale ? 0 : 1);
     try {
-      await refuseBlocks(files, path);
+      const slice = new Slice(clock);
+      const pause = (): Promise<void> => slice.pause();
+      const blocks = await BlockStore.load({ files, path, logger, pause });
       // The log begins to take records only after it was read, and the head needs to know it before.
       let wal: WalWriter | undefined;
       const storage = new HeadStorage({
@@ -132,8 +165,16 @@ export class Tsdb implements SampleStorage {
           flush: () => clock.track(wal!.flush()),
         },
       });
+      const minValidMs = storage.head.startAfter(blocks.endMs);
       const startMs = clock.monotonicMs();
-      const replay = await replayWal({ files, folder: walFolder, head: storage.head, clock, logger });
+      const replay = await replayWal({
+        files,
+        folder: walFolder,
+        head: storage.head,
+        clock,
+        logger,
+        minValidMs,
+      });
       const tookMs = clock.monotonicMs() - startMs;
       metrics.replayDuration.set(tookMs / 1000);
       metrics.corruptions.inc(replay.damagedSegments);
@@ -151,7 +192,7 @@ export class Tsdb implements SampleStorage {
       if (!hasRoom)
         logger.error({ path }, 'the disk is full: samples are kept in memory only until it has room');
       logger.info({ ...replay, tookMs: Math.round(tookMs) }, 'the write-ahead log was read');
-      const tsdb = new Tsdb({ options, storage, wal, metrics, lock, replay, walFolder });
+      const tsdb = new Tsdb({ options, storage, wal, metrics, lock, replay, walFolder, blocks });
       tsdb.#startTasks();
       return tsdb;
     } catch (error) {
@@ -165,7 +206,17 @@ export class Tsdb implements SampleStorage {
   }
 
   querier(minMs: number, maxMs: number): Querier {
-    return this.#storage.querier(minMs, maxMs);
+    return new TsdbQuerier(this.#storage.reader, this.#blocks.open, noNews, minMs, maxMs);
+  }
+
+  /** Blocks in use, oldest first. */
+  get blocks(): readonly StoredBlock[] {
+    return this.#blocks.blocks;
+  }
+
+  /** Folders that look like blocks and can't be used. */
+  get damagedBlocks(): readonly DamagedBlock[] {
+    return this.#blocks.damaged;
   }
 
   stats(): StorageStats {
@@ -176,9 +227,21 @@ export class Tsdb implements SampleStorage {
     return this.#storage.cardinality(limit);
   }
 
-  /** Lets another thread read; see head-reader-storage.ts and {@link HeadStorage.leaseReader}. */
-  leaseReader(tell: (announcement: SlabAnnouncement) => void, queriers?: number): HeadReaderLease {
-    return this.#storage.leaseReader(tell, queriers);
+  /**
+   * Lets another thread read; see tsdb-reader.ts. `tell` is called for every change, before anything relies on it, until the
+   * lease is released; `queriers` is how many the thread has open at a time. Throws TOCSIN_ERR_STORAGE when there would be more than
+   * 64 in all threads.
+   */
+  leaseReader(tell: (announcement: StorageAnnouncement) => void, queriers?: number): ReaderLease {
+    const head = this.#storage.leaseReader(tell, queriers);
+    const unsubscribe = this.#blocks.subscribe(tell);
+    return {
+      data: { head: head.data, path: this.#options.path, blocks: this.#blocks.places },
+      release: () => {
+        unsubscribe();
+        head.release();
+      },
+    };
   }
 
   /** Where the log is, and where it lies: for whoever reads it behind its writer with a `WalTail`. */
@@ -202,11 +265,11 @@ export class Tsdb implements SampleStorage {
   }
 
   /** Takes on another retention, at a reload; what is behind it goes at the next look (within a minute). */
-  setRetention(retentionMs: number): void {
-    this.#retentionMs = retentionMs;
+  setRetention(retention: Retention): void {
+    this.#life.retention = retention;
   }
 
-  /** Looks at retention now; what is behind it is dropped from memory and from the log. */
+  /** Makes blocks of what is old enough, joins blocks, drops what is behind the retention: what is due now. */
   maintain(): Promise<void> {
     const next = this.#maintaining.then(() => this.#maintain());
     this.#maintaining = next.catch(() => undefined);
@@ -215,25 +278,32 @@ export class Tsdb implements SampleStorage {
 
   /** Writes and syncs what is left of the log and gives the folder free. No appender may be open. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     await this.#tasks.stop();
+    await this.#worker.close();
     await this.#maintaining;
+    await this.#life.settle();
     try {
       await this.#wal.close();
     } finally {
+      this.#blocks.open.close();
       await this.#lock?.release();
     }
   }
 
   #startTasks(): void {
     const { clock, syncIntervalMs = 10_000 } = this.#options;
-    this.#tasks.spawn('retention', async (signal) => {
+    this.#tasks.spawn('blocks', async (signal) => {
       await this.#measureWal();
       for (;;) {
         await clock.sleep(MAINTENANCE_MS, signal);
         try {
           await clock.track(this.maintain());
         } catch (error) {
-          this.#options.logger.error({ err: error }, `dropping old samples failed: ${errorText(error)}`);
+          this.#options.logger.error(
+            { err: error },
+            `work on blocks failed, it is tried again within a minute: ${errorText(error)}`,
+          );
         }
       }
     });
@@ -251,40 +321,49 @@ export class Tsdb implements SampleStorage {
   }
 
   async #maintain(): Promise<void> {
-    const dropBeforeMs = this.#dropBefore();
-    if (dropBeforeMs !== undefined) await this.#truncate(dropBeforeMs);
-    this.#storage.head.epochs.collect();
-    await this.#measureWal();
+    try {
+      await this.#life.run(() => this.#isClosing);
+    } finally {
+      await this.#measureWal();
+    }
   }
 
-  /** Start of the first window to keep, undefined when nothing has to go. */
-  #dropBefore(): number | undefined {
-    const { head } = this.#storage;
-    const { maxHeadBytes = 0 } = this.#options;
-    const retentionMs = this.#retentionMs;
-    const newestMs = head.maxTimeMs;
-    if (Number.isNaN(newestMs)) return undefined;
-    if (retentionMs > 0) {
-      // As Prometheus: measured from the newest sample, so that a clock that went wrong deletes nothing.
-      const keepFromMs = head.chunks.windowOf(newestMs - retentionMs);
-      if (keepFromMs > head.minTimeMs && keepFromMs > head.truncatedMs) {
-        this.#metrics.timeRetentions.inc();
-        return keepFromMs;
-      }
-    }
-    if (maxHeadBytes > 0 && head.chunks.closedBytes() > maxHeadBytes) {
-      const oldestMs = head.chunks.oldestWindow()!;
-      const nextMs = oldestMs + head.slabs.chunkRangeMs;
-      // The window that is being written stays.
-      if (nextMs > head.chunks.windowOf(newestMs)) return undefined;
-      this.#metrics.sizeRetentions.inc();
-      this.#options.logger.warn(
-        { maxHeadBytes, droppedBeforeMs: nextMs },
-        'samples take more memory than allowed; the oldest are dropped before the retention time',
-      );
-      return nextMs;
-    }
-    return undefined;
+  #makeLife(registry: Registry): BlockLife {
+    const options = this.#options;
+    const metrics = new BlockMetrics(registry);
+    const life = new BlockLife(
+      {
+        files: options.files,
+        path: options.path,
+        clock: options.clock,
+        random: options.random,
+        logger: options.logger,
+        metrics,
+        store: this.#blocks,
+        worker: this.#worker,
+        head: this.#storage.head,
+        minBlockMs: this.#storage.head.slabs.chunkRangeMs,
+        maxBlockMs: options.maxBlockMs,
+        segmentBytes: options.chunkSegmentBytes ?? 0,
+        truncateHead: (minMs) => this.#truncate(minMs),
+        otherBytes: () => this.#walBytes,
+      },
+      options.retention,
+    );
+    metrics.observe(registry, () => {
+      const { minTimeMs } = this.#storage.head;
+      const oldestMs = this.#blocks.blocks[0]?.meta.minTime ?? minTimeMs;
+      return {
+        loaded: this.#blocks.blocks.length,
+        damaged: this.#blocks.damaged.length,
+        sizeBytes: this.#blocks.sizeBytes,
+        lowestTimeMs: Number.isNaN(oldestMs) ? undefined : oldestMs,
+        retentionMs: life.retention.timeMs,
+        retentionBytes: life.retention.sizeBytes,
+        retentionPercentage: life.retention.percentage,
+      };
+    });
+    return life;
   }
 
   async #truncate(minMs: number): Promise<void> {
@@ -299,10 +378,7 @@ export class Tsdb implements SampleStorage {
       this.#metrics.chunksRemoved.inc(result.chunksRemoved);
       this.#metrics.gcDuration.observe((clock.monotonicMs() - startMs) / 1000);
       const { seriesRemoved, chunksRemoved } = result;
-      logger.info(
-        { minMs, seriesRemoved, chunksRemoved },
-        'dropped samples that are older than the retention',
-      );
+      logger.info({ minMs, seriesRemoved, chunksRemoved }, 'took out of memory what is in a block');
       await this.#truncateWal(minMs);
     } catch (error) {
       this.#metrics.truncationsFailed.inc();
@@ -325,21 +401,16 @@ export class Tsdb implements SampleStorage {
     const startMs = clock.monotonicMs();
     try {
       const gone = [...this.#reclaimed].filter(([, segment]) => segment <= upTo).map(([walId]) => walId);
-      const report = await writeCheckpoint(
-        {
+      const { checkpoint: report } = await this.#worker.run({
+        kind: 'checkpoint',
+        plan: {
           folder: this.#walFolder,
           upTo,
           droppedIds: Float64Array.from(gone),
           minMs,
           compression: this.#options.walCompression ?? 'snappy',
         },
-        {
-          files,
-          pause: () => this.#pause(),
-          counters: this.#metrics.wal,
-          monotonicMs: () => clock.monotonicMs(),
-        },
-      );
+      });
       for (const walId of gone) this.#reclaimed.delete(walId);
       this.#metrics.walTruncateDuration.observe((clock.monotonicMs() - startMs) / 1000);
       logger.info({ ...report }, 'a checkpoint of the write-ahead log was written');
@@ -349,13 +420,8 @@ export class Tsdb implements SampleStorage {
     }
   }
 
-  #pausedAtMs = 0;
-
-  async #pause(): Promise<void> {
-    const { clock } = this.#options;
-    if (clock.monotonicMs() - this.#pausedAtMs < 5) return;
-    await clock.yieldTurn();
-    this.#pausedAtMs = clock.monotonicMs();
+  #pause(): Promise<void> {
+    return this.#slice.pause();
   }
 
   async #measureWal(): Promise<void> {
@@ -382,11 +448,24 @@ async function orUnusable<T>(path: string, step: () => Promise<T>): Promise<T> {
   }
 }
 
-async function refuseBlocks(files: FileSystem, path: string): Promise<void> {
-  const block = (await files.list(path)).find((name) => BLOCK_NAME.test(name));
-  if (block === undefined) return;
-  throw new TocsinError(
-    'TOCSIN_ERR_NOT_IN_VERSION',
-    `the data folder ${path} holds blocks that Prometheus wrote (${block}); reading them is not in this version: use another --storage.tsdb.path`,
-  );
+/** The main thread hears of its own changes without being told. */
+function noNews(): void {
+  // Nothing waits.
+}
+
+/** Gives others a turn when enough time has passed. */
+class Slice {
+  readonly #clock: Clock;
+  #sinceMs: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#sinceMs = clock.monotonicMs();
+  }
+
+  async pause(): Promise<void> {
+    if (this.#clock.monotonicMs() - this.#sinceMs < SLICE_MS) return;
+    await this.#clock.yieldTurn();
+    this.#sinceMs = this.#clock.monotonicMs();
+  }
 }

@@ -1,6 +1,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import type { Labels } from '../../../src/core/labels.ts';
 import { silentLogger } from '../../../src/core/log.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
@@ -42,7 +43,8 @@ async function writeTsdb(path: string, data: BenchData): Promise<void> {
     clock: new SystemClock(),
     logger: silentLogger,
     registry: createRegistry(),
-    retentionMs: 15 * 24 * 3600_000,
+    random: new SeededRandom(1),
+    retention: { timeMs: 15 * 24 * 3600_000, sizeBytes: 0, percentage: 0 },
     lock: undefined,
   });
   const all = [...data.series()];

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { silentLogger } from '../../../src/core/log.ts';
 import { Matcher } from '../../../src/core/matcher.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
@@ -50,7 +51,8 @@ it('kill -9 while writing loses nothing that a commit resolved for', async () =>
         clock: new SystemClock(),
         logger: silentLogger,
         registry: createRegistry(),
-        retentionMs: 0,
+        random: new SeededRandom(1),
+        retention: { timeMs: 0, sizeBytes: 0, percentage: 0 },
         lock: { pid: process.pid, isAlive: () => false },
       });
       const querier = tsdb.querier(0, Infinity);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { Labels } from '../../../src/core/labels.ts';
 import { silentLogger } from '../../../src/core/log.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
@@ -35,7 +36,8 @@ it.skipIf(!hasPromtool())('Prometheus reads our log, checkpoints included', asyn
       clock,
       logger: silentLogger,
       registry: createRegistry(),
-      retentionMs: 2 * HOUR_MS,
+      random: new SeededRandom(1),
+      retention: { timeMs: 2 * HOUR_MS, sizeBytes: 0, percentage: 0 },
       walSegmentBytes: 64 * 1024,
       lock: undefined,
     });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { CounterResetHint, FloatHistogram } from '../../../src/core/histogram/float-histogram.ts';
 import { Labels } from '../../../src/core/labels.ts';
 import { silentLogger } from '../../../src/core/log.ts';
@@ -136,7 +137,8 @@ function open(path: string, more: Partial<TsdbOptions> = {}): Promise<Tsdb> {
     clock: new SystemClock(),
     logger: silentLogger,
     registry: createRegistry(),
-    retentionMs: 0,
+    random: new SeededRandom(1),
+    retention: { timeMs: 0, sizeBytes: 0, percentage: 0 },
     lock: undefined,
     ...more,
   });
@@ -179,7 +181,7 @@ describe('a restart', () => {
     await inFolder(async (path) => {
       const options: Partial<TsdbOptions> = {
         chunkRangeMs: HOUR_MS,
-        retentionMs: 3 * HOUR_MS,
+        retention: { timeMs: 3 * HOUR_MS, sizeBytes: 0, percentage: 0 },
         walSegmentBytes: 32 * 1024,
         // So that there are segments enough to drop.
         walCompression: 'none',

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { Labels } from '../../../src/core/labels.ts';
 import type { LogFields, Logger } from '../../../src/core/log.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
@@ -34,7 +35,8 @@ function open(files: MemoryFileSystem, logger: Logger = new Lines()): Promise<Ts
     clock: new VirtualClock(START),
     logger,
     registry: createRegistry(),
-    retentionMs: 0,
+    random: new SeededRandom(1),
+    retention: { timeMs: 0, sizeBytes: 0, percentage: 0 },
     walSegmentBytes: 2 * PAGE_BYTES,
     lock: undefined,
   });

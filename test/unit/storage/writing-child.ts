@@ -1,4 +1,5 @@
 /** Writes to a data folder until it is killed, and prints the number of each commit that resolved. */
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { FloatHistogram } from '../../../src/core/histogram/float-histogram.ts';
 import { silentLogger } from '../../../src/core/log.ts';
 import { Labels } from '../../../src/core/labels.ts';
@@ -14,7 +15,8 @@ const tsdb = await Tsdb.open({
   clock: new SystemClock(),
   logger: silentLogger,
   registry: createRegistry(),
-  retentionMs: 0,
+  random: new SeededRandom(1),
+  retention: { timeMs: 0, sizeBytes: 0, percentage: 0 },
   walSegmentBytes: 64 * 1024,
   lock: { pid: process.pid, isAlive: () => false },
 });

@@ -24,12 +24,13 @@ export const DEFAULT_CHUNK_RANGE_MS = 2 * 3600_000;
 export class HeadStorage implements SampleStorage {
   readonly head: Head;
   readonly #appenders: Appenders;
-  readonly #reader: HeadReader;
+  /** The writer thread's own. */
+  readonly reader: HeadReader;
 
   constructor(options: { readonly chunkRangeMs?: number; readonly log?: SampleLog } = {}) {
     this.head = new Head(options.chunkRangeMs ?? DEFAULT_CHUNK_RANGE_MS);
     this.#appenders = new Appenders(this.head, options.log);
-    this.#reader = new HeadReader(this.head.slabs, this.head.labels, this.head.epochs);
+    this.reader = new HeadReader(this.head.slabs, this.head.labels, this.head.epochs);
   }
 
   /** What appenders counted so far. */
@@ -42,7 +43,7 @@ export class HeadStorage implements SampleStorage {
   }
 
   querier(minMs: number, maxMs: number): Querier {
-    return new HeadQuerier(this.#reader, minMs, maxMs);
+    return new HeadQuerier(this.reader, minMs, maxMs);
   }
 
   /**

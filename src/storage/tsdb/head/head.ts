@@ -83,6 +83,17 @@ export class Head {
     return this.slabs.controlFloats[Control.truncatedFloat]!;
   }
 
+  /**
+   * For an empty head: what is before `endMs` is in blocks, and not taken here. Returns from when on samples are taken, the start
+   * of the window of `endMs`.
+   */
+  startAfter(endMs: number): number {
+    assert(this.#nextRow === 0, 'a head begins after blocks before it has series');
+    const fromMs = Number.isFinite(endMs) ? this.chunks.windowOf(endMs) : -Infinity;
+    this.slabs.controlFloats[Control.truncatedFloat] = fromMs;
+    return fromMs;
+  }
+
   /** Number that the next series gets in the log, if it is higher than the present one. */
   reserveWalIds(next: number): void {
     this.#nextWalId = Math.max(this.#nextWalId, next);

@@ -78,7 +78,8 @@ beforeEach(() => {
     storage: {
       leaseReader: () => {
         leases++;
-        return { data: { descriptor: {} as never, slots: [] }, release: () => void leases-- };
+        const head = { descriptor: {} as never, slots: [] };
+        return { data: { head, path: '/', blocks: [] }, release: () => void leases-- };
       },
     },
     clock,

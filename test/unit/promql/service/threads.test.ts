@@ -99,7 +99,12 @@ function start(more: { maxThreads?: number; maxHeapMiB?: number; maxConcurrency?
   monitor = new QueryMonitor({ clock });
   service = new ThreadedQueryService({
     threads: new WorkerThreads(),
-    storage,
+    storage: {
+      leaseReader: (tell, queriers) => {
+        const { data, release } = storage.leaseReader(tell, queriers);
+        return { data: { head: data, path: '/', blocks: [] }, release };
+      },
+    },
     clock,
     logger,
     monitor,

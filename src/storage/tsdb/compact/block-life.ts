@@ -1,0 +1,226 @@
+import type { Clock } from '../../../core/clock.ts';
+import { errorText } from '../../../core/errors.ts';
+import type { Logger } from '../../../core/log.ts';
+import type { FileSystem, Random } from '../../../core/ports.ts';
+import type { Epochs } from '../head/epochs.ts';
+import type { BlockStore, StoredBlock } from './block-store.ts';
+import { blockRanges, planCompaction } from './compaction-plan.ts';
+import type { BlockMetrics } from './metrics.ts';
+import { expiredBlocks } from './retention.ts';
+import type { StorageJob, StorageWorker } from './storage-jobs.ts';
+import { makeUlid } from './ulid.ts';
+
+/** What is kept; 0 is no limit. */
+export interface Retention {
+  readonly timeMs: number;
+  readonly sizeBytes: number;
+  /** Of the disk; counts instead of {@link sizeBytes} where it is given. */
+  readonly percentage: number;
+}
+
+/** The part of the head that blocks are made of. */
+export interface CompactableHead {
+  readonly minTimeMs: number;
+  readonly maxTimeMs: number;
+  readonly truncatedMs: number;
+  readonly epochs: Epochs;
+}
+
+/** What {@link BlockLife} works with. */
+export interface BlockLifeOptions {
+  readonly files: FileSystem;
+  readonly path: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: BlockMetrics;
+  readonly store: BlockStore;
+  readonly worker: StorageWorker;
+  readonly head: CompactableHead;
+  /** `--storage.tsdb.min-block-duration`. */
+  readonly minBlockMs: number;
+  /** `--storage.tsdb.max-block-duration`; undefined is a tenth of the retention, 31 days at most. */
+  readonly maxBlockMs: number | undefined;
+  /** Most bytes of a file of chunks; 0 is 512 MiB. */
+  readonly segmentBytes: number;
+  /** Takes everything before this out of the head and its log: it is in a block. */
+  readonly truncateHead: (minMs: number) => Promise<void>;
+  /** Bytes that count beside blocks. */
+  readonly otherBytes: () => number;
+}
+
+const MAX_BLOCK_MS = 31 * 24 * 3600_000;
+
+/**
+ * What becomes of samples with time: head, blocks of two hours, ever longer blocks, nothing. One step after the other; each leaves
+ * a folder that opens with everything, wherever it is interrupted.
+ *
+ * @see prometheus tsdb/db.go Compact
+ */
+export class BlockLife {
+  readonly #options: BlockLifeOptions;
+  #retention: Retention;
+  readonly #removals = new Set<Promise<void>>();
+
+  constructor(options: BlockLifeOptions, retention: Retention) {
+    this.#options = options;
+    this.#retention = retention;
+  }
+
+  /** What is kept at present. */
+  get retention(): Retention {
+    return this.#retention;
+  }
+
+  set retention(retention: Retention) {
+    this.#retention = retention;
+  }
+
+  /**
+   * Does everything that is to be done now. `isEnding` is asked between steps. Rejects when a step failed, and does what does not
+   * depend on it first.
+   */
+  async run(isEnding: () => boolean): Promise<void> {
+    const failures: unknown[] = [];
+    const attempt = async (step: () => Promise<boolean>): Promise<boolean> => {
+      if (isEnding()) return false;
+      try {
+        return await step();
+      } catch (error) {
+        failures.push(error);
+        return false;
+      }
+    };
+    while (await attempt(() => this.writeHead()));
+    await attempt(() => this.expire());
+    while (await attempt(() => this.compact())) {
+      // The head must not wait for a long row of compactions.
+      while (await attempt(() => this.writeHead()));
+    }
+    this.#options.head.epochs.collect();
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** Resolves when no folder is being removed any more. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+
+  /** Makes a block of the head's oldest span when the head is long enough; false when it is not. */
+  async writeHead(): Promise<boolean> {
+    const { head, minBlockMs } = this.#options;
+    const { minTimeMs, maxTimeMs } = head;
+    if (Number.isNaN(minTimeMs) || maxTimeMs - minTimeMs <= minBlockMs * 1.5) return false;
+    const minMs = Math.floor(minTimeMs / minBlockMs) * minBlockMs;
+    await this.writeSpan(minMs, minMs + minBlockMs, []);
+    await this.#options.truncateHead(minMs + minBlockMs);
+    return true;
+  }
+
+  /** Makes a block of what the head has with minMs <= t < maxMs; the head keeps it. */
+  async writeSpan(minMs: number, maxMs: number, hints: readonly string[]): Promise<void> {
+    const { path, segmentBytes, store, clock, logger } = this.#options;
+    const ulid = this.#ulid();
+    const startMs = clock.monotonicMs();
+    const { block } = await this.#work({
+      kind: 'headBlock',
+      job: { path, ulid, minMs, maxMs, hints, segmentBytes },
+    });
+    if (block === undefined) return;
+    store.replace([], ulid);
+    const { numSeries: series, numSamples: samples } = block.stats;
+    const tookMs = Math.round(clock.monotonicMs() - startMs);
+    logger.info({ block: ulid, minMs, maxMs, series, samples, tookMs }, 'wrote a block');
+  }
+
+  /** Removes the blocks that are beyond retention; false, because there is no more to do after it. */
+  async expire(): Promise<boolean> {
+    const { store, metrics, logger, otherBytes } = this.#options;
+    const limits = { timeMs: this.#retention.timeMs, sizeBytes: await this.#maxBytes() };
+    const { byTime, bySize } = expiredBlocks(store.blocks, limits, otherBytes());
+    if (byTime.length > 0) metrics.timeRetentions.inc();
+    if (bySize.length > 0) metrics.sizeRetentions.inc();
+    for (const { name, meta } of [...byTime, ...bySize]) {
+      const { minTime: minMs, maxTime: maxMs } = meta;
+      logger.info({ block: name, minMs, maxMs }, 'removing a block that is beyond the retention');
+    }
+    this.#drop([...byTime, ...bySize], undefined);
+    return false;
+  }
+
+  /** Makes one block of several where that is due; false when it is not. */
+  async compact(): Promise<boolean> {
+    const { store, minBlockMs, metrics } = this.#options;
+    const blocks = store.blocks.map(({ name, meta }) => ({ folder: name, meta }));
+    const plan = planCompaction(blocks, blockRanges(minBlockMs, this.#maxBlockMs()));
+    if (plan.length === 0) return false;
+    metrics.triggered.inc();
+    await this.rewrite(plan.map(({ folder }) => folder));
+    return true;
+  }
+
+  /** Makes one block of these, in their place. */
+  async rewrite(sources: readonly string[]): Promise<void> {
+    const { path, segmentBytes, store, clock, logger, metrics } = this.#options;
+    const ulid = this.#ulid();
+    const startMs = clock.monotonicMs();
+    const { block } = await this.#work({ kind: 'compact', job: { path, sources, ulid, segmentBytes } });
+    const seconds = (clock.monotonicMs() - startMs) / 1000;
+    metrics.compactions.inc();
+    metrics.duration.observe(seconds);
+    const gone = store.blocks.filter(({ name }) => sources.includes(name));
+    this.#drop(gone, block === undefined ? undefined : ulid);
+    const tookMs = Math.round(seconds * 1000);
+    const what =
+      block === undefined ? 'removed blocks that hold nothing any more' : 'made one block of several';
+    logger.info({ block: ulid, sources: sources.join(' '), tookMs }, what);
+  }
+
+  async #work(work: StorageJob): ReturnType<StorageWorker['run']> {
+    try {
+      return await this.#options.worker.run(work);
+    } catch (error) {
+      this.#options.metrics.failed.inc();
+      throw error;
+    }
+  }
+
+  /** Takes blocks out of use; their folders go when nobody can be reading them. */
+  #drop(blocks: readonly StoredBlock[], added: string | undefined): void {
+    const { store, head, clock } = this.#options;
+    if (blocks.length === 0 && added === undefined) return;
+    const names = blocks.map(({ name }) => name);
+    store.replace(names, added);
+    head.epochs.retire(() => {
+      // Failures are logged there; the next start tries again.
+      const removal = clock.track(store.remove(names));
+      this.#removals.add(removal);
+      void removal.finally(() => this.#removals.delete(removal));
+    });
+  }
+
+  #ulid(): string {
+    const { clock, random } = this.#options;
+    return makeUlid(clock.nowMs(), random);
+  }
+
+  #maxBlockMs(): number {
+    const { maxBlockMs, minBlockMs } = this.#options;
+    if (maxBlockMs !== undefined) return Math.max(maxBlockMs, minBlockMs);
+    const { timeMs } = this.#retention;
+    return timeMs === 0 ? MAX_BLOCK_MS : Math.max(minBlockMs, Math.min(timeMs / 10, MAX_BLOCK_MS));
+  }
+
+  async #maxBytes(): Promise<number> {
+    const { files, path, logger } = this.#options;
+    const { percentage, sizeBytes } = this.#retention;
+    if (percentage === 0) return sizeBytes;
+    try {
+      return ((await files.diskSpace(path)).totalBytes * percentage) / 100;
+    } catch (error) {
+      const why = errorText(error);
+      logger.warn({ path }, `the size of the disk is not known, retention by percentage is left out: ${why}`);
+      return sizeBytes;
+    }
+  }
+}
