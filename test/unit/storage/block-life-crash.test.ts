@@ -111,3 +111,29 @@ it('a death before any file operation in three days of blocks loses no committed
   }
   expect(lost).toEqual([]);
 });
+
+it('a block with a damaged chunk does not keep other blocks from being joined', async () => {
+  const files = new MemoryFileSystem();
+  const tsdb = await open(files, START);
+  let damaged: string | undefined;
+  let failures = 0;
+  for (let step = 0; step < STEPS; step++) {
+    const appender = tsdb.appender(START + step * STEP_MS);
+    appender.append(appender.series(Labels.fromObject({ pod: 'a' })), START + step * STEP_MS, step);
+    await appender.commit();
+    await tsdb.maintain().catch((error: unknown) => {
+      failures++;
+      expect(String(error)).toContain(`/data/${damaged}/chunks/000001 is damaged`);
+    });
+    if (damaged !== undefined || tsdb.blocks.length === 0) continue;
+    damaged = tsdb.blocks[0]!.name;
+    files.corrupt(`/data/${damaged}/chunks/000001`, (bytes) => {
+      bytes[bytes.length - 6]! ^= 0xff;
+      return bytes;
+    });
+  }
+  expect(failures).toBe(1);
+  expect(tsdb.blocks.some(({ name }) => name === damaged)).toBe(true);
+  expect(Math.max(...tsdb.blocks.map(({ meta }) => meta.compaction.level))).toBeGreaterThanOrEqual(3);
+  await tsdb.close();
+});

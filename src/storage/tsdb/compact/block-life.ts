@@ -50,6 +50,8 @@ export interface BlockLifeOptions {
 }
 
 const MAX_BLOCK_MS = 31 * 24 * 3600_000;
+/** How long blocks that could not be joined are left alone, so that one damaged block does not keep others from it. */
+const FAILED_REST_MS = 3600_000;
 
 /**
  * What becomes of samples with time: head, blocks of two hours, ever longer blocks, nothing. One step after the other; each leaves
@@ -60,6 +62,8 @@ const MAX_BLOCK_MS = 31 * 24 * 3600_000;
 export class BlockLife {
   readonly #options: BlockLifeOptions;
   #retention: Retention;
+  /** Blocks that could not be joined with others, by name, and until when (monotonic) that is not tried again. */
+  readonly #resting = new Map<string, number>();
   readonly #removals = new Set<Promise<void>>();
 
   constructor(options: BlockLifeOptions, retention: Retention) {
@@ -150,12 +154,23 @@ export class BlockLife {
 
   /** Makes one block of several where that is due; false when it is not. */
   async compact(): Promise<boolean> {
-    const { store, minBlockMs, metrics } = this.#options;
-    const blocks = store.blocks.map(({ name, meta }) => ({ folder: name, meta }));
+    const { store, minBlockMs, metrics, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    for (const [name, untilMs] of this.#resting) if (untilMs <= nowMs) this.#resting.delete(name);
+    const blocks = store.blocks.map(({ name, meta }) => {
+      const failed = meta.compaction.failed || this.#resting.has(name);
+      return { folder: name, meta: { ...meta, compaction: { ...meta.compaction, failed } } };
+    });
     const plan = planCompaction(blocks, blockRanges(minBlockMs, this.#maxBlockMs()));
     if (plan.length === 0) return false;
     metrics.triggered.inc();
-    await this.rewrite(plan.map(({ folder }) => folder));
+    const sources = plan.map(({ folder }) => folder);
+    try {
+      await this.rewrite(sources);
+    } catch (error) {
+      for (const name of sources) this.#resting.set(name, clock.monotonicMs() + FAILED_REST_MS);
+      throw error;
+    }
     return true;
   }
 
