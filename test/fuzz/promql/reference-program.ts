@@ -25,12 +25,13 @@ export function isVersion3(program: string): boolean {
 export class ReferenceProgram {
   readonly #folder: string;
   readonly #child: ChildProcess;
-  readonly #address: string;
+  /** URL without a slash at its end. */
+  readonly address: string;
 
   private constructor(folder: string, child: ChildProcess, address: string) {
     this.#folder = folder;
     this.#child = child;
-    this.#address = address;
+    this.address = address;
   }
 
   /** Starts the program with the data in a folder that {@link stop} removes. */
@@ -40,6 +41,23 @@ export class ReferenceProgram {
     features: Features,
   ): Promise<ReferenceProgram> {
     const folder = mkdtempSync(join(tmpdir(), 'tocsin-fuzz-'));
+    const running = await ReferenceProgram.open(program, folder, features, '30d');
+    try {
+      await remoteWrite(running.address, data);
+    } catch (error) {
+      await running.stop();
+      throw error;
+    }
+    return running;
+  }
+
+  /** Starts the program on a folder, whose `data` it uses; blocks have `blockDuration`. */
+  static async open(
+    program: string,
+    folder: string,
+    features: Features,
+    blockDuration: string,
+  ): Promise<ReferenceProgram> {
     writeFileSync(join(folder, 'prometheus.yml'), 'global: {}\n');
     const port = await freePort();
     const enabled = features.full
@@ -52,8 +70,8 @@ export class ReferenceProgram {
         '--config.file=prometheus.yml',
         '--storage.tsdb.path=data',
         '--storage.tsdb.retention.time=200y',
-        '--storage.tsdb.min-block-duration=30d',
-        '--storage.tsdb.max-block-duration=30d',
+        `--storage.tsdb.min-block-duration=${blockDuration}`,
+        `--storage.tsdb.max-block-duration=${blockDuration}`,
         '--web.enable-remote-write-receiver',
         `--enable-feature=${enabled.join(',')}`,
         `--web.listen-address=127.0.0.1:${port}`,
@@ -62,8 +80,7 @@ export class ReferenceProgram {
     );
     const running = new ReferenceProgram(folder, child, `http://127.0.0.1:${port}`);
     try {
-      await waitForReady(`${running.#address}/-/ready`, child);
-      await remoteWrite(running.#address, data);
+      await waitForReady(`${running.address}/-/ready`, child);
     } catch (error) {
       await running.stop();
       throw error;
@@ -80,8 +97,13 @@ export class ReferenceProgram {
       body.set('step', String(stepMs / 1000));
     }
     const path = instant ? 'query' : 'query_range';
-    const response = await fetch(`${this.#address}/api/v1/${path}`, { method: 'POST', body });
+    const response = await fetch(`${this.address}/api/v1/${path}`, { method: 'POST', body });
     return fromApi((await response.json()) as ApiAnswer);
+  }
+
+  /** Ends it as one should; the folder stays. */
+  async end(): Promise<void> {
+    await stopProcess(this.#child);
   }
 
   async stop(): Promise<void> {
