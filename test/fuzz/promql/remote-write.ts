@@ -14,7 +14,8 @@ const SLICE_MS = 10 * 60_000;
 /** Writes the data to the receiver of a Prometheus at `address`, oldest first. */
 export async function remoteWrite(address: string, data: readonly FuzzSeries[]): Promise<void> {
   const last = data.reduce((most, { samples }) => Math.max(most, samples.at(-1)?.tMs ?? 0), 0);
-  for (let fromMs = 0; fromMs <= last; fromMs += SLICE_MS) {
+  const first = data.reduce((least, { samples }) => Math.min(least, samples[0]?.tMs ?? Infinity), Infinity);
+  for (let fromMs = Math.floor(first / SLICE_MS) * SLICE_MS; fromMs <= last; fromMs += SLICE_MS) {
     for (const part of ofOneKind(data, fromMs, fromMs + SLICE_MS)) await post(address, encodeRequest(part));
   }
 }
