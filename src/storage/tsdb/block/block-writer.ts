@@ -81,7 +81,7 @@ export class BlockWriter {
     for (const chunk of chunks) {
       const reference = await this.#chunks.add(chunk);
       places.push({ minMs: chunk.minMs, maxMs: chunk.maxMs, reference });
-      const samples = sampleCountOf(chunk.data);
+      const samples = sampleCountOf(chunk.encoding, chunk.data);
       const isFloat = chunk.encoding === ChunkEncoding.xor || chunk.encoding === ChunkEncoding.xor2;
       if (isFloat) this.#numFloats += samples;
       else this.#numHistograms += samples;

@@ -1,7 +1,13 @@
+/** Bits of a varbit number by how many ones begin it, those that go into one call of {@link BitWriter.bits}. */
+const VARBIT_SIZES = [0, 3, 6, 9, 12, 18, 25] as const;
+/** Signed numbers of those sizes are above -half and up to half. */
+const VARBIT_HALVES = VARBIT_SIZES.map((size) => 2 ** (size - 1));
+const TWO_TO_32 = 0x1_0000_0000;
+
 /**
  * Writes bits one after the other into memory that grows, the highest bit of each byte first.
  *
- * @see prometheus tsdb/chunkenc/bstream.go
+ * @see prometheus tsdb/chunkenc/bstream.go, varbit.go
  */
 export class BitWriter {
   #bytes = new Uint8Array(256);
@@ -61,11 +67,12 @@ export class BitWriter {
     this.bits(low, 32);
   }
 
-  /** Whole bytes. */
-  bytes(data: Uint8Array): void {
-    for (let i = 0; i < data.length; i++) this.bits(data[i]!, 8);
+  /** An integer within 2^53 as a signed number of 64 bits. */
+  int64(value: number): void {
+    this.words(Math.floor(value / TWO_TO_32), value | 0);
   }
 
+  /** A whole number below 2^53 as a varint. */
   uvarint(value: number): void {
     let rest = value;
     while (rest >= 128) {
@@ -78,6 +85,51 @@ export class BitWriter {
   /** A signed integer as a zigzag varint; exact below 2^52. */
   varint(value: number): void {
     this.uvarint(value >= 0 ? value * 2 : -value * 2 - 1);
+  }
+
+  /** An integer within 2^53 in varbit encoding. */
+  varbitInt(value: number): void {
+    if (value === 0) {
+      this.bits(0, 1);
+      return;
+    }
+    for (let ones = 1; ones < VARBIT_SIZES.length; ones++) {
+      const half = VARBIT_HALVES[ones]!;
+      if (value <= -half || value > half) continue;
+      this.#varbit(ones, value, VARBIT_SIZES[ones]!);
+      return;
+    }
+    this.#longVarbit(value, value > -(2 ** 55) && value <= 2 ** 55);
+  }
+
+  /** A whole number below 2^53 in varbit encoding. */
+  varbitUint(value: number): void {
+    if (value === 0) {
+      this.bits(0, 1);
+      return;
+    }
+    for (let ones = 1; ones < VARBIT_SIZES.length; ones++) {
+      if (value >= 2 * VARBIT_HALVES[ones]!) continue;
+      this.#varbit(ones, value, VARBIT_SIZES[ones]!);
+      return;
+    }
+    this.#longVarbit(value, value < 2 ** 56);
+  }
+
+  #varbit(ones: number, value: number, size: number): void {
+    this.bits((2 << ones) - 2, ones + 1);
+    this.bits(value, size);
+  }
+
+  #longVarbit(value: number, isShort: boolean): void {
+    if (!isShort) {
+      this.bits(0xff, 8);
+      this.int64(value);
+      return;
+    }
+    this.bits(0xfe, 8);
+    this.bits(Math.floor(value / TWO_TO_32), 24);
+    this.bits(value | 0, 32);
   }
 
   #grow(): void {
