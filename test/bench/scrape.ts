@@ -1,94 +1,31 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasProgram } from '../support/programs.ts';
 import { freePort, stopProcess, waitForReady } from '../support/processes.ts';
+import { CONTESTANTS, pause, queryNumber, withFleet } from './support/fleet.ts';
+import type { Contestant, Fleet } from './support/fleet.ts';
 import { ratio, readProcess } from './support/process-figures.ts';
 
-const TARGETS = 200;
-const SERIES_PER_TARGET = 1000;
 const WARM_UP_MS = 20_000;
 const MEASURE_MS = 60_000;
-
-/** A body of {@link SERIES_PER_TARGET} series whose values move from scrape to scrape: histograms, counters, gauges. */
-function makeBody(target: number, scrape: number): string {
-  const lines: string[] = ['# TYPE request_seconds histogram'];
-  for (let i = 0; i < SERIES_PER_TARGET / 2; i++) {
-    const labels = `handler="h${i >> 4}",method="GET",le="${(i & 15) / 10}"`;
-    lines.push(`request_seconds_bucket{${labels}} ${scrape * ((i & 15) + 1) + target}`);
-  }
-  lines.push('# TYPE requests_total counter');
-  for (let i = 0; i < SERIES_PER_TARGET / 4; i++) {
-    lines.push(`requests_total{handler="h${i}",code="200",method="POST"} ${scrape * (i + 3)}`);
-  }
-  lines.push('# TYPE queue_depth gauge');
-  for (let i = 0; i < SERIES_PER_TARGET / 4; i++) {
-    lines.push(`queue_depth{queue="q${i}",tenant="t${i % 7}"} ${((scrape * 7919 + i * 104_729) % 1000) / 8}`);
-  }
-  return `${lines.join('\n')}\n`;
-}
-
-interface Contestant {
-  readonly name: string;
-  readonly start: (folder: string, config: string, port: number) => ChildProcess;
-}
-
-const CONTESTANTS: readonly Contestant[] = [
-  {
-    name: 'tocsin',
-    start: (folder, config, port) =>
-      spawn(
-        process.execPath,
-        [
-          join(import.meta.dirname, '../../dist/cli.js'),
-          'serve',
-          `--config.file=${config}`,
-          `--storage.tsdb.path=${join(folder, 'tocsin')}`,
-          `--web.listen-address=127.0.0.1:${port}`,
-          '--log.level=warn',
-        ],
-        { stdio: ['ignore', 'inherit', 'inherit'] },
-      ),
-  },
-  {
-    name: 'prometheus',
-    start: (folder, config, port) =>
-      spawn(
-        'prometheus',
-        [
-          `--config.file=${config}`,
-          `--storage.tsdb.path=${join(folder, 'prometheus')}`,
-          `--web.listen-address=127.0.0.1:${port}`,
-          '--log.level=warn',
-        ],
-        { stdio: ['ignore', 'inherit', 'inherit'] },
-      ),
-  },
-];
 
 interface Figures {
   readonly cpuPerMillion: number;
   readonly bytesPerSeries: number;
+  readonly walBytesPerSample: number;
   readonly samples: number;
 }
 
-async function query(port: number, expr: string): Promise<number> {
-  const response = await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expr)}`);
-  const answer = (await response.json()) as {
-    error?: string;
-    data?: { result: { value: [number, string] }[] };
-  };
-  if (answer.data === undefined) throw new Error(`${expr}: ${answer.error ?? 'no answer'}`);
-  return Number(answer.data.result[0]?.value[1] ?? 0);
+function folderBytes(folder: string): number {
+  let bytes = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    bytes += entry.isDirectory() ? folderBytes(path) : statSync(path).size;
+  }
+  return bytes;
 }
 
-const pause = (durationMs: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, durationMs));
-
-async function measure(contestant: Contestant, folder: string, config: string): Promise<Figures> {
+async function measure(contestant: Contestant, { folder, config }: Fleet): Promise<Figures> {
   const port = await freePort();
   const child = contestant.start(folder, config, port);
   try {
@@ -97,15 +34,15 @@ async function measure(contestant: Contestant, folder: string, config: string): 
     const before = readProcess(child.pid!);
     await pause(MEASURE_MS);
     const after = readProcess(child.pid!);
-    const seconds = MEASURE_MS / 1000;
-    const samples = await query(
-      port,
-      `sum(count_over_time({__name__=~"request_seconds_bucket|requests_total|queue_depth",job="bench"}[${seconds}s]))`,
-    );
-    const series = await query(port, 'count({job="bench"})');
+    const wal = folderBytes(join(folder, contestant.name, 'wal'));
+    const names = '__name__=~"request_seconds_bucket|requests_total|queue_depth",job="bench"';
+    const samples = await queryNumber(port, `sum(count_over_time({${names}}[${MEASURE_MS / 1000}s]))`);
+    const all = await queryNumber(port, `sum(count_over_time({${names}}[10m]))`);
+    const series = await queryNumber(port, 'count({job="bench"})');
     return {
       cpuPerMillion: ((after.cpuSeconds - before.cpuSeconds) / samples) * 1e6,
       bytesPerSeries: after.residentBytes / series,
+      walBytesPerSample: wal / all,
       samples,
     };
   } finally {
@@ -113,58 +50,35 @@ async function measure(contestant: Contestant, folder: string, config: string): 
   }
 }
 
-/**
- * 200 targets of 1,000 series every second, for a minute each, the same bodies to both programs one after the other:
- * CPU seconds per million samples and resident bytes per series.
- */
-export async function run(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'tocsin-bench-'));
-  const bodies = new Map<string, Buffer>();
-  const server = createServer((request, response) => {
-    const target = Number(request.url?.slice(1) ?? 0);
-    const key = `${target} ${Math.floor(Date.now() / 1000) % 8}`;
-    let body = bodies.get(key);
-    if (body === undefined) {
-      body = Buffer.from(makeBody(target, Math.floor(Date.now() / 1000) % 8));
-      bodies.set(key, body);
-    }
-    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(body);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const config = join(folder, 'prometheus.yml');
-  const groups = Array.from({ length: TARGETS }, (_, i) => ({
-    targets: [address],
-    labels: { __metrics_path__: `/${i}`, instance: `target-${i}` },
-  }));
-  writeFileSync(
-    config,
-    JSON.stringify({
-      global: { scrape_interval: '1s', scrape_timeout: '1s' },
-      scrape_configs: [{ job_name: 'bench', static_configs: groups }],
-    }),
-  );
-  try {
+/** Has both programs scrape the same fleet, one after the other, and prints what it cost. */
+export async function compareScraping(churn: number): Promise<void> {
+  await withFleet(churn, async (fleet) => {
     const results = new Map<string, Figures>();
     for (const contestant of CONTESTANTS) {
       if (contestant.name !== 'tocsin' && !hasProgram(contestant.name)) continue;
       console.log(`measuring ${contestant.name} for ${(WARM_UP_MS + MEASURE_MS) / 1000} s …`);
-      const figures = await measure(contestant, folder, config);
+      const figures = await measure(contestant, fleet);
       results.set(contestant.name, figures);
       console.log(
         `${contestant.name}: ${figures.cpuPerMillion.toFixed(2)} CPU s per million samples, ` +
-          `${figures.bytesPerSeries.toFixed(0)} resident bytes per series, ${figures.samples} samples`,
+          `${figures.bytesPerSeries.toFixed(0)} resident bytes per series, ` +
+          `${figures.walBytesPerSample.toFixed(2)} bytes of log per sample, ${figures.samples} samples`,
       );
     }
     const ours = results.get('tocsin')!;
     const theirs = results.get('prometheus');
     console.log(
       `tocsin / prometheus: CPU ${ratio(ours.cpuPerMillion, theirs?.cpuPerMillion)}, ` +
-        `memory ${ratio(ours.bytesPerSeries, theirs?.bytesPerSeries)}`,
+        `memory ${ratio(ours.bytesPerSeries, theirs?.bytesPerSeries)}, ` +
+        `log ${ratio(ours.walBytesPerSample, theirs?.walBytesPerSample)}`,
     );
-  } finally {
-    server.closeAllConnections();
-    server.close();
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
+}
+
+/**
+ * 200 targets of 1,000 series every second, for a minute each, the same bodies to both programs one after the other:
+ * CPU seconds per million samples, resident bytes per series and bytes of the log per sample.
+ */
+export async function run(): Promise<void> {
+  await compareScraping(0);
 }
