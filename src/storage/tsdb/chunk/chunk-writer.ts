@@ -50,9 +50,11 @@ export class ChunkWriter {
       return;
     }
     this.#isHistogram = false;
-    const writer = this.#floatWriter(startMs);
-    if (writer !== this.#open || writer.count >= TARGET_SAMPLES || writer.byteLength > MAX_FLOAT_BYTES)
+    let writer = this.#openFor(startMs);
+    if (writer === undefined) {
+      writer = this.#newFor(startMs);
       this.#cut(writer);
+    }
     writer.add(tMs, low, isMarker ? staleHigh : high, startMs);
     this.#put(tMs, writer.count);
   }
@@ -73,10 +75,18 @@ export class ChunkWriter {
     this.#isHistogram = false;
   }
 
-  #floatWriter(startMs: number): FloatChunkWriter {
-    // Plain floats go on in an XOR2 chunk, those with a start can't go on in an XOR chunk.
-    const isOpen2 = this.#open !== undefined && this.#open === this.#xor2;
-    if (startMs === 0 && this.#floats === ChunkEncoding.xor && !isOpen2) return this.#xor;
+  /** The writer of the open chunk, when a float can go on in it. */
+  #openFor(startMs: number): FloatChunkWriter | undefined {
+    const open = this.#open;
+    if (open === undefined || open === this.#histograms) return undefined;
+    if (open.count >= TARGET_SAMPLES || open.byteLength > MAX_FLOAT_BYTES) return undefined;
+    if (open === this.#xor2) return this.#xor2;
+    // A start can't go into an XOR chunk; plain floats go on in an XOR2 chunk.
+    return startMs === 0 ? this.#xor : undefined;
+  }
+
+  #newFor(startMs: number): FloatChunkWriter {
+    if (startMs === 0 && this.#floats === ChunkEncoding.xor) return this.#xor;
     this.#xor2 ??= new Xor2Writer();
     return this.#xor2;
   }

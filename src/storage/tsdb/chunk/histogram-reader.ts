@@ -100,7 +100,7 @@ function histogramOf(
   counterResetHint: CounterResetHint,
 ): FloatHistogram {
   const middle = FIRST_BUCKET + positives;
-  const histogram = new FloatHistogram({
+  let histogram = new FloatHistogram({
     ...layout,
     count: floats[COUNT]!,
     sum: floats[SUM]!,
@@ -109,8 +109,8 @@ function histogramOf(
     negativeBuckets: floats.slice(middle),
     counterResetHint,
   });
-  // Written by a newer Prometheus.
-  return histogram.schema > MAX_EXPONENTIAL_SCHEMA
-    ? reduceResolution(histogram, MAX_EXPONENTIAL_SCHEMA)
-    : histogram;
+  // Written by a newer Prometheus; a step is one shift of an index.
+  while (histogram.schema > MAX_EXPONENTIAL_SCHEMA)
+    histogram = reduceResolution(histogram, Math.max(MAX_EXPONENTIAL_SCHEMA, histogram.schema - 31));
+  return histogram;
 }
