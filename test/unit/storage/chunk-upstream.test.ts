@@ -101,8 +101,8 @@ function seen(buffer: SampleBuffer): unknown[] {
     const h = buffer.histograms?.[i];
     const value = h
       ? {
-          ...{ schema: h.schema, zeroThreshold: h.zeroThreshold, zeroCount: h.zeroCount },
-          ...{ count: h.count, sum: h.sum, customValues: [...h.customValues] },
+          numbers: [h.schema, h.zeroThreshold, h.zeroCount, h.count, h.sum],
+          customValues: [...h.customValues],
           positive: bucketTexts(h.positiveSpans, h.positiveBuckets),
           negative: bucketTexts(h.negativeSpans, h.negativeBuckets),
           isGauge: h.counterResetHint === CounterResetHint.gauge,
