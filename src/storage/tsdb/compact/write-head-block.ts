@@ -2,12 +2,11 @@ import { join } from 'node:path';
 import { Matcher } from '../../../core/matcher.ts';
 import { compareText } from '../../../core/labels.ts';
 import type { FileSystem } from '../../../core/ports.ts';
-import { SampleBuffer } from '../../seam.ts';
 import type { ReadableStorage } from '../../seam.ts';
 import { BlockWriter } from '../block/index.ts';
 import type { BlockCompaction, BlockMeta } from '../block/index.ts';
-import { encodeSamples } from '../chunk/encode-samples.ts';
 import type { EncodedChunk } from '../chunk/encoding.ts';
+import { chunksOf } from '../head-chunks.ts';
 
 /** End of the name of a block's folder that is being written. */
 export const TEMPORARY_BLOCK = '.tmp-for-creation';
@@ -69,13 +68,11 @@ export async function writeHeadBlock(
       failed: false,
     };
     return await writeBlock(job, [...symbols].sort(compareText), compaction, ports, async (writer) => {
-      const samples = new SampleBuffer();
       for (let series = 1; cursor.next(); series++) {
         if (series % SERIES_PER_PAUSE === 0) await ports.pause();
-        if (cursor.read(minMs, maxMs - 1, samples) === 0) continue;
         const chunks: EncodedChunk[] = [];
-        encodeSamples(samples, (chunk) => chunks.push(chunk));
-        await writer.addSeries(cursor.labels(), chunks);
+        chunksOf(cursor, minMs, maxMs - 1, (chunk) => chunks.push(chunk));
+        if (chunks.length > 0) await writer.addSeries(cursor.labels(), chunks);
       }
     });
   } finally {

@@ -2,6 +2,9 @@ import type { Labels } from '../../../core/labels.ts';
 import { compareText } from '../../../core/labels.ts';
 import type { Matcher } from '../../../core/matcher.ts';
 import type { SampleBuffer, SelectHints, SeriesCursor } from '../../seam.ts';
+import type { EncodedChunk } from '../chunk/encoding.ts';
+import { HeadChunkSink } from '../head-chunks.ts';
+import type { ChunkSource } from '../head-chunks.ts';
 import { BLOCKS_PER_SLAB, BLOCK_BYTES, BLOCK_DATA } from './block-pool.ts';
 import { ChunkHead, ClosedSlab } from './chunk-store.ts';
 import { ReaderPins } from './epochs.ts';
@@ -40,6 +43,8 @@ export class HeadReader {
   #scratchWords = new Uint32Array(SCRATCH_BYTES / 4);
   #scratch = new Uint8Array(this.#scratchWords.buffer);
   #chain = new Uint32Array(256);
+  /** The open chunk of the row that is read, its bytes in the scratch buffer, and the newest closed one. */
+  readonly #open = { kind: 0, count: 0, bytes: 0, closed: 0 };
   /** By ref, which never names another series. */
   readonly #labelsByRef = new Map<number, Labels>();
   readonly #lastTime = new Float64Array(1);
@@ -178,28 +183,64 @@ export class HeadReader {
   /** Fills `into` with the samples of a row with minMs <= t <= maxMs. Returns how many there are. */
   read(row: number, minMs: number, maxMs: number, floorMs: number, into: SampleBuffer): number {
     into.clear();
-    const words = this.#words(row);
-    const at = (row % ROWS_PER_SLAB) * Row.words;
-    let kind: number;
-    let count: number;
-    let closed: number;
-    let bytes: number;
-    // The chunk pointers change together; a read that fell into a change is done again.
-    for (;;) {
-      const version = Atomics.load(words, at + Row.version);
-      if (version % 2 === 1) continue;
-      kind = Atomics.load(words, at + Row.kind);
-      count = Atomics.load(words, at + Row.count);
-      closed = Atomics.load(words, at + Row.closed);
-      bytes = count === 0 ? 0 : this.#gather(Atomics.load(words, at + Row.openFirst));
-      if (Atomics.load(words, at + Row.version) === version) break;
+    const open = this.#open;
+    this.#readPointers(row);
+    for (let i = this.#chainOf(open.closed, minMs, maxMs, floorMs); i > 0;) {
+      const address = this.#chain[--i]!;
+      const sizes = this.#slabs.closed.words(address >>> 16)[(address & 0xffff) + ChunkHead.sizes]!;
+      this.#readClosed(address, sizes, minMs, maxMs, into);
     }
-    this.#readClosed(closed, minMs, maxMs, floorMs, into);
+    const { kind, bytes, count } = open;
     if (count > 0) this.#readChunk(kind, this.#scratch, 0, bytes, count, minMs, maxMs, into);
     return into.length;
   }
 
-  #readClosed(newest: number, minMs: number, maxMs: number, floorMs: number, into: SampleBuffer): void {
+  /** As {@link read}, but as chunks; those of floats that are as a whole within the time are copied as they are. */
+  readChunks(row: number, minMs: number, maxMs: number, floorMs: number, sink: HeadChunkSink): void {
+    const open = this.#open;
+    this.#readPointers(row);
+    for (let i = this.#chainOf(open.closed, minMs, maxMs, floorMs); i > 0;) {
+      const address = this.#chain[--i]!;
+      const at = address & 0xffff;
+      const words = this.#slabs.closed.words(address >>> 16);
+      const windowMs = this.#slabs.closed.floats(address >>> 16)[ClosedSlab.windowFloat]!;
+      const firstMs = windowMs + words[at + ChunkHead.minOffset]!;
+      const lastMs = windowMs + words[at + ChunkHead.maxOffset]!;
+      const sizes = words[at + ChunkHead.sizes]!;
+      const isFloats = ((sizes >>> ChunkHead.kindShift) & 1) === ChunkKind.xor;
+      if (isFloats && firstMs >= minMs && lastMs <= maxMs) {
+        const source = this.#slabs.closed.bytes(address >>> 16);
+        const from = (at + ChunkHead.words) * 4;
+        const bits = source.subarray(from, from + (sizes >>> ChunkHead.bytesShift));
+        sink.copy(firstMs, lastMs, sizes & 0xff, bits);
+      } else {
+        this.#readClosed(address, sizes, minMs, maxMs, sink.samples);
+      }
+    }
+    const { kind, bytes, count } = open;
+    if (count > 0) this.#readChunk(kind, this.#scratch, 0, bytes, count, minMs, maxMs, sink.samples);
+    sink.end();
+  }
+
+  /** Reads where a row's chunks are, and gathers the open one. */
+  #readPointers(row: number): void {
+    const words = this.#words(row);
+    const at = (row % ROWS_PER_SLAB) * Row.words;
+    const open = this.#open;
+    // The chunk pointers change together; a read that fell into a change is done again.
+    for (;;) {
+      const version = Atomics.load(words, at + Row.version);
+      if (version % 2 === 1) continue;
+      open.kind = Atomics.load(words, at + Row.kind);
+      open.count = Atomics.load(words, at + Row.count);
+      open.closed = Atomics.load(words, at + Row.closed);
+      open.bytes = open.count === 0 ? 0 : this.#gather(Atomics.load(words, at + Row.openFirst));
+      if (Atomics.load(words, at + Row.version) === version) return;
+    }
+  }
+
+  /** Puts the closed chunks from `newest` back that have a part within the time into the chain. Returns how many. */
+  #chainOf(newest: number, minMs: number, maxMs: number, floorMs: number): number {
     let length = 0;
     for (let address = newest; address !== 0; address = this.#chunkBefore(address)) {
       const words = this.#slabs.closed.words(address >>> 16);
@@ -214,16 +255,14 @@ export class HeadReader {
       }
       this.#chain[length++] = address;
     }
-    while (length > 0) {
-      const address = this.#chain[--length]!;
-      const at = address & 0xffff;
-      const sizes = this.#slabs.closed.words(address >>> 16)[at + ChunkHead.sizes]!;
-      const source = this.#slabs.closed.bytes(address >>> 16);
-      const kind = (sizes >>> ChunkHead.kindShift) & 1;
-      const bytes = sizes >>> ChunkHead.bytesShift;
-      const offset = (at + ChunkHead.words) * 4;
-      this.#readChunk(kind, source, offset, bytes, sizes & 0xff, minMs, maxMs, into);
-    }
+    return length;
+  }
+
+  #readClosed(address: number, sizes: number, minMs: number, maxMs: number, into: SampleBuffer): void {
+    const source = this.#slabs.closed.bytes(address >>> 16);
+    const kind = (sizes >>> ChunkHead.kindShift) & 1;
+    const offset = ((address & 0xffff) + ChunkHead.words) * 4;
+    this.#readChunk(kind, source, offset, sizes >>> ChunkHead.bytesShift, sizes & 0xff, minMs, maxMs, into);
   }
 
   /** The chunk before a closed one, 0 when there is none or its memory was given up. */
@@ -319,7 +358,7 @@ function haveCommon(a: Uint32Array, b: Uint32Array): boolean {
   return false;
 }
 
-class HeadCursor implements SeriesCursor {
+class HeadCursor implements SeriesCursor, ChunkSource {
   readonly count: number;
   readonly #reader: HeadReader;
   readonly #rows: Uint32Array;
@@ -353,6 +392,11 @@ class HeadCursor implements SeriesCursor {
 
   read(minMs: number, maxMs: number, into: SampleBuffer): number {
     return this.#reader.read(this.#rows[this.#order[this.#at]!]!, minMs, maxMs, this.#floorMs, into);
+  }
+
+  chunks(minMs: number, maxMs: number, emit: (chunk: EncodedChunk) => void): void {
+    const row = this.#rows[this.#order[this.#at]!]!;
+    this.#reader.readChunks(row, minMs, maxMs, this.#floorMs, new HeadChunkSink(emit));
   }
 
   readNewest(minMs: number, maxMs: number, into: SampleBuffer): number {
