@@ -6,7 +6,7 @@ import { engineFeatures, LocalQueryEngine, PromqlParseError, QueryError } from '
 import type { PromqlFeatures, QueryValue } from '../promql/index.ts';
 import { DEFAULT_RULE_SETTINGS, RuleGroup, RuleMetrics, elementsOf } from '../rules/index.ts';
 import type { RuleGroupConfig } from '../rules/index.ts';
-import { AppendOutcome, HeadStorage } from '../storage/index.ts';
+import { AppendOutcome, HeadStorage, histogramFault } from '../storage/index.ts';
 import { expandRuleTemplate } from '../template/index.ts';
 import { sameAlerts, sameSamples, sortAlerts, sortSamples } from './compare.ts';
 import type { AlertCase, ExpectedAlert, ExpectedSample, ExprCase, RuleTest, RuleTestFile } from './config.ts';
@@ -101,7 +101,8 @@ export class TestRun {
           typeof value === 'number'
             ? appender.append(ref, startMs + timeMs, value)
             : appender.appendRich(ref, startMs + timeMs, { value: NaN, histogram: value, startMs: 0 });
-        const message = OUTCOME_TEXTS[outcome];
+        const fault = typeof value === 'number' ? undefined : histogramFault(value);
+        const message = fault ?? OUTCOME_TEXTS[outcome];
         if (message === undefined) continue;
         this.#failures.push({ kind: 'input', test, timeMs, series: labels.toString(), message });
       }

@@ -1,6 +1,6 @@
 import type { FloatHistogram } from '../core/histogram/float-histogram.ts';
 import type { Labels } from '../core/labels.ts';
-import { AppendOutcome, staleMarker } from '../storage/index.ts';
+import { AppendOutcome, histogramFault, staleMarker } from '../storage/index.ts';
 import type { Appender, SampleStorage, SeriesRef } from '../storage/index.ts';
 import type { Pacer } from './pacer.ts';
 
@@ -28,7 +28,13 @@ const DROP_REASONS: Readonly<Record<AppendOutcome, string | undefined>> = {
   [AppendOutcome.outOfOrder]: 'out of order sample',
   [AppendOutcome.outOfBounds]: 'out of bounds',
   [AppendOutcome.tooFarAhead]: 'too far in the future',
+  [AppendOutcome.malformed]: 'malformed histogram',
 };
+
+function dropReason(outcome: AppendOutcome, histogram: FloatHistogram | undefined): string | undefined {
+  const fault = outcome === AppendOutcome.malformed && histogram !== undefined && histogramFault(histogram);
+  return fault || DROP_REASONS[outcome];
+}
 
 /**
  * Writes what a rule gives and remembers which series it wrote, so that those it no longer gives are ended by a stale
@@ -71,7 +77,7 @@ export class SeriesWriter {
           histogram === undefined
             ? appender.append(ref, tMs, value)
             : appender.appendRich(ref, tMs, { value, histogram, startMs: 0 });
-        const reason = DROP_REASONS[outcome];
+        const reason = dropReason(outcome, histogram);
         if (reason === undefined) returned.set(labels.key, { labels, ref });
         else dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
       }

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { assert } from '../core/errors.ts';
 import { AppendOutcome } from '../storage/index.ts';
 import type { Appender, SeriesRef } from '../storage/index.ts';
 import { Entry, ExpositionError } from './parser/entry.ts';
@@ -289,6 +290,8 @@ export class Ingest {
       case AppendOutcome.tooFarAhead:
         this.counts.outOfBounds++;
         return false;
+      case AppendOutcome.malformed:
+        assert(false, 'a float is never malformed');
     }
   }
 }

@@ -25,6 +25,8 @@ export const AppendOutcome = {
   outOfBounds: 4,
   /** Further in the future than allowed. */
   tooFarAhead: 5,
+  /** A histogram that contradicts itself or is too large; `histogramFault` says how. */
+  malformed: 6,
 } as const;
 export type AppendOutcome = (typeof AppendOutcome)[keyof typeof AppendOutcome];
 
@@ -53,7 +55,7 @@ export interface Appender {
   append(ref: SeriesRef, tMs: number, value: number): AppendOutcome;
   /**
    * Adds one native histogram, or a float with a start timestamp. The end of a series of histograms is a float too: the
-   * stale marker.
+   * stale marker. Histograms come from outside and are looked at first: `malformed` is what is not well-formed.
    */
   appendRich(ref: SeriesRef, tMs: number, sample: RichSample): AppendOutcome;
   /**

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { PostedAlert } from '../../../src/alerts/index.ts';
 import { Labels } from '../../../src/core/labels.ts';
+import { FloatHistogram } from '../../../src/core/histogram/float-histogram.ts';
 import { silentLogger } from '../../../src/core/log.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
@@ -81,6 +82,47 @@ describe('with the real engine and head', () => {
     expect(last.endsAtMs).toBeLessThan(clock.nowMs());
     expect(manager.activeAlerts()).toEqual([]);
     await clock.advanceBy(MINUTE);
+    await manager.stop();
+  });
+
+  test('a rule whose histogram has negative counts says so; its other samples are written', async () => {
+    const clock = new VirtualClock(START_MS);
+    const storage = new HeadStorage();
+    const engine = new LocalQueryEngine({ storage, clock, logger: silentLogger });
+    const manager = new RuleManager({
+      clock,
+      storage,
+      logger: silentLogger,
+      registry: createRegistry(),
+      engine,
+      sink: { put: () => Promise.resolve([]) },
+      settings: { ...DEFAULT_RULE_SETTINGS, externalLabels: Labels.EMPTY, externalUrl: '' },
+      prepare: (labels) => labels,
+    });
+    const rule = 'groups: [{name: g, interval: 30s, rules: [{record: less, expr: "-m"}]}]';
+    await manager.update(parseRuleFile(rule, 'r.yml'));
+    const appender = storage.appender(START_MS);
+    const series = (kind: string): number => appender.series(Labels.fromObject({ __name__: 'm', kind }));
+    const histogram = new FloatHistogram({
+      count: 3,
+      sum: 3,
+      positiveSpans: Int32Array.of(0, 1),
+      positiveBuckets: Float64Array.of(3),
+    });
+    appender.appendRich(series('histogram'), START_MS, { value: NaN, histogram, startMs: 0 });
+    appender.append(series('float'), START_MS, 3);
+    await appender.commit();
+    manager.start();
+    await clock.advanceBy(MINUTE);
+    const [view] = manager.groups()[0]!.rules;
+    expect([view!.health, view!.lastError]).toEqual([
+      'err',
+      "observation count is  -3: histogram's observation count is negative",
+    ]);
+    const { value } = await engine.instant('less', clock.nowMs());
+    expect(value.type === 'vector' && value.samples.map(({ labels }) => labels.get('kind'))).toEqual([
+      'float',
+    ]);
     await manager.stop();
   });
 });

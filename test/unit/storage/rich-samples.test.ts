@@ -16,6 +16,7 @@ import {
   HeadStorage,
   SampleBuffer,
   Tsdb,
+  histogramFault,
   staleMarker,
 } from '../../../src/storage/index.ts';
 import type { Appender, RichSample, SampleStorage, TsdbOptions } from '../../../src/storage/index.ts';
@@ -326,6 +327,39 @@ describe('outcomes at the time of the last sample', () => {
     expect((await read(storage)).length).toBe(1);
   });
 
+  it.each([
+    [
+      'buckets that no span has',
+      { positiveBuckets: Float64Array.of(1, 2, 3) },
+      'positive side: spans need 2 buckets, have 3 buckets: histogram spans specify different number of buckets than provided',
+    ],
+    [
+      'a negative count in a bucket',
+      { positiveBuckets: Float64Array.of(1, -2) },
+      'positive side: bucket number 2 has observation count of -2: histogram has a bucket whose observation count is negative',
+    ],
+    [
+      'a schema that is none',
+      { schema: 9 },
+      'histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for custom buckets, got schema 9',
+    ],
+    [
+      'more buckets than are stored',
+      { positiveSpans: Int32Array.of(0, 200_000), positiveBuckets: new Float64Array(200_000) },
+      'a histogram with 200000 buckets and bounds cannot be stored, only up to 131072: limit the buckets where it is made',
+    ],
+  ])('are refused with %s; others of the transaction are kept', async (_, more, fault) => {
+    const storage = new HeadStorage();
+    const appender = storage.appender(NOW);
+    const bad = counter(1, more);
+    expect(appender.appendRich(appender.series(B), NOW, of(bad))).toBe(AppendOutcome.malformed);
+    expect(histogramFault(bad)).toBe(fault);
+    expect(appender.appendRich(appender.series(A), NOW, of(counter(1)))).toBe(AppendOutcome.stored);
+    await appender.commit();
+    expect(Object.keys(await seenInStorage(storage, new SampleBuffer(1)))).toEqual([A.toString()]);
+    expect(storage.counters).toMatchObject({ appendedHistograms: 1, outOfOrderHistograms: 0 });
+  });
+
   it('are counted for histograms apart', async () => {
     const storage = new HeadStorage();
     await appendAll(storage, [FLOAT, of(counter(1)), { ...FLOAT, startMs: 4 }]);
@@ -406,30 +440,37 @@ describe('chunks of histograms', () => {
     expect((await read(storage)).length).toBe(500);
   });
 
-  it('take a histogram that fills more than a slab of memory, until it is given up', async () => {
-    const size = 1 << 17;
-    const large = (seed: number): FloatHistogram =>
-      counter(1, {
-        positiveSpans: Int32Array.of(0, size),
-        positiveBuckets: Float64Array.from({ length: size }, (_, i) => Math.sin(seed + i)),
-      });
-    const storage = new HeadStorage();
-    const samples = [FLOAT, of(large(1)), FLOAT, of(large(2)), FLOAT];
-    await appendAll(storage, samples);
-    const into = await read(storage);
-    expect(into.histograms?.[1]?.positiveBuckets).toEqual(large(1).positiveBuckets);
-    expect(into.histograms?.[3]?.positiveBuckets).toEqual(large(2).positiveBuckets);
-    expect(into.length).toBe(5);
-    const appender = storage.appender(NOW);
-    const tooLarge = counter(1, { positiveBuckets: new Float64Array(size + 1) });
-    expect(() => appender.appendRich(appender.series(A), NOW + 9, of(tooLarge))).toThrow('131073 buckets');
-    appender.rollback();
-    await appendAll(storage, [FLOAT], NOW + 5 * HOUR_MS);
-    const bytes = storage.stats().bytes;
-    await storage.head.truncate(NOW + 4 * HOUR_MS, new SystemClock());
-    expect(storage.stats().bytes).toBeLessThan(bytes - 2 * size * 8);
-    expect((await read(storage)).length).toBe(1);
-  });
+  it.each([
+    ['an even', 1 << 17],
+    ['an odd', (1 << 17) - 1],
+    ['another', (1 << 17) - 2],
+  ])(
+    'take a histogram of %s size that fills more than a slab of memory, until it is given up',
+    async (_, size) => {
+      const large = (seed: number): FloatHistogram =>
+        counter(1, {
+          positiveSpans: Int32Array.of(0, size),
+          positiveBuckets: Float64Array.from({ length: size }, (_, i) => 1 + Math.sin(seed + i)),
+        });
+      const storage = new HeadStorage();
+      const samples = [FLOAT, of(large(1)), FLOAT, of(large(2)), FLOAT];
+      await appendAll(storage, samples);
+      const into = await read(storage);
+      expect(into.histograms?.[1]?.positiveBuckets).toEqual(large(1).positiveBuckets);
+      expect(into.histograms?.[3]?.positiveBuckets).toEqual(large(2).positiveBuckets);
+      expect(into.length).toBe(5);
+      const appender = storage.appender(NOW);
+      const tooLarge = counter(1, { positiveBuckets: new Float64Array((1 << 17) + 1) });
+      const outcome = appender.appendRich(appender.series(A), NOW + 9, of(tooLarge));
+      expect(outcome).toBe(AppendOutcome.malformed);
+      appender.rollback();
+      await appendAll(storage, [FLOAT], NOW + 5 * HOUR_MS);
+      const bytes = storage.stats().bytes;
+      await storage.head.truncate(NOW + 4 * HOUR_MS, new SystemClock());
+      expect(storage.stats().bytes).toBeLessThan(bytes - 2 * size * 8);
+      expect((await read(storage)).length).toBe(1);
+    },
+  );
 
   it('go with their series when it is reclaimed, whose row another may take', async () => {
     const storage = new HeadStorage();

@@ -69,26 +69,34 @@ const number = fc.oneof(
   fc.double({ noNaN: true }),
   fc.constantFrom(0, -0, Infinity, 0.1),
 );
+/** Counts of observations: storages refuse negative ones. */
+const amount = fc.oneof(
+  fc.integer({ min: 0, max: 1000 }),
+  fc.double({ min: 0, noNaN: true }),
+  fc.constantFrom(0, -0, Infinity, 0.1),
+);
 
-const side = fc
-  .array(fc.tuple(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 4 })), { maxLength: 4 })
-  .chain((runs) => {
-    const length = runs.reduce((sum, [, run]) => sum + run, 0);
-    return fc.record({
-      spans: fc.integer({ min: -500, max: 500 }).map((first) => {
-        const flat = runs.flatMap(([gap, run], i) => [i === 0 ? first : gap, run]);
-        return Int32Array.from(flat);
-      }),
-      buckets: fc.array(number, { minLength: length, maxLength: length }).map((b) => Float64Array.from(b)),
+const sideFrom = (first: fc.Arbitrary<number>) =>
+  fc
+    .array(fc.tuple(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 4 })), { maxLength: 4 })
+    .chain((runs) => {
+      const length = runs.reduce((sum, [, run]) => sum + run, 0);
+      return fc.record({
+        spans: first.map((from) => {
+          const flat = runs.flatMap(([gap, run], i) => [i === 0 ? from : gap, run]);
+          return Int32Array.from(flat);
+        }),
+        buckets: fc.array(amount, { minLength: length, maxLength: length }).map((b) => Float64Array.from(b)),
+      });
     });
-  });
+const side = sideFrom(fc.integer({ min: -500, max: 500 }));
 
 const exponential = fc
   .record({
     schema: fc.integer({ min: -4, max: 8 }),
     zeroThreshold: fc.constantFrom(0, 1e-128, 0.001),
-    zeroCount: number,
-    count: number,
+    zeroCount: amount,
+    count: amount,
     sum: fc.oneof(number, fc.constant(NaN)),
     positive: side,
     negative: side,
@@ -105,21 +113,35 @@ const exponential = fc
       }),
   );
 
+/** Rising bounds, as many as the spans call for and some more. */
+function boundsFor(spans: Spans, spare: number, lowest: number, width: number): Float64Array {
+  const reach = spans.reduce((sum, number) => sum + number, 0);
+  const steps = Math.min(width, Number.MAX_VALUE / (reach + spare + 1));
+  return Float64Array.from({ length: reach + spare }, (_, i) => lowest + i * steps);
+}
+
 const custom = fc
-  .record({ count: number, sum: number, bounds: fc.array(number, { maxLength: 5 }), positive: side })
+  .record({
+    count: amount,
+    sum: number,
+    lowest: fc.double({ min: -1e9, max: 1e9, noNaN: true }),
+    width: fc.constantFrom(0.1, 1, 1e300),
+    spare: fc.nat(5),
+    positive: sideFrom(fc.nat(5)),
+  })
   .map(
-    ({ count, sum, bounds, positive }) =>
+    ({ count, sum, lowest, width, spare, positive }) =>
       new FloatHistogram({
         schema: CUSTOM_BUCKETS_SCHEMA,
         count,
         sum,
         positiveSpans: positive.spans,
         positiveBuckets: positive.buckets,
-        customValues: Float64Array.from(bounds),
+        customValues: boundsFor(positive.spans, spare, lowest, width),
       }),
   );
 
-/** Histograms of any layout. */
+/** Histograms of any layout that storages take. */
 export const histograms: fc.Arbitrary<FloatHistogram> = fc.oneof(exponential, custom);
 
 /** Runs of histograms of one layout, as scrapes give them. */

@@ -456,7 +456,8 @@ export class ChunkStore {
     window.chunks++;
     window.samples += samples;
     if (words > ARENA_SLAB_WORDS - ClosedSlab.words) {
-      const slab = this.#slabs.closed.add((ClosedSlab.words + words) * 4);
+      // Slabs are read as 64-bit floats too, so they are whole pairs of words.
+      const slab = this.#slabs.closed.add(Math.ceil((ClosedSlab.words + words) / 2) * 8);
       this.#takeIntoUse(slab, windowMs, window);
       return slab * ARENA_SLAB_WORDS + ClosedSlab.words;
     }

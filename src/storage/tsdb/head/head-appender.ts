@@ -1,13 +1,12 @@
-import { TocsinError, assert } from '../../../core/errors.ts';
+import { assert } from '../../../core/errors.ts';
 import { equalHistograms } from '../../../core/histogram/equality.ts';
-import type { FloatHistogram } from '../../../core/histogram/float-histogram.ts';
 import type { Labels } from '../../../core/labels.ts';
 import { AppendOutcome } from '../../seam.ts';
 import type { Appender, RichSample, SeriesRef } from '../../seam.ts';
 import type { Head } from './head.ts';
 import { PendingSamples, RICH_INDEX } from './pending-samples.ts';
 import { Control, Row } from './head-slabs.ts';
-import { MAX_BUCKETS } from '../rich-chunk.ts';
+import { histogramFault } from '../histogram-fault.ts';
 import { storedSample } from '../stored-sample.ts';
 import type { StoredSample } from '../stored-sample.ts';
 import { RecordWriter, RichRecords } from '../wal/wal-records.ts';
@@ -227,15 +226,6 @@ function haveSameValue(a: StoredSample, b: StoredSample): boolean {
   return equalHistograms(a.histogram, b.histogram);
 }
 
-function refuseLarge({ positiveBuckets, negativeBuckets, customValues }: FloatHistogram): void {
-  const size = positiveBuckets.length + negativeBuckets.length + customValues.length;
-  if (size <= MAX_BUCKETS) return;
-  throw new TocsinError(
-    'TOCSIN_ERR_STORAGE',
-    `a histogram with ${size} buckets and bounds cannot be stored, only up to ${MAX_BUCKETS}: limit the buckets where it is scraped`,
-  );
-}
-
 class HeadAppender implements Appender {
   readonly #head: Head;
   readonly #appenders: Appenders;
@@ -281,7 +271,7 @@ class HeadAppender implements Appender {
     assert(this.#isOpen, 'an appender is used once');
     assert(Number.isInteger(tMs), 'the time of a sample is in whole milliseconds');
     assert(Number.isInteger(startMs), 'the start of a sample is in whole milliseconds');
-    if (histogram !== undefined) refuseLarge(histogram);
+    if (histogram !== undefined && histogramFault(histogram) !== undefined) return AppendOutcome.malformed;
     return this.#addRich(ref, tMs, sample);
   }
 
