@@ -11,6 +11,7 @@ import { BlockLife } from './compact/block-life.ts';
 import type { Retention } from './compact/block-life.ts';
 import { BlockStore } from './compact/block-store.ts';
 import type { DamagedBlock, StoredBlock } from './compact/block-store.ts';
+import { InterruptedError } from './compact/failures.ts';
 import { InlineStorageWorker } from './compact/inline-storage-worker.ts';
 import { BlockMetrics } from './compact/metrics.ts';
 import type { StorageWorker } from './compact/storage-jobs.ts';
@@ -276,11 +277,15 @@ export class Tsdb implements SampleStorage {
     return next;
   }
 
-  /** Writes and syncs what is left of the log and gives the folder free. No appender may be open. */
+  /**
+   * Writes and syncs what is left of the log and gives the folder free. No appender may be open. Work on blocks that is under way
+   * is broken off; the next start does it again.
+   */
   async close(): Promise<void> {
     this.#isClosing = true;
-    await this.#tasks.stop();
+    // Before the tasks: they wait for it.
     await this.#worker.close();
+    await this.#tasks.stop();
     await this.#maintaining;
     await this.#life.settle();
     try {
@@ -302,7 +307,7 @@ export class Tsdb implements SampleStorage {
         } catch (error) {
           this.#options.logger.error(
             { err: error },
-            `work on blocks failed, it is tried again within a minute: ${errorText(error)}`,
+            `work on blocks failed, it is tried again later: ${errorText(error)}`,
           );
         }
       }
@@ -322,7 +327,7 @@ export class Tsdb implements SampleStorage {
 
   async #maintain(): Promise<void> {
     try {
-      await this.#life.run(() => this.#isClosing);
+      await this.#life.run();
     } finally {
       await this.#measureWal();
     }
@@ -347,6 +352,7 @@ export class Tsdb implements SampleStorage {
         segmentBytes: options.chunkSegmentBytes ?? 0,
         truncateHead: (minMs) => this.#truncate(minMs),
         otherBytes: () => this.#walBytes,
+        isEnding: () => this.#isClosing,
       },
       options.retention,
     );
@@ -381,7 +387,7 @@ export class Tsdb implements SampleStorage {
       logger.info({ minMs, seriesRemoved, chunksRemoved }, 'took out of memory what is in a block');
       await this.#truncateWal(minMs);
     } catch (error) {
-      this.#metrics.truncationsFailed.inc();
+      if (!(error instanceof InterruptedError)) this.#metrics.truncationsFailed.inc();
       throw error;
     }
   }
@@ -415,7 +421,7 @@ export class Tsdb implements SampleStorage {
       this.#metrics.walTruncateDuration.observe((clock.monotonicMs() - startMs) / 1000);
       logger.info({ ...report }, 'a checkpoint of the write-ahead log was written');
     } catch (error) {
-      this.#metrics.checkpointsFailed.inc();
+      if (!(error instanceof InterruptedError)) this.#metrics.checkpointsFailed.inc();
       throw error;
     }
   }

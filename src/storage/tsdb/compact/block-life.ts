@@ -5,6 +5,7 @@ import type { FileSystem, Random } from '../../../core/ports.ts';
 import type { Epochs } from '../head/epochs.ts';
 import type { BlockStore, StoredBlock } from './block-store.ts';
 import { blockRanges, planCompaction } from './compaction-plan.ts';
+import { Backoff, InterruptedError, isDiskFull } from './failures.ts';
 import type { BlockMetrics } from './metrics.ts';
 import { expiredBlocks } from './retention.ts';
 import type { StorageJob, StorageWorker } from './storage-jobs.ts';
@@ -47,6 +48,8 @@ export interface BlockLifeOptions {
   readonly truncateHead: (minMs: number) => Promise<void>;
   /** Bytes that count beside blocks. */
   readonly otherBytes: () => number;
+  /** Whether the program ends: nothing more is begun. */
+  readonly isEnding: () => boolean;
 }
 
 const MAX_BLOCK_MS = 31 * 24 * 3600_000;
@@ -65,6 +68,8 @@ export class BlockLife {
   /** Blocks that could not be joined with others, by name, and until when (monotonic) that is not tried again. */
   readonly #resting = new Map<string, number>();
   readonly #removals = new Set<Promise<void>>();
+  readonly #headBackoff = new Backoff();
+  readonly #diskBackoff = new Backoff();
 
   constructor(options: BlockLifeOptions, retention: Retention) {
     this.#options = options;
@@ -81,25 +86,30 @@ export class BlockLife {
   }
 
   /**
-   * Does everything that is to be done now. `isEnding` is asked between steps. Rejects when a step failed, and does what does not
+   * Does everything that is to be done now; what failed a short while ago waits. Rejects when a step failed, and does what does not
    * depend on it first.
    */
-  async run(isEnding: () => boolean): Promise<void> {
+  async run(): Promise<void> {
     const failures: unknown[] = [];
-    const attempt = async (step: () => Promise<boolean>): Promise<boolean> => {
-      if (isEnding()) return false;
+    const attempt = async (step: () => Promise<boolean>, backoff?: Backoff): Promise<boolean> => {
+      if (this.#options.isEnding() || backoff?.isWaiting(this.#nowMs()) === true) return false;
       try {
-        return await step();
+        const goesOn = await step();
+        backoff?.worked();
+        return goesOn;
       } catch (error) {
+        if (error instanceof InterruptedError) return false;
         failures.push(error);
+        if (backoff === this.#headBackoff || isDiskFull(error)) backoff?.failed(this.#nowMs());
         return false;
       }
     };
-    while (await attempt(() => this.writeHead()));
+    const writeHead = (): Promise<boolean> => attempt(() => this.writeHead(), this.#headBackoff);
+    while (await writeHead());
     await attempt(() => this.expire());
-    while (await attempt(() => this.compact())) {
+    while (await attempt(() => this.compact(), this.#diskBackoff)) {
       // The head must not wait for a long row of compactions.
-      while (await attempt(() => this.writeHead()));
+      while (await writeHead());
     }
     this.#options.head.epochs.collect();
     if (failures.length > 0) throw failures[0];
@@ -131,7 +141,7 @@ export class BlockLife {
       job: { path, ulid, minMs, maxMs, hints, segmentBytes },
     });
     if (block === undefined) return;
-    store.replace([], ulid);
+    await this.#use(ulid, () => store.replace([], ulid));
     const { numSeries: series, numSamples: samples } = block.stats;
     const tookMs = Math.round(clock.monotonicMs() - startMs);
     logger.info({ block: ulid, minMs, maxMs, series, samples, tookMs }, 'wrote a block');
@@ -158,8 +168,7 @@ export class BlockLife {
     const nowMs = clock.monotonicMs();
     for (const [name, untilMs] of this.#resting) if (untilMs <= nowMs) this.#resting.delete(name);
     const blocks = store.blocks.map(({ name, meta }) => {
-      const failed = meta.compaction.failed || this.#resting.has(name);
-      return { folder: name, meta: { ...meta, compaction: { ...meta.compaction, failed } } };
+      return { folder: name, meta, isResting: this.#resting.has(name) };
     });
     const plan = planCompaction(blocks, blockRanges(minBlockMs, this.#maxBlockMs()));
     if (plan.length === 0) return false;
@@ -168,7 +177,10 @@ export class BlockLife {
     try {
       await this.rewrite(sources);
     } catch (error) {
+      // Neither a full disk nor an end says anything of the blocks.
+      if (error instanceof InterruptedError || isDiskFull(error)) throw error;
       for (const name of sources) this.#resting.set(name, clock.monotonicMs() + FAILED_REST_MS);
+      await this.#markFailed(sources);
       throw error;
     }
     return true;
@@ -184,7 +196,8 @@ export class BlockLife {
     metrics.compactions.inc();
     metrics.duration.observe(seconds);
     const gone = store.blocks.filter(({ name }) => sources.includes(name));
-    this.#drop(gone, block === undefined ? undefined : ulid);
+    if (block === undefined) this.#drop(gone, undefined);
+    else await this.#use(ulid, () => this.#drop(gone, ulid));
     const tookMs = Math.round(seconds * 1000);
     const what =
       block === undefined ? 'removed blocks that hold nothing any more' : 'made one block of several';
@@ -195,9 +208,37 @@ export class BlockLife {
     try {
       return await this.#options.worker.run(work);
     } catch (error) {
-      this.#options.metrics.failed.inc();
+      if (!(error instanceof InterruptedError)) this.#options.metrics.failed.inc();
       throw error;
     }
+  }
+
+  /** Puts a new block in use; one that cannot be read goes again, so that there are not ever more of them. */
+  async #use(ulid: string, replace: () => void): Promise<void> {
+    const { metrics, store } = this.#options;
+    try {
+      replace();
+    } catch (error) {
+      metrics.failed.inc();
+      await store.discard(ulid);
+      throw error;
+    }
+  }
+
+  async #markFailed(sources: readonly string[]): Promise<void> {
+    const { logger, store } = this.#options;
+    try {
+      await store.markFailed(sources);
+    } catch (error) {
+      logger.warn(
+        { sources: sources.join(' ') },
+        `blocks could not be marked as failed: ${errorText(error)}`,
+      );
+    }
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.monotonicMs();
   }
 
   /** Takes blocks out of use; their folders go when nobody can be reading them. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { errorText } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { FileSystem } from '../../../core/ports.ts';
-import { BlockReader } from '../block/index.ts';
+import { BlockReader, encodeMeta } from '../block/index.ts';
 import type { BlockMeta } from '../block/index.ts';
 import { OpenBlocks } from '../tsdb-reader.ts';
 import type { BlockPlace, BlocksAnnouncement } from '../tsdb-reader.ts';
@@ -133,6 +133,23 @@ export class BlockStore {
   replace(removed: readonly string[], added: string | undefined): void {
     const kept = this.#blocks.filter(({ name }) => !removed.includes(name));
     this.#set(added === undefined ? kept : [...kept, this.#check(added)]);
+  }
+
+  /** Takes a block out of the way that was written and cannot be used. Failures are logged. */
+  async discard(name: string): Promise<void> {
+    await this.#removeFolder(name);
+  }
+
+  /** Writes down that blocks could not be joined, as Prometheus does: they are left out of plans from now on. */
+  async markFailed(names: readonly string[]): Promise<void> {
+    const changed = new Map<string, BlockMeta>();
+    for (const { name, meta } of this.#blocks) {
+      if (!names.includes(name) || meta.compaction.failed) continue;
+      const failed = { ...meta, compaction: { ...meta.compaction, failed: true } };
+      await this.#files.replaceFile(join(this.#path, name, 'meta.json'), encodeMeta(failed));
+      changed.set(name, failed);
+    }
+    this.#blocks = this.#blocks.map((block) => ({ ...block, meta: changed.get(block.name) ?? block.meta }));
   }
 
   /** Removes the folder of a block that nobody reads any more. */

@@ -4,6 +4,8 @@ import type { BlockMeta } from '../block/index.ts';
 export interface PlannedBlock {
   readonly folder: string;
   readonly meta: BlockMeta;
+  /** Could not be written anew a short while ago: it is left alone. */
+  readonly isResting?: boolean;
 }
 
 /** Share of deleted series from which on a large block is written anew. */
@@ -49,7 +51,7 @@ function planClass(
 ): readonly PlannedBlock[] {
   const sorted = blocks.toSorted((a, b) => a.meta.minTime - b.meta.minTime);
   if (withOverlaps) {
-    const overlapping = findOverlap(sorted);
+    const overlapping = findOverlap(sorted.filter(({ isResting }) => isResting !== true));
     if (overlapping.length > 0) return overlapping;
   }
   // The newest is still to be given time.
@@ -77,7 +79,7 @@ function findRange(sorted: readonly PlannedBlock[], ranges: readonly number[]): 
   const newestMinTime = sorted.at(-1)?.meta.minTime ?? 0;
   for (const rangeMs of ranges.slice(1)) {
     for (const part of splitByRange(sorted, rangeMs)) {
-      if (part.some(({ meta }) => meta.compaction.failed)) continue;
+      if (part.some(({ meta, isResting }) => meta.compaction.failed || isResting === true)) continue;
       const minTime = part[0]!.meta.minTime;
       const maxTime = part.at(-1)!.meta.maxTime;
       const isFull = maxTime - minTime === rangeMs;
@@ -105,6 +107,7 @@ function splitByRange(sorted: readonly PlannedBlock[], rangeMs: number): Planned
 function findDeleted(sorted: readonly PlannedBlock[], ranges: readonly number[]): readonly PlannedBlock[] {
   const wideMs = ranges[Math.floor(ranges.length / 2)]!;
   for (const block of sorted.toReversed()) {
+    if (block.isResting === true) continue;
     const { minTime, maxTime, stats } = block.meta;
     if (maxTime - minTime < wideMs) {
       // All of a short block is deleted: it only takes room.

@@ -2,6 +2,7 @@ import { errorText } from '../../../core/errors.ts';
 import type { ThreadContext } from '../../../core/threads.ts';
 import { TsdbReader } from '../tsdb-reader.ts';
 import type { StorageAnnouncement, TsdbReaderData } from '../tsdb-reader.ts';
+import { isDiskFull } from './failures.ts';
 import { runStorageJob } from './storage-jobs.ts';
 import type { StorageJob, StorageJobResult } from './storage-jobs.ts';
 
@@ -14,7 +15,12 @@ export interface StorageThreadData {
 /** What the thread says, once. */
 export type FromStorageThread =
   | { readonly kind: 'done'; readonly result: StorageJobResult }
-  | { readonly kind: 'failed'; readonly message: string };
+  | {
+      readonly kind: 'failed';
+      readonly message: string;
+      /** ENOSPC when the disk had no room. */
+      readonly cause: 'ENOSPC' | undefined;
+    };
 
 /** Entry of the thread: does the job and says how it ended. */
 export function run(context: ThreadContext): void {
@@ -35,7 +41,7 @@ export function run(context: ThreadContext): void {
       say({ kind: 'done', result });
     },
     (error: unknown) => {
-      say({ kind: 'failed', message: errorText(error) });
+      say({ kind: 'failed', message: errorText(error), cause: isDiskFull(error) ? 'ENOSPC' : undefined });
     },
   );
 }

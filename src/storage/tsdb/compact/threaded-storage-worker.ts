@@ -1,6 +1,7 @@
 import { TocsinError } from '../../../core/errors.ts';
 import { threadModuleUrl } from '../../../core/threads.ts';
 import type { Thread, ThreadEnd, Threads } from '../../../core/threads.ts';
+import { InterruptedError } from './failures.ts';
 import type { ReaderLease, StorageAnnouncement } from '../tsdb-reader.ts';
 import type { StorageJob, StorageJobResult, StorageWorker } from './storage-jobs.ts';
 import type { FromStorageThread, StorageThreadData } from './storage-thread.ts';
@@ -17,12 +18,14 @@ export interface ThreadedStorageWorkerOptions {
 export class ThreadedStorageWorker implements StorageWorker {
   readonly #options: ThreadedStorageWorkerOptions;
   readonly #running = new Set<Thread>();
+  #isClosed = false;
 
   constructor(options: ThreadedStorageWorkerOptions) {
     this.#options = options;
   }
 
   async run(work: StorageJob): Promise<StorageJobResult> {
+    if (this.#isClosed) throw new InterruptedError(work.kind);
     const { threads, maxHeapMiB, lease: takeLease } = this.#options;
     const early: StorageAnnouncement[] = [];
     let thread: Thread | undefined;
@@ -39,11 +42,11 @@ export class ThreadedStorageWorker implements StorageWorker {
       onMessage: (message) => {
         const answer = message as FromStorageThread;
         if (answer.kind === 'done') resolve(answer.result);
-        else reject(new TocsinError('TOCSIN_ERR_STORAGE', answer.message));
+        else reject(failureOf(answer));
       },
       onEnd: (end) => {
         lease.release();
-        reject(new TocsinError('TOCSIN_ERR_STORAGE', `${work.kind}: ${whyEnded(end, maxHeapMiB)}`));
+        reject(whyEnded(work.kind, end, maxHeapMiB));
       },
     });
     for (const announcement of early) thread.postAside(announcement);
@@ -57,17 +60,23 @@ export class ThreadedStorageWorker implements StorageWorker {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([...this.#running].map((thread) => thread.end()));
   }
 }
 
-function whyEnded(end: ThreadEnd, maxHeapMiB: number): string {
-  switch (end.kind) {
-    case 'outOfMemory':
-      return `the thread that did it needed more than ${maxHeapMiB} MiB of memory`;
-    case 'failed':
-      return `the thread that did it failed: ${end.error instanceof Error ? end.error.message : String(end.error)}`;
-    case 'ended':
-      return 'it was interrupted, and will be done after the next start';
-  }
+/** What failed in the thread, with the system's code for it. */
+function failureOf({ message, cause }: FromStorageThread & { readonly kind: 'failed' }): TocsinError {
+  if (cause === undefined) return new TocsinError('TOCSIN_ERR_STORAGE', message);
+  const system = Object.assign(new Error(message), { code: cause });
+  return new TocsinError('TOCSIN_ERR_STORAGE', message, { cause: system });
+}
+
+function whyEnded(what: string, end: ThreadEnd, maxHeapMiB: number): TocsinError {
+  if (end.kind === 'ended') return new InterruptedError(what);
+  const why =
+    end.kind === 'outOfMemory'
+      ? `needed more than ${maxHeapMiB} MiB of memory`
+      : `failed: ${end.error instanceof Error ? end.error.message : String(end.error)}`;
+  return new TocsinError('TOCSIN_ERR_STORAGE', `${what}: the thread that did it ${why}`);
 }

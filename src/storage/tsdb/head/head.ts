@@ -40,6 +40,8 @@ export class Head {
   #nextAppender = 1;
   readonly #openAppenders = new Set<number>();
   readonly #isSought = (row: number): boolean => this.#hasSoughtPairs(row - 1);
+  /** Oldest sample that came since the present truncation began. */
+  #oldestNoted = Infinity;
   seriesCreated = 0;
 
   constructor(chunkRangeMs: number) {
@@ -147,6 +149,7 @@ export class Head {
   /** Widens the head's time range. */
   noteTimes(minMs: number, maxMs: number): void {
     const floats = this.slabs.controlFloats;
+    if (minMs < this.#oldestNoted) this.#oldestNoted = minMs;
     if (!(floats[Control.minTimeFloat]! <= minMs)) floats[Control.minTimeFloat] = minMs;
     if (!(floats[Control.maxTimeFloat]! >= maxMs)) floats[Control.maxTimeFloat] = maxMs;
   }
@@ -171,7 +174,8 @@ export class Head {
 
   /**
    * Takes out all chunks of windows that end at or before `minMs` and all series that have no sample left. Gives others
-   * a turn every few milliseconds; appends and reads may go on meanwhile.
+   * a turn every few milliseconds; appends and reads may go on meanwhile. The head then begins with the window of the oldest
+   * sample that is left, however far that is from `minMs`.
    */
   async truncate(minMs: number, clock: Clock): Promise<Truncation> {
     assert(this.chunks.windowOf(minMs) === minMs, 'the head is truncated where a window begins');
@@ -185,12 +189,16 @@ export class Head {
     /** Row and its newest closed chunk, which lies in a window that goes: pairs. */
     const cutRows: number[] = [];
     let chunksRemoved = windows.chunks;
+    this.#oldestNoted = Infinity;
+    let oldestMs = Infinity;
     for (let row = 0; row < this.#nextRow; row++) {
       if (row % GC_BATCH === 0) await slice.pause();
       const words = this.rowWords(row);
       const at = this.rowStart(row);
       if (words[at + Row.ref] === 0) continue;
       if (this.#isUsed(row, minMs)) {
+        const startMs = this.rowFloats(row)[(at >>> 1) + Row.chunkStartFloat]!;
+        if (words[at + Row.count]! > 0 && startMs >= minMs && startMs < oldestMs) oldestMs = startMs;
         const closed = words[at + Row.closed]!;
         if (closed !== 0 && this.#windowEnd(closed) <= minMs) cutRows.push(row, closed);
         continue;
@@ -209,7 +217,13 @@ export class Head {
     this.chunks.retireSlabs(windows.slabs);
     this.chunks.endBatch();
     const floats = this.slabs.controlFloats;
-    if (floats[Control.minTimeFloat]! < minMs) floats[Control.minTimeFloat] = Math.min(minMs, this.maxTimeMs);
+    if (floats[Control.minTimeFloat]! < minMs) {
+      oldestMs = Math.max(
+        minMs,
+        Math.min(oldestMs, this.#oldestNoted, this.chunks.oldestWindow() ?? Infinity),
+      );
+      floats[Control.minTimeFloat] = Math.min(oldestMs, this.maxTimeMs);
+    }
     if (gone.length > 0) await this.#sweep(Uint32Array.from(gone).sort(), goneRows, emptied, slice);
     this.epochs.collect();
     return { seriesRemoved: gone.length, chunksRemoved, walIds };
