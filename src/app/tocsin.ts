@@ -90,14 +90,20 @@ export class Tocsin {
     return this.#rooms;
   }
 
-  /** How long, and how much, is kept. Nothing said means 15 days; a size alone is no limit of time. */
+  /**
+   * How long, and how much, is kept: what the file says, else the flags; flags that say nothing (or 0) mean 15 days.
+   *
+   * @see prometheus cmd/prometheus/main.go
+   */
   get retention(): Retention {
-    const { storage } = this.#config;
-    const sizeBytes = storage.retentionSizeBytes ?? this.options.retentionBytes ?? 0;
-    const percentage = storage.retentionPercentage ?? 0;
-    const defaultMs = sizeBytes > 0 || percentage > 0 ? 0 : DEFAULT_RETENTION_MS;
-    const timeMs = storage.retentionTimeMs ?? this.options.retentionMs ?? defaultMs;
-    return { timeMs, sizeBytes, percentage };
+    const { retention } = this.#config.storage;
+    if (retention !== undefined) return retention;
+    const { retentionMs: timeMs = 0, retentionBytes: sizeBytes = 0 } = this.options;
+    return {
+      timeMs: timeMs === 0 && sizeBytes === 0 ? DEFAULT_RETENTION_MS : timeMs,
+      sizeBytes,
+      percentage: 0,
+    };
   }
 
   /** Opens the data folder and starts everything. What was opened is closed again when something fails. */

@@ -1,14 +1,24 @@
 import { z } from 'zod';
 import { durationSchema, sizeSchema } from '../core/schema.ts';
 
+/** How much is kept; 0 is no limit. */
+export interface RetentionConfig {
+  readonly timeMs: number;
+  /** Bytes that blocks and log may take. */
+  readonly sizeBytes: number;
+  /** The same as a share of the disk, in percent; counts instead of the size. */
+  readonly percentage: number;
+}
+
 /** The part of the configuration file that the store lives by. The flags of the same meaning apply where a key is absent. */
 export interface StorageConfig {
-  /** How long samples are kept; undefined = not given, 0 = for ever. */
-  readonly retentionTimeMs: number | undefined;
-  /** How much disk blocks and WAL may take; undefined = not given, 0 = no limit. */
-  readonly retentionSizeBytes: number | undefined;
-  /** The same as a share of the disk, in percent; counts instead of the size. */
-  readonly retentionPercentage: number | undefined;
+  /**
+   * What is kept; undefined where the file does not say, and the flags hold. A section in the file stands for all of the flags:
+   * what it leaves out is no limit.
+   *
+   * @see prometheus config/config.go TSDBRetentionConfig
+   */
+  readonly retention: RetentionConfig | undefined;
 }
 
 const outOfOrderSchema = durationSchema.refine(
@@ -47,14 +57,14 @@ const fieldsSchema = z.strictObject({
 
 /** `storage:` of Prometheus. */
 export const storageConfigSchema: z.ZodType<StorageConfig> = fieldsSchema.transform(({ tsdb }) => ({
-  retentionTimeMs: tsdb?.retention?.time,
-  retentionSizeBytes: tsdb?.retention?.size,
-  retentionPercentage: tsdb?.retention?.percentage,
+  retention: tsdb?.retention && {
+    timeMs: tsdb.retention.time ?? 0,
+    sizeBytes: tsdb.retention.size ?? 0,
+    percentage: tsdb.retention.percentage ?? 0,
+  },
 }));
 
 /** What holds when the file has no `storage:`. */
 export const DEFAULT_STORAGE_CONFIG: StorageConfig = {
-  retentionTimeMs: undefined,
-  retentionSizeBytes: undefined,
-  retentionPercentage: undefined,
+  retention: undefined,
 };
