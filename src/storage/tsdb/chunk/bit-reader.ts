@@ -111,7 +111,16 @@ export class BitReader {
   #peek(): number {
     const at = this.#bit >>> 3;
     const bytes = this.#bytes;
+    // Reading behind an array's end is slow wherever it once happened.
+    if (at + 4 > bytes.length) return this.#peekAtEnd(at) << (this.#bit & 7);
     const four = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
     return four << (this.#bit & 7);
+  }
+
+  /** Four bytes, zeros behind the end. */
+  #peekAtEnd(at: number): number {
+    let four = 0;
+    for (let i = at; i < at + 4; i++) four = (four << 8) | (i < this.#bytes.length ? this.#bytes[i]! : 0);
+    return four;
   }
 }
