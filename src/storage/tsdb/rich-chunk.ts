@@ -12,7 +12,7 @@ import type { StoredSample } from './stored-sample.ts';
 
 /**
  * Chunks of native histograms and of samples with start timestamps, as they lie in memory. This is no format of
- * Prometheus': its own encodings (float histograms, XOR2) belong to blocks on disk, which this version does not write.
+ * Prometheus': its own encodings (histograms, XOR2) are those of blocks on disk, see `chunk/`.
  *
  * A chunk is its samples one after the other; how many there are stands beside it. Everything is whole bytes:
  *
