@@ -53,6 +53,8 @@ export interface ReplayOptions {
   /** Samples before this are left out: blocks have them. */
   readonly minValidMs?: number;
   readonly target?: ReplayTarget;
+  /** Nothing is tidied and nothing repaired: somebody else may be writing the log. */
+  readonly readOnly?: boolean;
   /** Told after each file how many of how many are done, for `/api/v1/status/walreplay`. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -65,7 +67,7 @@ export interface ReplayOptions {
 export async function replayWal(options: ReplayOptions): Promise<ReplayReport> {
   const { files, folder, head, clock, logger } = options;
   const found = await listWal(files, folder);
-  await tidy(files, folder, found, logger);
+  if (options.readOnly !== true) await tidy(files, folder, found, logger);
   const paths = await walFiles(files, folder, found);
   const replay = new Replay(options);
   let damagedSegments = 0;
@@ -90,7 +92,7 @@ export async function replayWal(options: ReplayOptions): Promise<ReplayReport> {
     if (report.damage.length === 0) continue;
     if (!report.damage.every(({ isTornTail }) => isTornTail)) damagedSegments++;
     for (const { fromByte, toByte } of report.damage) droppedBytes += toByte - fromByte;
-    await repairSegment(files, path, report, logger);
+    if (options.readOnly !== true) await repairSegment(files, path, report, logger);
   }
   options.onProgress?.(paths.length, paths.length);
   replay.finish();
