@@ -28,13 +28,13 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   query: { help: 'ask a running server (PromQL, series, labels)', load: () => import('./query.ts') },
   alert: { help: 'list alerts, hand one in', load: () => import('./alert.ts') },
   silence: { help: 'add, list and end silences', load: () => import('./silence.ts') },
+  tsdb: { help: 'list, analyse, dump and make blocks', load: () => import('./tsdb.ts') },
   routes: { help: 'draw the routing tree, try where an alert goes', load: () => import('./routes.ts') },
 };
 
 /** Commands of the contract that later versions bring. */
 const LATER_COMMANDS: readonly string[] = [
   'alertmanager',
-  'tsdb',
   'maintenance',
   'template',
   'notify',
