@@ -2,9 +2,13 @@ import type { Clock } from '../core/clock.ts';
 import { assert } from '../core/errors.ts';
 import { AppendOutcome } from '../storage/index.ts';
 import type { Appender, SeriesRef } from '../storage/index.ts';
+import type { ScrapeFeatures } from './features.ts';
 import { Entry, ExpositionError } from './parser/entry.ts';
 import type { ExpositionParser } from './parser/exposition-parser.ts';
+import { OpenMetricsParser } from './parser/openmetrics-parser.ts';
 import { readSeriesLabels } from './parser/series-labels.ts';
+import { StartTimes } from './parser/start-times.ts';
+import type { SampleColumns } from './sample-columns.ts';
 import { LabelLimitError, storedLabels } from './sample-labels.ts';
 import type { SampleLabelRules } from './sample-labels.ts';
 import { type ScrapeCache, SlotKind } from './scrape-cache.ts';
@@ -22,6 +26,7 @@ export interface IngestRules extends SampleLabelRules {
   readonly trackTimestampsStaleness: boolean;
   /** Samples after relabelling that a scrape may have; 0 is no limit. */
   readonly sampleLimit: number;
+  readonly features: ScrapeFeatures;
 }
 
 /** What was found in a body; true also when the scrape failed half-way. */
@@ -49,40 +54,6 @@ export function emptyCounts(): IngestCounts {
   return { scraped: 0, kept: 0, added: 0, outOfOrder: 0, duplicate: 0, outOfBounds: 0 };
 }
 
-/** Columns of one scrape's samples; kept and reused, so that a steady target allocates nothing. */
-export class SampleColumns {
-  refs = new Uint32Array(256);
-  values = new Float64Array(256);
-  slots = new Int32Array(256);
-  /** 1 for a series that this scrape saw first. */
-  isNew = new Uint8Array(256);
-  outcomes = new Uint8Array(256);
-  count = 0;
-
-  push(slot: number, ref: SeriesRef, value: number, isNew: boolean): void {
-    if (this.count === this.refs.length) this.#grow();
-    const at = this.count++;
-    this.slots[at] = slot;
-    this.refs[at] = ref;
-    this.values[at] = value;
-    this.isNew[at] = isNew ? 1 : 0;
-  }
-
-  #grow(): void {
-    const capacity = this.refs.length * 2;
-    const { refs, values, slots, isNew } = this;
-    this.refs = new Uint32Array(capacity);
-    this.values = new Float64Array(capacity);
-    this.slots = new Int32Array(capacity);
-    this.isNew = new Uint8Array(capacity);
-    this.outcomes = new Uint8Array(capacity);
-    this.refs.set(refs);
-    this.values.set(values);
-    this.slots.set(slots);
-    this.isNew.set(isNew);
-  }
-}
-
 /**
  * Turns one body into samples in an appender. Samples without a time of their own go in as one column at `tMs` after
  * everything was read; when the body must be refused (`failure`), the caller rolls the appender back. Gives other work
@@ -100,6 +71,8 @@ export class Ingest {
   readonly #nowMs: number;
   /** Slots whose samples had a time of their own and count for staleness all the same. */
   readonly #timed: number[] = [];
+  /** Where samples' start timestamps are read; undefined when nobody wants them or the format has none. */
+  #starts: StartTimes | undefined;
   #attempts = 0;
   #limitHit = false;
 
@@ -121,9 +94,14 @@ export class Ingest {
 
   /** Reads the whole body. Resolves to why it is refused, or undefined. Errors that are bugs reject. */
   async run(makeParser: () => ExpositionParser, clock: Clock): Promise<IngestFailure | undefined> {
-    this.#columns.count = 0;
+    this.#columns.clear();
     try {
-      await this.#read(makeParser(), clock);
+      const parser = makeParser();
+      const { storeStarts, startZeros } = this.#rules.features;
+      if ((storeStarts || startZeros) && parser instanceof OpenMetricsParser) {
+        this.#starts = new StartTimes(parser);
+      }
+      await this.#read(parser, clock);
     } catch (error) {
       if (error instanceof LabelLimitError) return { kind: 'label-limit', error };
       if (error instanceof ExpositionError) return { kind: 'malformed', error };
@@ -152,6 +130,7 @@ export class Ingest {
         if (--left > 0) continue;
       }
       left = ENTRIES_PER_LOOK;
+      this.#starts?.keepUp();
       if (clock.monotonicMs() - turnStartMs > TURN_MS) {
         await clock.yieldTurn();
         turnStartMs = clock.monotonicMs();
@@ -175,13 +154,14 @@ export class Ingest {
       }
     }
     cache.touch(slot);
-    parser.metricType = cache.applyMeta(slot, parser.metricType);
+    cache.applyMeta(slot, parser);
     return slot;
   }
 
   /** Takes the sample the parser stands at; returns the slot of its line, -1 when it has none. */
   #sample(parser: ExpositionParser, known: number): number {
     const cache = this.#cache;
+    if (this.#starts?.isStart() === true) return -1;
     this.counts.scraped++;
     const timestampMs = this.#rules.honorTimestamps ? parser.timestampMs : NaN;
     const timed = timestampMs === timestampMs;
@@ -199,25 +179,29 @@ export class Ingest {
     if (!this.#admit(timestampMs)) return slot;
     let ref = cache.ref(slot);
     if (!this.#appender.isLive(ref)) ref = this.#revive(slot);
-    if (!timed) this.#columns.push(slot, ref, parser.value, false);
-    else if (this.#appendTimed(ref, timestampMs, parser.value)) this.#noteTimed(slot);
+    const startMs = this.#starts?.startMs() ?? 0;
+    if (!timed) this.#columns.push(slot, ref, parser.value, false, startMs);
+    else if (this.#count(this.#append(ref, timestampMs, parser.value, startMs))) this.#noteTimed(slot);
     return slot;
   }
 
   #newSample(parser: ExpositionParser, timestampMs: number): number {
     const cache = this.#cache;
-    const { body, seriesStart, seriesEnd, metricType } = parser;
-    const labels = storedLabels(readSeriesLabels(body, seriesStart, seriesEnd, metricType), this.#rules);
+    const { body, seriesStart, seriesEnd, metricType, unit } = parser;
+    const shown = this.#rules.features.typeAndUnitLabels ? unit : undefined;
+    const scraped = readSeriesLabels(body, seriesStart, seriesEnd, metricType, shown);
+    const labels = storedLabels(scraped, this.#rules);
     if (labels === undefined) return cache.addDropped(body, seriesStart, seriesEnd);
     this.counts.kept++;
     if (!this.#admit(timestampMs)) return -1;
     const ref = this.#appender.series(labels);
     const timed = timestampMs === timestampMs;
-    if (timed && !this.#appendTimed(ref, timestampMs, parser.value)) return -1;
-    const slot = cache.addSeries(body, seriesStart, seriesEnd, ref, metricType);
+    const startMs = this.#starts?.startMs() ?? 0;
+    if (timed && !this.#count(this.#append(ref, timestampMs, parser.value, startMs))) return -1;
+    const slot = cache.addSeries(body, seriesStart, seriesEnd, ref, metricType, unit);
     if (!this.#limitHit) this.counts.added++;
     if (timed) this.#noteTimed(slot);
-    else this.#columns.push(slot, ref, parser.value, true);
+    else this.#columns.push(slot, ref, parser.value, true, startMs);
     return slot;
   }
 
@@ -239,7 +223,14 @@ export class Ingest {
   #revive(slot: number): SeriesRef {
     const cache = this.#cache;
     const start = cache.keyStart(slot);
-    const scraped = readSeriesLabels(cache.keys, start, start + cache.keyLength(slot), cache.type(slot));
+    const unit = this.#rules.features.typeAndUnitLabels ? cache.unit(slot) : undefined;
+    const scraped = readSeriesLabels(
+      cache.keys,
+      start,
+      start + cache.keyLength(slot),
+      cache.type(slot),
+      unit,
+    );
     const labels = storedLabels(scraped, this.#rules);
     // The rules are the same as when the line was first seen, so it is still not dropped.
     const ref = labels === undefined ? 0 : this.#appender.series(labels);
@@ -247,8 +238,11 @@ export class Ingest {
     return ref;
   }
 
-  #appendTimed(ref: SeriesRef, timestampMs: number, value: number): boolean {
-    return this.#count(this.#appender.append(ref, timestampMs, value));
+  #append(ref: SeriesRef, tMs: number, value: number, startMs: number): AppendOutcome {
+    const { storeStarts, startZeros } = this.#rules.features;
+    if (startZeros && startMs !== 0) this.#appender.appendStartZero(ref, startMs, tMs);
+    if (!storeStarts || startMs === 0) return this.#appender.append(ref, tMs, value);
+    return this.#appender.appendRich(ref, tMs, { value, histogram: undefined, startMs });
   }
 
   #noteTimed(slot: number): void {
@@ -258,9 +252,8 @@ export class Ingest {
   #flush(): void {
     const columns = this.#columns;
     const cache = this.#cache;
-    const { count, refs, values, outcomes, slots } = columns;
-    const refused = count === 0 ? 0 : this.#appender.appendColumn(refs, values, count, this.#tMs, outcomes);
-    if (refused === 0) {
+    const { count, outcomes, slots } = columns;
+    if (this.#appendColumns() === 0) {
       for (let i = 0; i < count; i++) cache.track(slots[i]!);
     } else {
       for (let i = 0; i < count; i++) {
@@ -272,6 +265,20 @@ export class Ingest {
       }
     }
     for (const slot of this.#timed) cache.track(slot);
+  }
+
+  /** How many samples of the columns were not taken; `outcomes` says which. */
+  #appendColumns(): number {
+    const { count, refs, values, outcomes, starts, hasStarts } = this.#columns;
+    if (count === 0) return 0;
+    if (!hasStarts) return this.#appender.appendColumn(refs, values, count, this.#tMs, outcomes);
+    let refused = 0;
+    for (let i = 0; i < count; i++) {
+      const outcome = this.#append(refs[i]!, this.#tMs, values[i]!, starts[i]!);
+      outcomes[i] = outcome;
+      if (outcome > AppendOutcome.same) refused++;
+    }
+    return refused;
   }
 
   /** Counts a sample that was not taken; true when it was. */

@@ -67,6 +67,8 @@ export class ScrapeCache {
   #ref = new Uint32Array(SLOTS_AT_START);
   /** Type code in force when the series was first seen: its labels depend on it. */
   #type = new Uint8Array(SLOTS_AT_START);
+  /** Unit in force when the series was first seen; no longer than the last slot that had one. */
+  #unit: string[] = [];
   /** Iteration in which the slot's line was last seen. */
   #seen = new Uint32Array(SLOTS_AT_START);
   /** Iteration in which the series last got a sample that counts for staleness. */
@@ -120,6 +122,10 @@ export class ScrapeCache {
     return this.#type[slot]!;
   }
 
+  unit(slot: number): string {
+    return this.#unit[slot] ?? '';
+  }
+
   /** The slot that followed `previous` (-1: the first) in the last scrape; -1 when there is none. */
   guess(previous: number): number {
     const slot = previous < 0 ? this.#firstSlot : this.#next[previous]!;
@@ -151,10 +157,12 @@ export class ScrapeCache {
   }
 
   /** Adds a series under its raw bytes; returns its slot. */
-  addSeries(bytes: Uint8Array, start: number, end: number, ref: number, type: number): number {
+  addSeries(bytes: Uint8Array, start: number, end: number, ref: number, type: number, unit: string): number {
     const slot = this.#add(bytes, start, end, SlotKind.series);
     this.#ref[slot] = ref;
     this.#type[slot] = type;
+    if (unit !== '') while (this.#unit.length < slot) this.#unit.push('');
+    if (unit !== '' || slot < this.#unit.length) this.#unit[slot] = unit;
     return slot;
   }
 
@@ -181,20 +189,22 @@ export class ScrapeCache {
     return slot;
   }
 
-  /** Updates the family's description by a known line; returns the type code in force after it. */
-  applyMeta(slot: number, typeInForce: number): number {
-    const line = this.#metaLines[this.#ref[slot]!]!;
-    line.family.lastIteration = this.iteration;
-    switch (line.kind) {
+  /** Updates the family's description by a known line, and what is `inForce` for the samples after it. */
+  applyMeta(slot: number, inForce: { metricType: number; unit: string }): void {
+    const { family, kind, text, type } = this.#metaLines[this.#ref[slot]!]!;
+    family.lastIteration = this.iteration;
+    switch (kind) {
       case MetaKind.help:
-        line.family.help = line.text;
-        return typeInForce;
+        family.help = text;
+        break;
       case MetaKind.unit:
-        line.family.unit = line.text;
-        return typeInForce;
+        family.unit = text;
+        inForce.unit = text;
+        break;
       case MetaKind.type:
-        line.family.type = line.type;
-        return line.type;
+        family.type = type;
+        inForce.metricType = type;
+        break;
     }
   }
 
@@ -372,6 +382,7 @@ export class ScrapeCache {
       this.#kind[to] = kind;
       this.#hash[to] = this.#hash[slot]!;
       this.#type[to] = this.#type[slot]!;
+      if (to < this.#unit.length) this.#unit[to] = this.#unit[slot] ?? '';
       this.#seen[to] = this.#seen[slot]!;
       this.#tracked[to] = this.#tracked[slot]!;
       this.#next[to] = this.#next[slot]!;
@@ -383,6 +394,7 @@ export class ScrapeCache {
     }
     this.#firstSlot = this.#firstSlot < 0 ? NO_SLOT : moved[this.#firstSlot]!;
     this.#slotCount = to;
+    this.#unit.length = Math.min(this.#unit.length, to);
     this.#keysUsed = keysUsed;
     this.#metaLines = metaLines;
     this.#rebuildTable(this.#kind.length);

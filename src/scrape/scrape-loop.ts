@@ -6,14 +6,16 @@ import { relabel } from '../core/relabel.ts';
 import { staleMarker } from '../storage/index.ts';
 import type { Appender, SampleStorage } from '../storage/index.ts';
 import type { ScrapeConfig } from './config.ts';
+import type { ScrapeFeatures } from './features.ts';
 import { fetchBody } from './fetch-body.ts';
 import type { FetchOutcome, SendRequest } from './fetch-body.ts';
-import { Ingest, SampleColumns, emptyCounts } from './ingest.ts';
+import { Ingest, emptyCounts } from './ingest.ts';
 import type { IngestCounts, IngestRules } from './ingest.ts';
 import type { ScrapeMetrics } from './metrics.ts';
 import { makeParser } from './parser/content-type.ts';
 import { acceptHeader, mediaTypeOf } from './protocols.ts';
 import { ReportWriter } from './report.ts';
+import { SampleColumns } from './sample-columns.ts';
 import type { ScrapeCache } from './scrape-cache.ts';
 import { firstScrapeMs } from './target.ts';
 import type { Seed, Target } from './target.ts';
@@ -36,6 +38,7 @@ export interface ScrapeLoopOptions {
   readonly metrics: ScrapeMetrics;
   readonly send: SendRequest;
   readonly userAgent: string;
+  readonly features: ScrapeFeatures;
   readonly config: ScrapeConfig;
   readonly target: Target;
   readonly seed: Seed;
@@ -95,6 +98,7 @@ export class ScrapeLoop {
       honorTimestamps: config.honorTimestamps,
       trackTimestampsStaleness: config.trackTimestampsStaleness,
       sampleLimit: config.sampleLimit,
+      features: options.features,
     };
     this.#report = new ReportWriter(target.labels, config.extraScrapeMetrics);
     this.#accept = acceptHeader(config.scrapeProtocols, config.metricNameEscapingScheme);

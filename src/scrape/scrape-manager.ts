@@ -11,6 +11,8 @@ import { DiscoveryManager } from '../discovery/index.ts';
 import type { TargetSets } from '../discovery/index.ts';
 import type { SampleStorage } from '../storage/index.ts';
 import type { ScrapeConfig } from './config.ts';
+import { scrapeFeatures } from './features.ts';
+import type { ScrapeFeatures } from './features.ts';
 import { ScrapeMetrics } from './metrics.ts';
 import type { MetadataSize } from './metrics.ts';
 import type { MetricMetadata } from './scrape-cache.ts';
@@ -18,6 +20,8 @@ import type { ScrapeLoop, TargetState } from './scrape-loop.ts';
 import { ScrapePool } from './scrape-pool.ts';
 import { seedOf } from './target.ts';
 import type { Seed } from './target.ts';
+
+const NO_FEATURES = scrapeFeatures(new Set());
 
 /** Options of a {@link ScrapeManager}. */
 export interface ScrapeManagerOptions {
@@ -32,6 +36,8 @@ export interface ScrapeManagerOptions {
   readonly hostname: string;
   /** Header of every scrape. */
   readonly userAgent: string;
+  /** What `--enable-feature` asks for; nothing when absent. */
+  readonly features?: ScrapeFeatures;
   /** For `proxy_from_environment`. */
   readonly environment?: NonNullable<AuthorizedHttpOptions['environment']>;
   /** A scrape URL as the outside world reaches it; the same when absent. */
@@ -214,6 +220,7 @@ export class ScrapeManager {
       storage,
       random,
       userAgent,
+      features: this.#options.features ?? NO_FEATURES,
       metrics: this.#metrics,
       seed: this.#seed,
       logger: logger.child({ scrape_pool: config.jobName }),

@@ -7,6 +7,7 @@ import type { SampleStorage } from '../storage/index.ts';
 import type { TargetGroup } from '../discovery/index.ts';
 import type { ScrapeConfig } from './config.ts';
 import { configKey } from '../core/config-key.ts';
+import type { ScrapeFeatures } from './features.ts';
 import type { SendRequest } from './fetch-body.ts';
 import type { ScrapeMetrics } from './metrics.ts';
 import { ScrapeCache } from './scrape-cache.ts';
@@ -23,6 +24,7 @@ export interface ScrapePoolOptions {
   readonly metrics: ScrapeMetrics;
   readonly random: Random;
   readonly userAgent: string;
+  readonly features: ScrapeFeatures;
   readonly seed: Seed;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   /** Makes the request function of a config. */
@@ -241,13 +243,14 @@ export class ScrapePool {
 
   /** Starts the loop of a target, after the loop it replaces has come to rest. */
   #begin(target: Target, config: ScrapeConfig, former: ScrapeLoop | undefined, keepsCaches: boolean): void {
-    const { clock, storage, metrics, userAgent, seed, spawn, logger, random } = this.#options;
+    const { clock, storage, metrics, userAgent, features, seed, spawn, logger, random } = this.#options;
     const goesOn = former !== undefined && keepsCaches;
     const loop = new ScrapeLoop({
       clock,
       storage,
       metrics,
       userAgent,
+      features,
       seed,
       spawn,
       config,

@@ -59,6 +59,11 @@ export interface Appender {
    */
   appendRich(ref: SeriesRef, tMs: number, sample: RichSample): AppendOutcome;
   /**
+   * Adds a 0 where a counter began, for readers that know no start timestamps. That is done when `startMs` is before
+   * `tMs`, the time of the sample that follows, and after all that the series has; else nothing happens nor is counted.
+   */
+  appendStartZero(ref: SeriesRef, startMs: number, tMs: number): void;
+  /**
    * Adds one sample for each of `count` series, all at `tMs`: a whole scrape in one call. `outcomes[i]` receives what
    * became of sample i; returns how many were not taken.
    */

@@ -203,6 +203,12 @@ class MemoryAppender implements Appender {
     return outcome;
   }
 
+  appendStartZero(ref: SeriesRef, startMs: number, tMs: number): void {
+    if (startMs < tMs && !this.#refs.some((other, i) => other === ref && this.#times[i]! >= startMs)) {
+      this.append(ref, startMs, 0);
+    }
+  }
+
   appendColumn(
     refs: Uint32Array,
     values: Float64Array,

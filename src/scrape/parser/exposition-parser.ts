@@ -58,6 +58,8 @@ export abstract class ExpositionParser {
   hinted = false;
   /** Code (see METRIC_TYPES) of the last TYPE line; callers set it when they recognise a hinted TYPE line. */
   metricType: number = TYPE_UNKNOWN;
+  /** Unit of the last UNIT line, whichever family it was for; callers set it when they recognise a hinted one. */
+  unit = '';
 
   /** The present meta line's raw bytes, without the newline. */
   lineStart = 0;
@@ -106,6 +108,11 @@ export abstract class ExpositionParser {
   /** Name of the family that the present meta line describes. */
   metaFamily(): string {
     return this.text(this.metaNameStart, this.metaNameEnd);
+  }
+
+  /** Bytes of the name of the family that the last meta line described; a hinted one doesn't count. */
+  get familyLength(): number {
+    return this.metaNameEnd - this.metaNameStart;
   }
 
   /** Help text, type name or unit of the present meta line. */

@@ -18,6 +18,16 @@ const UNTERMINATED = 'data does not end with # EOF';
  * @see prometheus model/textparse/openmetricslex.l, openmetricsparse.go
  */
 export class OpenMetricsParser extends ExpositionParser {
+  /** Another parser of the same bytes, which begins at their beginning. */
+  again(): OpenMetricsParser {
+    return new OpenMetricsParser(this.bytes, this.length);
+  }
+
+  /** How far it has read. */
+  get readTo(): number {
+    return this.position;
+  }
+
   /** Set when the present sample is followed by a space too many: it counts, and the next entry is the error. */
   #spaceLeft = false;
 
@@ -210,18 +220,19 @@ export class OpenMetricsParser extends ExpositionParser {
     }
     this.lineStart = start;
     this.takeMeta(kind, nameStart, nameEnd, lineEnd);
-    if (kind === MetaKind.unit) this.#checkUnit();
+    if (kind === MetaKind.unit) this.#takeUnit();
     this.position = lineEnd + 1;
     return Entry.meta;
   }
 
-  #checkUnit(): void {
+  #takeUnit(): void {
     const unit = this.metaText();
     const family = this.metaFamily();
     if (unit !== '' && !family.endsWith(`_${unit}`)) {
       const [shownUnit, shownFamily] = [JSON.stringify(unit), JSON.stringify(family)];
       throw new ExpositionError(`unit ${shownUnit} not a suffix of metric ${shownFamily}`);
     }
+    this.unit = unit;
   }
 
   protected override typeCode(name: string): number | undefined {

@@ -57,6 +57,7 @@ export class FakeStorage implements SampleStorage {
         if (histogram !== undefined) throw new Error('this storage of tests keeps floats only');
         return appender.append(ref, tMs, value);
       },
+      appendStartZero: () => undefined,
       appendColumn: () => 0,
       commit: async () => {
         await Promise.resolve();

@@ -2,8 +2,9 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Labels } from '../../../src/core/labels.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
-import { Ingest, SampleColumns } from '../../../src/scrape/ingest.ts';
-import { OpenMetricsParser, TextParser } from '../../../src/scrape/index.ts';
+import { Ingest } from '../../../src/scrape/ingest.ts';
+import { OpenMetricsParser, TextParser, scrapeFeatures } from '../../../src/scrape/index.ts';
+import { SampleColumns } from '../../../src/scrape/sample-columns.ts';
 import { ScrapeCache } from '../../../src/scrape/scrape-cache.ts';
 import { parseExposition } from '../../support/parse-exposition.ts';
 import { readOpenMetrics, readText } from '../../support/reference-exposition.ts';
@@ -52,6 +53,7 @@ describe('corpus of expositions', () => {
           honorTimestamps: false,
           trackTimestampsStaleness: false,
           sampleLimit: 0,
+          features: scrapeFeatures(new Set()),
         } as const;
         const ingest = new Ingest(rules, cache, columns, appender, round * 1000, round * 1000);
         const make = () => (name.endsWith('.om') ? new OpenMetricsParser(body) : new TextParser(body));

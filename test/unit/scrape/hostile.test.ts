@@ -1,11 +1,13 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { SystemClock } from '../../../src/core/system/system-clock.ts';
-import { Ingest, SampleColumns } from '../../../src/scrape/ingest.ts';
+import { Ingest } from '../../../src/scrape/ingest.ts';
 import type { IngestRules } from '../../../src/scrape/ingest.ts';
+import type { ExpositionParser } from '../../../src/scrape/parser/exposition-parser.ts';
+import { SampleColumns } from '../../../src/scrape/sample-columns.ts';
 import { ScrapeCache } from '../../../src/scrape/scrape-cache.ts';
 import { BodySizeLimitError, GzipError, readBody } from '../../../src/scrape/body.ts';
-import { Entry, OpenMetricsParser, TextParser } from '../../../src/scrape/index.ts';
+import { Entry, OpenMetricsParser, TextParser, scrapeFeatures } from '../../../src/scrape/index.ts';
 import { Labels } from '../../../src/core/labels.ts';
 import { ScrapeStorage } from './scrape-storage.ts';
 import { ScrapeWorld, oneJob } from './scrape-world.ts';
@@ -81,14 +83,19 @@ const RULES: IngestRules = {
   honorTimestamps: true,
   trackTimestampsStaleness: false,
   sampleLimit: 0,
+  features: scrapeFeatures(new Set()),
 };
 
 /** Ingests a text body on the real clock; says how it ended and the longest turn. */
-async function ingest(body: Uint8Array): Promise<{ error: string; longestMs: number; scraped: number }> {
+async function ingest(
+  body: Uint8Array,
+  rules = RULES,
+  make = (bytes: Uint8Array): ExpositionParser => new TextParser(bytes),
+): Promise<{ error: string; longestMs: number; scraped: number }> {
   const clock = new SystemClock();
   const storage = new ScrapeStorage();
-  const run = new Ingest(RULES, new ScrapeCache(1), new SampleColumns(), storage.appender(0), 0, 0);
-  const ended = run.run(() => new TextParser(body), clock);
+  const run = new Ingest(rules, new ScrapeCache(1), new SampleColumns(), storage.appender(0), 0, 0);
+  const ended = run.run(() => make(body), clock);
   const longestMs = await longestTurnMs(ended);
   return { error: (await ended)?.error.message ?? '', longestMs, scraped: run.counts.scraped };
 }
@@ -136,6 +143,23 @@ describe('huge bodies: linear time, and others get their turns', () => {
   test('the same series 100,000 times', async () => {
     const result = await ingest(Buffer.from('m{a="b"} 1\n'.repeat(100_000)));
     expect(result.scraped).toBe(100_000);
+  });
+
+  // Each sample's start timestamp is looked for behind it, where there is none.
+  test.each([
+    ['200,000 counters without start', '# TYPE m counter\n', (i: number) => `m_total{i="${i}"} 1\n`],
+    [
+      '200,000 gauges and a counter behind them',
+      '# TYPE m gauge\n',
+      (i: number) => (i === 199_999 ? '# TYPE c counter\nc_total 1\nc_created 1\n' : `m{i="${i}"} 1\n`),
+    ],
+  ])('%s', async (_, head, line) => {
+    const lines = Array.from({ length: 200_000 }, (_unused, i) => line(i)).join('');
+    const features = scrapeFeatures(new Set(['st-storage', 'type-and-unit-labels']));
+    const body = Buffer.from(`${head}${lines}# EOF\n`);
+    const result = await ingest(body, { ...RULES, features }, (bytes) => new OpenMetricsParser(bytes));
+    expect(result).toMatchObject({ error: '', scraped: 200_000 });
+    expect(result.longestMs).toBeLessThan(BAR_MS);
   });
 
   test('OpenMetrics without an end', () => {

@@ -13,6 +13,8 @@ import type {
 export interface StoredSample {
   readonly tMs: number;
   readonly value: number | 'stale';
+  /** Absent when there is none. */
+  readonly startMs?: number;
 }
 
 interface Series {
@@ -32,8 +34,8 @@ export class ScrapeStorage implements SampleStorage {
   lookups = 0;
 
   appender(nowMs: number): Appender {
-    const pending: { ref: SeriesRef; tMs: number; value: number }[] = [];
-    const append = (ref: SeriesRef, tMs: number, value: number): AppendOutcome => {
+    const pending: { ref: SeriesRef; tMs: number; value: number; startMs: number }[] = [];
+    const append = (ref: SeriesRef, tMs: number, value: number, startMs = 0): AppendOutcome => {
       const series = this.#series[ref];
       if (series === undefined) throw new Error(`append to a series that does not live: ${ref}`);
       if (tMs > nowMs + 600_000) return AppendOutcome.tooFarAhead;
@@ -44,16 +46,19 @@ export class ScrapeStorage implements SampleStorage {
           ? AppendOutcome.same
           : AppendOutcome.duplicate;
       }
-      pending.push({ ref, tMs, value });
+      pending.push({ ref, tMs, value, startMs });
       return AppendOutcome.stored;
     };
     return {
       series: (labels) => this.#refOf(labels),
       isLive: (ref) => this.#series[ref] !== undefined,
       append,
-      appendRich(ref, tMs, { value, histogram }) {
+      appendRich(ref, tMs, { value, histogram, startMs }) {
         if (histogram !== undefined) throw new Error('this storage of tests keeps floats only');
-        return append(ref, tMs, value);
+        return append(ref, tMs, value, startMs);
+      },
+      appendStartZero: (ref, startMs, tMs) => {
+        if (startMs < tMs) append(ref, startMs, 0);
       },
       appendColumn(refs, values, count, tMs, outcomes) {
         let refused = 0;
@@ -67,11 +72,15 @@ export class ScrapeStorage implements SampleStorage {
       commit: async () => {
         if (this.failCommits) throw new Error('disk full');
         this.commits++;
-        for (const { ref, tMs, value } of pending) {
+        for (const { ref, tMs, value, startMs } of pending) {
           const { samples } = this.#series[ref]!;
           const last = samples.at(-1);
           if (last !== undefined && last.tMs >= tMs) continue;
-          samples.push({ tMs, value: isStale(value) ? 'stale' : value });
+          samples.push({
+            tMs,
+            value: isStale(value) ? 'stale' : value,
+            ...(startMs !== 0 && { startMs }),
+          });
         }
       },
       rollback: () => {

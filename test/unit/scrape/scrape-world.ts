@@ -14,7 +14,7 @@ import {
   resolveScrapeGlobals,
   scrapeConfigSchema,
 } from '../../../src/scrape/config.ts';
-import { ScrapeManager } from '../../../src/scrape/index.ts';
+import { ScrapeManager, scrapeFeatures } from '../../../src/scrape/index.ts';
 import type { ActiveTarget, ScrapeConfig } from '../../../src/scrape/index.ts';
 import { ScrapeStorage } from './scrape-storage.ts';
 
@@ -48,7 +48,8 @@ export class ScrapeWorld {
   readonly logLines: string[] = [];
   readonly manager: ScrapeManager;
 
-  constructor() {
+  /** `features` are those of `--enable-feature`. */
+  constructor(...features: string[]) {
     this.manager = new ScrapeManager({
       clock: this.clock,
       http: this.network,
@@ -59,6 +60,7 @@ export class ScrapeWorld {
       random: new SeededRandom(7),
       hostname: 'here',
       userAgent: 'tocsin/test',
+      features: scrapeFeatures(new Set(features)),
     });
   }
 

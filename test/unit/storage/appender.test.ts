@@ -214,3 +214,24 @@ describe('samples', () => {
     );
   });
 });
+
+describe('a 0 at the start of a counter whose next sample is at NOW + 10, after one at NOW', () => {
+  it.each([
+    ['between the two', NOW + 5, [NOW + 5]],
+    ['at the one before', NOW, []],
+    ['before that', NOW - 1, []],
+    ['at the next', NOW + 10, []],
+    ['after the next', NOW + 11, []],
+    ['long ago', NOW - 2 * HOUR_MS, []],
+  ])('%s', async (_, startMs, zeros) => {
+    const { storage, ref } = await seeded();
+    const appender = storage.appender(NOW);
+    appender.appendStartZero(ref, startMs, NOW + 10);
+    expect(appender.append(ref, NOW + 10, 7)).toBe(AppendOutcome.stored);
+    // Once there is a sample, a start before it is late; a second 0 at the same time is as well.
+    appender.appendStartZero(ref, NOW + 6, NOW + 20);
+    await appender.commit();
+    expect(await read(storage)).toEqual([[NOW, 1], ...zeros.map((tMs) => [tMs, 0]), [NOW + 10, 7]]);
+    expect(storage.counters).toMatchObject({ outOfOrder: 0, outOfBounds: 0, duplicate: 0, tooFarAhead: 0 });
+  });
+});

@@ -275,6 +275,11 @@ class HeadAppender implements Appender {
     return this.#addRich(ref, tMs, sample);
   }
 
+  appendStartZero(ref: SeriesRef, startMs: number, tMs: number): void {
+    const isWithin = startMs >= this.#minMs && startMs < Math.min(tMs, this.#maxMs);
+    if (isWithin && startMs > this.#newestMs(ref)) this.append(ref, startMs, 0);
+  }
+
   appendColumn(
     refs: Uint32Array,
     values: Float64Array,
@@ -347,6 +352,17 @@ class HeadAppender implements Appender {
     words[at + Row.owner] = this.#id;
     this.#touch(row);
     return AppendOutcome.stored;
+  }
+
+  /** Time of the newest sample of a series, whether committed or from this appender; -Infinity when it has none. */
+  #newestMs(ref: number): number {
+    const row = this.#head.slabs.rowOf(ref);
+    assert(row >= 0, 'a cached series ref must be checked with isLive before it is appended to');
+    const words = this.#head.rowWords(row);
+    const at = this.#head.rowStart(row);
+    const lastMs = this.#head.rowFloats(row)[(at >>> 1) + Row.lastTimeFloat]!;
+    if (words[at + Row.owner] !== this.#id) return lastMs;
+    return Math.max(lastMs, this.#batch.timeOf(words[at + Row.ownerIndex]!));
   }
 
   #outside(tMs: number, isHistogram: boolean): AppendOutcome {

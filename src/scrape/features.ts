@@ -1,0 +1,18 @@
+/** What `--enable-feature` says about scraping. */
+export interface ScrapeFeatures {
+  /** Type and unit of a metric are labels of its series: `__type__` and `__unit__`. */
+  readonly typeAndUnitLabels: boolean;
+  /** Samples keep the start timestamps that OpenMetrics gives as `_created`. */
+  readonly storeStarts: boolean;
+  /** A 0 is stored at a start timestamp. */
+  readonly startZeros: boolean;
+}
+
+/** Features by the names that Prometheus gives them; names of other parts of the program are passed over. */
+export function scrapeFeatures(names: ReadonlySet<string>): ScrapeFeatures {
+  return {
+    typeAndUnitLabels: names.has('type-and-unit-labels'),
+    storeStarts: names.has('st-storage'),
+    startZeros: names.has('created-timestamp-zero-ingestion'),
+  };
+}
