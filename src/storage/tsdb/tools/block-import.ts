@@ -1,5 +1,6 @@
 import { TocsinError } from '../../../core/errors.ts';
-import { Labels, compareText } from '../../../core/labels.ts';
+import { compareText } from '../../../core/labels.ts';
+import type { Labels } from '../../../core/labels.ts';
 import { Matcher } from '../../../core/matcher.ts';
 import type { Random } from '../../../core/ports.ts';
 import { AppendOutcome, SampleBuffer } from '../../seam.ts';
@@ -58,7 +59,8 @@ export class BlockImport {
         late.set(tMs, value);
         break;
       }
-      default:
+      case AppendOutcome.tooFarAhead:
+      case AppendOutcome.malformed:
         throw new TocsinError('TOCSIN_ERR_STORAGE', `a sample at ${tMs} ms cannot be stored`);
     }
     if (tMs < this.#minMs) this.#minMs = tMs;
