@@ -1,12 +1,12 @@
 import { assert } from '../../core/errors.ts';
 import { METRIC_NAME, type Labels } from '../../core/labels.ts';
-import { SampleBuffer } from '../../storage/index.ts';
+import { SampleBuffer, isStale } from '../../storage/index.ts';
 import { QueryError } from '../query-engine.ts';
 import type { StepGrid } from './column.ts';
 import { labelsText } from './matching.ts';
 import type { SelectionReader } from './selection.ts';
 import type { LookAt } from './selector-source.ts';
-import { rawStale } from './stale-samples.ts';
+
 import type { EvalContext } from './source.ts';
 
 /** Labels that say which target a series is about. */
@@ -103,7 +103,7 @@ export class InfoMetrics {
       while (next < length && timestamps[next]! <= referenceMs) next++;
       const last = next - 1;
       const tooOld = last < 0 || timestamps[last]! <= referenceMs - this.#context.lookbackMs;
-      if (tooOld || rawStale(this.#samples, last)) continue;
+      if (tooOld || isStale(this.#samples.values[last]!)) continue;
       if (histograms?.[last] !== undefined) {
         const message = `this should be an info metric, with float samples: ${labelsText(labels)}`;
         throw new QueryError('execution', message);

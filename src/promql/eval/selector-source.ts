@@ -1,8 +1,8 @@
 import type { Labels } from '../../core/labels.ts';
-import { SampleBuffer } from '../../storage/index.ts';
+import { SampleBuffer, isStale } from '../../storage/index.ts';
 import { heldSamples, type SelectionReader } from './selection.ts';
 import { ABSENT, Column, FLOAT, type StepGrid } from './column.ts';
-import { rawStale } from './stale-samples.ts';
+
 import { type EvalContext, type SeriesSource, Status } from './source.ts';
 import type { StepTally } from './step-tally.ts';
 
@@ -23,7 +23,7 @@ function newest(samples: SampleBuffer, at: LookAt, lookbackMs: number, found: In
     const referenceMs = at.firstMs + k * at.everyMs;
     while (next < length && timestamps[next]! <= referenceMs) next++;
     const last = next - 1;
-    const gone = last < 0 || timestamps[last]! <= referenceMs - lookbackMs || rawStale(samples, last);
+    const gone = last < 0 || timestamps[last]! <= referenceMs - lookbackMs || isStale(samples.values[last]!);
     found[k] = gone ? -1 : last;
   }
 }
@@ -78,7 +78,7 @@ function lookUp(samples: SampleBuffer, at: LookAt, lookbackMs: number, shown: Sh
     const referenceMs = at.firstMs + k * at.everyMs;
     while (next < length && timestamps[next]! <= referenceMs) next++;
     const last = next - 1;
-    if (last < 0 || timestamps[last]! <= referenceMs - lookbackMs || rawStale(samples, last)) {
+    if (last < 0 || timestamps[last]! <= referenceMs - lookbackMs || isStale(values[last]!)) {
       present[k] = ABSENT;
       continue;
     }
