@@ -39,14 +39,42 @@ export interface RichSample {
   readonly startMs: number;
 }
 
+/** An example of what a sample counts, to look further into: a trace, as a rule. */
+export interface Exemplar {
+  readonly labels: Labels;
+  readonly value: number;
+  /** Not looked at without {@link hasTimestamp}. */
+  readonly timestampMs: number;
+  readonly hasTimestamp: boolean;
+}
+
+/** What became of an appended exemplar. */
+export const ExemplarOutcome = {
+  /** Taken, or there already. */
+  stored: 0,
+  /** Older than the newest one of its series. */
+  outOfOrder: 1,
+  /** Its labels are too long, or it lies in the future. */
+  refused: 2,
+} as const;
+export type ExemplarOutcome = (typeof ExemplarOutcome)[keyof typeof ExemplarOutcome];
+
+/** What a series' metric is, as its source says. */
+export interface SeriesMetadata {
+  /** `counter`, `gauge` and so on; `unknown` when the source does not say. */
+  readonly type: string;
+  readonly unit: string;
+  readonly help: string;
+}
+
 /**
  * One transaction of samples. Nothing is visible to readers before `commit`; `rollback` leaves no sample (series made
  * meanwhile may stay). An appender is used once and by one task; several may be open at a time.
  */
 export interface Appender {
   /**
-   * The ref of a series, which is made when it is new. Callers cache it; it stays valid until the series is
-   * reclaimed, after which `append` answers by calling {@link series} again is needed: see {@link isLive}.
+   * The ref of a series, which is made when it is new; 0 when it is new and there is no memory for more of them. Callers
+   * cache refs; one stays valid until its series is reclaimed: see {@link isLive}.
    */
   series(labels: Labels): SeriesRef;
   /** Whether a cached ref still names its series. */
@@ -74,6 +102,10 @@ export interface Appender {
     tMs: number,
     outcomes: Uint8Array,
   ): number;
+  /** Adds an exemplar. Absent where there is no place for exemplars. */
+  appendExemplar?(ref: SeriesRef, exemplar: Exemplar): ExemplarOutcome;
+  /** Says what a series' metric is. Absent where that is not kept. */
+  updateMetadata?(ref: SeriesRef, metadata: SeriesMetadata): void;
   /** Makes the samples visible to readers and hands them to the log. Resolves when the log has taken them. */
   commit(): Promise<void>;
   rollback(): void;

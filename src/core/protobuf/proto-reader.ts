@@ -4,6 +4,18 @@ import { TocsinError } from '../errors.ts';
 export const WireType = { varint: 0, fixed64: 1, bytes: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const;
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** What {@link textOf} returns for bytes that are not UTF-8: half a surrogate pair, which no text has. */
+const ILL_FORMED = '\ud800';
+
+/** The text of some bytes; one that is not well-formed (`isWellFormed`) when they are not UTF-8. */
+export function textOf(bytes: Uint8Array): string {
+  if (bytes.length === 0) return '';
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return ILL_FORMED;
+  }
+}
 
 /**
  * Reads protocol buffers field by field, without allocating but for texts:
@@ -98,6 +110,12 @@ export class ProtoReader {
     return this.packedDouble();
   }
 
+  /** Puts a double into a column, without the detour that can change the bits of a NaN. */
+  doubleInto(column: Float64Array, index: number): void {
+    this.#expect(WireType.fixed64);
+    column[index] = this.#view.getFloat64(this.#take(8), true);
+  }
+
   /** The value of a fixed64 field; exact below 2^53. */
   fixed64(): number {
     this.#expect(WireType.fixed64);
@@ -120,13 +138,14 @@ export class ProtoReader {
 
   /** A text; throws for bytes that are not UTF-8. */
   text(): string {
-    const bytes = this.data();
-    if (bytes.length === 0) return '';
-    try {
-      return decoder.decode(bytes);
-    } catch {
-      throw bad('a text is not valid UTF-8');
-    }
+    const text = this.anyText();
+    if (text === ILL_FORMED) throw bad('a text is not valid UTF-8');
+    return text;
+  }
+
+  /** A text; see {@link textOf}. */
+  anyText(): string {
+    return textOf(this.data());
   }
 
   /** Goes into the message, or the packed values, of the present field. Give what it returns to {@link leave}. */

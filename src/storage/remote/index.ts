@@ -1,2 +1,5 @@
+export type { StartTimes } from './receive/incoming.ts';
+export { WriteReceiver } from './receive/write-receiver.ts';
+export type { WriteAnswer, WriteCall } from './receive/write-receiver.ts';
 export { RemoteWrite } from './send/remote-write.ts';
 export type { FamilyMetadata } from './send/write-request.ts';
