@@ -23,8 +23,9 @@ export interface QueueConfig {
   readonly sampleAgeLimitMs: number;
 }
 
-/** The messages of remote write, by their protobuf names. */
-export type WriteMessage = 'prometheus.WriteRequest' | 'io.prometheus.write.v2.Request';
+/** The messages of remote write, 1.0 and 2.0, by their protobuf names. */
+export const WRITE_MESSAGES = ['prometheus.WriteRequest', 'io.prometheus.write.v2.Request'] as const;
+export type WriteMessage = (typeof WRITE_MESSAGES)[number];
 
 /** One of `remote_write`. */
 export interface RemoteWriteConfig {
@@ -138,9 +139,7 @@ export const remoteWriteSchema: z.ZodType<RemoteWriteConfig> = notInVersion(
     url: urlSchema,
     name: z.string().default(''),
     remote_timeout: positiveDurationSchema.default(30_000),
-    protobuf_message: z
-      .enum(['prometheus.WriteRequest', 'io.prometheus.write.v2.Request'])
-      .default('prometheus.WriteRequest'),
+    protobuf_message: z.enum(WRITE_MESSAGES).default('prometheus.WriteRequest'),
     headers: headersSchema,
     write_relabel_configs: relabelConfigsSchema,
     send_exemplars: z.boolean().default(false),

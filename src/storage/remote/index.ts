@@ -1,3 +1,5 @@
+export { WRITE_MESSAGES } from './config.ts';
+export type { WriteMessage } from './config.ts';
 export type { StartTimes } from './receive/incoming.ts';
 export { WriteReceiver } from './receive/write-receiver.ts';
 export type { WriteAnswer, WriteCall } from './receive/write-receiver.ts';

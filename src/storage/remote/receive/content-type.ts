@@ -1,7 +1,7 @@
+import { WRITE_MESSAGES } from '../config.ts';
 import type { WriteMessage } from '../config.ts';
 
 const MEDIA_TYPE = 'application/x-protobuf';
-const MESSAGES: readonly WriteMessage[] = ['prometheus.WriteRequest', 'io.prometheus.write.v2.Request'];
 
 /** Which message a request has, or why it is not accepted. */
 export type ChosenMessage =
@@ -34,11 +34,11 @@ export function chooseMessage(
       };
     }
     if (key !== 'proto') continue;
-    const found = MESSAGES.find((one) => one === value);
+    const found = WRITE_MESSAGES.find((one) => one === value);
     if (found === undefined) {
       return {
         ok: false,
-        message: `got ${given} content type; unknown type for remote write protobuf message ${value}, supported: ${MESSAGES.join(', ')}`,
+        message: `got ${given} content type; unknown type for remote write protobuf message ${value}, supported: ${WRITE_MESSAGES.join(', ')}`,
       };
     }
     message = found;
