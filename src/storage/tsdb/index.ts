@@ -7,6 +7,9 @@ export type { HeadDescriptor, SlabAnnouncement, SlabSource } from './head/slabs.
 export { TsdbReader } from './tsdb-reader.ts';
 export type { ReaderLease, StorageAnnouncement, TsdbReaderData } from './tsdb-reader.ts';
 export type { Retention } from './compact/block-life.ts';
+export { metaJson } from './block/index.ts';
+export type { BlockMeta } from './block/index.ts';
+export type { TsdbAdmin } from './compact/tsdb-admin.ts';
 export { Tsdb } from './tsdb.ts';
 export type { TsdbOptions } from './tsdb.ts';
 export { WalTail } from './wal/wal-tail.ts';

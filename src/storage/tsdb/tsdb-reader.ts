@@ -44,8 +44,13 @@ export interface BlocksAnnouncement {
   readonly blocks: readonly BlockPlace[];
 }
 
-/** What readers in other threads are told: memory that comes or goes, blocks that come or go. */
-export type StorageAnnouncement = SlabAnnouncement | BlocksAnnouncement;
+/** Something was deleted in blocks. */
+export interface DeletionsAnnouncement {
+  readonly kind: 'deletions';
+}
+
+/** What readers in other threads are told: memory that comes or goes, blocks that come or go, deletions in them. */
+export type StorageAnnouncement = SlabAnnouncement | BlocksAnnouncement | DeletionsAnnouncement;
 
 /** What a thread opens a {@link TsdbReader} with; structured-cloneable. */
 export interface TsdbReaderData {
@@ -134,6 +139,7 @@ export class TsdbReader implements ReadableStorage {
     const take = (): void => {
       for (const announcement of source.drain()) {
         if (announcement.kind === 'blocks') this.#blocks.update(announcement.blocks);
+        else if (announcement.kind === 'deletions') this.#blocks.reloadTombstones();
         else waiting.push(announcement);
       }
     };

@@ -15,11 +15,14 @@ import { InterruptedError } from './compact/failures.ts';
 import { InlineStorageWorker } from './compact/inline-storage-worker.ts';
 import { BlockMetrics } from './compact/metrics.ts';
 import type { StorageWorker } from './compact/storage-jobs.ts';
+import { BlockAdmin } from './compact/tsdb-admin.ts';
+import type { TsdbAdmin } from './compact/tsdb-admin.ts';
 import { ThreadedStorageWorker } from './compact/threaded-storage-worker.ts';
 import { DEFAULT_CHUNK_RANGE_MS, HeadStorage } from './head/head-storage.ts';
 import type { FolderLock, ProcessIdentity } from './lock-file.ts';
 import { lockFolder } from './lock-file.ts';
 import { TsdbMetrics } from './metrics.ts';
+import { Slice } from './slice.ts';
 import { TsdbQuerier } from './tsdb-reader.ts';
 import type { ReaderLease, StorageAnnouncement } from './tsdb-reader.ts';
 import { listWal } from './wal/wal-folder.ts';
@@ -34,8 +37,6 @@ import { WalWriter } from './wal/wal-writer.ts';
 
 /** How often it is looked at what is to be done, as in Prometheus. */
 const MAINTENANCE_MS = 60_000;
-/** How long work in the main thread goes on before others get a turn. */
-const SLICE_MS = 5;
 
 /** What {@link Tsdb.open} needs. */
 export interface TsdbOptions {
@@ -86,6 +87,8 @@ export class Tsdb implements SampleStorage {
   readonly #walFolder: string;
   readonly #blocks: BlockStore;
   readonly #life: BlockLife;
+  /** What is done by hand, in turn with what is done by itself. */
+  readonly admin: TsdbAdmin;
   readonly #worker: StorageWorker;
   readonly #slice: Slice;
   readonly #holds: WalHolds;
@@ -130,6 +133,12 @@ export class Tsdb implements SampleStorage {
             lease: (tell) => this.leaseReader(tell, 1),
           });
     this.#life = this.#makeLife(registry);
+    const admin = this.#makeAdmin();
+    this.admin = {
+      deleteSeries: (...asked) => this.#inTurn(() => admin.deleteSeries(...asked)),
+      cleanTombstones: () => this.#inTurn(() => admin.cleanTombstones()),
+      snapshot: (skipHead) => this.#inTurn(() => admin.snapshot(skipHead)),
+    };
     this.#tasks = new TaskScope((name, error) => {
       logger.error({ err: error, task: name }, `storage maintenance failed: ${errorText(error)}`);
     });
@@ -272,9 +281,7 @@ export class Tsdb implements SampleStorage {
 
   /** Makes blocks of what is old enough, joins blocks, drops what is behind the retention: what is due now. */
   maintain(): Promise<void> {
-    const next = this.#maintaining.then(() => this.#maintain());
-    this.#maintaining = next.catch(() => undefined);
-    return next;
+    return this.#inTurn(() => this.#maintain());
   }
 
   /**
@@ -325,6 +332,16 @@ export class Tsdb implements SampleStorage {
     });
   }
 
+  /** Work on blocks is done one after the other. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#maintaining.then(work);
+    this.#maintaining = next.then(
+      () => undefined,
+      () => undefined,
+    );
+    return next;
+  }
+
   async #maintain(): Promise<void> {
     try {
       await this.#life.run();
@@ -370,6 +387,29 @@ export class Tsdb implements SampleStorage {
       };
     });
     return life;
+  }
+
+  #makeAdmin(): BlockAdmin {
+    const { files, path, clock, random, logger } = this.#options;
+    const { head } = this.#storage;
+    return new BlockAdmin({
+      files,
+      path,
+      clock,
+      random,
+      logger,
+      store: this.#blocks,
+      life: this.#life,
+      head: {
+        querier: (minMs, maxMs) => this.#storage.querier(minMs, maxMs),
+        get minTimeMs() {
+          return head.minTimeMs;
+        },
+        get maxTimeMs() {
+          return head.maxTimeMs;
+        },
+      },
+    });
   }
 
   async #truncate(minMs: number): Promise<void> {
@@ -457,21 +497,4 @@ async function orUnusable<T>(path: string, step: () => Promise<T>): Promise<T> {
 /** The main thread hears of its own changes without being told. */
 function noNews(): void {
   // Nothing waits.
-}
-
-/** Gives others a turn when enough time has passed. */
-class Slice {
-  readonly #clock: Clock;
-  #sinceMs: number;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#sinceMs = clock.monotonicMs();
-  }
-
-  async pause(): Promise<void> {
-    if (this.#clock.monotonicMs() - this.#sinceMs < SLICE_MS) return;
-    await this.#clock.yieldTurn();
-    this.#sinceMs = this.#clock.monotonicMs();
-  }
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Labels } from '../../../core/labels.ts';
 import { assert } from '../../../core/errors.ts';
+import type { Matcher } from '../../../core/matcher.ts';
 import type { FileSystem } from '../../../core/ports.ts';
 import { SampleBuffer } from '../../seam.ts';
 import type { Querier } from '../../seam.ts';
@@ -10,6 +11,7 @@ import { readChunk } from '../chunk/read-chunk.ts';
 import type { BlockParts } from './block-cursor.ts';
 import type { BlockMeta } from './block-meta.ts';
 import { BlockQuerier } from './block-querier.ts';
+import { Slices, selectRefs } from './block-selection.ts';
 import { ChunkFileReader } from './chunk-file-reader.ts';
 import { dropWithin } from './drop-samples.ts';
 import { IndexReader, SeriesEntry } from './index-reader.ts';
@@ -112,6 +114,32 @@ export class BlockReader {
   /** All series in order of labels. */
   eachSeries(): BlockSeriesCursor {
     return new AllSeries(this.#parts);
+  }
+
+  /**
+   * What is deleted once all samples with minMs <= t <= maxMs of the series that match are, too. Nothing is written.
+   *
+   * @see prometheus tsdb/block.go Block.Delete
+   */
+  async withDeletion(matchers: readonly Matcher[], minMs: number, maxMs: number): Promise<Tombstones> {
+    const { index, tombstones } = this.#parts;
+    const all = tombstones.copy();
+    const slices = new Slices(this.#pause);
+    const series = new SeriesEntry();
+    for (const ref of await selectRefs(index, matchers, slices)) {
+      index.readSeries(ref, series);
+      const count = series.references.length;
+      let isTouched = false;
+      for (let i = 0; i < count && !isTouched; i++) {
+        isTouched = series.minMs[i]! <= maxMs && series.maxMs[i]! >= minMs;
+      }
+      // No further than there are samples.
+      const firstMs = Math.max(minMs, series.minMs[0] ?? minMs);
+      const lastMs = Math.min(maxMs, series.maxMs[count - 1] ?? maxMs);
+      if (isTouched) all.add(ref, { minMs: firstMs, maxMs: lastMs });
+      if (slices.step()) await slices.rest();
+    }
+    return all;
   }
 
   /** Reads tombstones anew after they were written. */

@@ -4,5 +4,5 @@ export type { BlockReaderOptions, BlockSeriesCursor } from './block-reader.ts';
 export { BlockWriter } from './block-writer.ts';
 export type { BlockWriterOptions, FinishedBlock } from './block-writer.ts';
 export type { Interval } from './intervals.ts';
-export { decodeMeta, encodeMeta } from './meta-file.ts';
+export { decodeMeta, encodeMeta, metaJson } from './meta-file.ts';
 export { Tombstones, readTombstones, writeTombstones } from './tombstones.ts';

@@ -3,10 +3,15 @@ import { damaged } from './block-format.ts';
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Contents of `meta.json`, as upstream prints it: what is nothing is left out. */
+/** Contents of `meta.json`. */
 export function encodeMeta(meta: BlockMeta): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(metaJson(meta), undefined, '\t'));
+}
+
+/** A block as `meta.json` and `/api/v1/status/tsdb/blocks` tell of it: what is nothing is left out. */
+export function metaJson(meta: BlockMeta): JsonObject {
   const { stats, compaction } = meta;
-  const json = {
+  return {
     ulid: meta.ulid,
     minTime: meta.minTime,
     maxTime: meta.maxTime,
@@ -28,7 +33,6 @@ export function encodeMeta(meta: BlockMeta): Uint8Array {
     },
     version: 1,
   };
-  return new TextEncoder().encode(JSON.stringify(json, undefined, '\t'));
 }
 
 function filled<T>(list: readonly T[]): readonly T[] | undefined {

@@ -25,6 +25,13 @@ export class Tombstones {
     return this.#intervals.get(ref) ?? NOTHING;
   }
 
+  /** The same, to be added to. */
+  copy(): Tombstones {
+    const made = new Tombstones();
+    made.replaceBy(this);
+    return made;
+  }
+
   /** Forgets what there is for what `other` has. */
   replaceBy(other: Tombstones): void {
     this.#intervals.clear();

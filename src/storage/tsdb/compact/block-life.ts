@@ -147,6 +147,13 @@ export class BlockLife {
     logger.info({ block: ulid, minMs, maxMs, series, samples, tookMs }, 'wrote a block');
   }
 
+  /** Makes a block of what the head has with minMs <= t < maxMs in another folder than that of the data. */
+  async writeSnapshotBlock(path: string, minMs: number, maxMs: number): Promise<void> {
+    const { segmentBytes } = this.#options;
+    const job = { path, ulid: this.#ulid(), minMs, maxMs, hints: [], segmentBytes };
+    await this.#work({ kind: 'headBlock', job });
+  }
+
   /** Removes the blocks that are beyond retention; false, because there is no more to do after it. */
   async expire(): Promise<boolean> {
     const { store, metrics, logger, otherBytes } = this.#options;

@@ -1,13 +1,17 @@
 import { join } from 'node:path';
 import { errorText } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/log.ts';
+import type { Matcher } from '../../../core/matcher.ts';
 import type { FileSystem } from '../../../core/ports.ts';
-import { BlockReader, encodeMeta } from '../block/index.ts';
+import { BlockReader, encodeMeta, writeTombstones } from '../block/index.ts';
 import type { BlockMeta } from '../block/index.ts';
 import { OpenBlocks } from '../tsdb-reader.ts';
-import type { BlockPlace, BlocksAnnouncement } from '../tsdb-reader.ts';
+import type { BlockPlace, BlocksAnnouncement, DeletionsAnnouncement } from '../tsdb-reader.ts';
 import { isUlid } from './ulid.ts';
 import { DELETED_BLOCK, TEMPORARY_BLOCK } from './write-head-block.ts';
+
+/** What readers are told of blocks. */
+type StoreAnnouncement = BlocksAnnouncement | DeletionsAnnouncement;
 
 /** A block that is in use. */
 export interface StoredBlock {
@@ -35,7 +39,8 @@ export class BlockStore {
   readonly #files: FileSystem;
   readonly #path: string;
   readonly #logger: Logger;
-  readonly #subscribers = new Set<(announcement: BlocksAnnouncement) => void>();
+  readonly #pause: () => Promise<void>;
+  readonly #subscribers = new Set<(announcement: StoreAnnouncement) => void>();
   /** The main thread's own. */
   readonly open: OpenBlocks;
   #blocks: readonly StoredBlock[] = [];
@@ -50,6 +55,7 @@ export class BlockStore {
     this.#files = options.files;
     this.#path = options.path;
     this.#logger = options.logger;
+    this.#pause = options.pause;
     this.open = new OpenBlocks(options.files, options.path, [], options.pause);
   }
 
@@ -122,7 +128,7 @@ export class BlockStore {
   }
 
   /** Calls `tell` whenever the list changes, before anybody relies on it. Returns the end of it. */
-  subscribe(tell: (announcement: BlocksAnnouncement) => void): () => void {
+  subscribe(tell: (announcement: StoreAnnouncement) => void): () => void {
     this.#subscribers.add(tell);
     return () => {
       this.#subscribers.delete(tell);
@@ -168,10 +174,30 @@ export class BlockStore {
     for (const name of names) await this.#removeFolder(name);
   }
 
-  /** Deletions in blocks have changed. */
-  reloadTombstones(): void {
+  /**
+   * Deletes in a block; {@link tellDeletions} makes readers see it. Rejects with TOCSIN_ERR_STORAGE.
+   *
+   * @see prometheus tsdb/block.go Block.Delete
+   */
+  async delete(name: string, matchers: readonly Matcher[], minMs: number, maxMs: number): Promise<void> {
+    const folder = join(this.#path, name);
+    const reader = BlockReader.open(this.#files, folder, { pause: this.#pause });
+    try {
+      const stones = await reader.withDeletion(matchers, minMs, maxMs);
+      const stats = { ...reader.meta.stats, numTombstones: stones.count };
+      await writeTombstones(this.#files, join(folder, 'tombstones'), stones);
+      await this.#files.replaceFile(join(folder, 'meta.json'), encodeMeta({ ...reader.meta, stats }));
+    } finally {
+      reader.close();
+    }
+    const changed = this.#check(name);
+    this.#blocks = this.#blocks.map((block) => (block.name === name ? changed : block));
+  }
+
+  /** Has all readers, those in other threads too, look at what is deleted in blocks. */
+  tellDeletions(): void {
     this.open.reloadTombstones();
-    this.#set(this.#blocks.map(({ name }) => this.#check(name)));
+    for (const tell of this.#subscribers) tell({ kind: 'deletions' });
   }
 
   async #removeLeftover(name: string): Promise<void> {
