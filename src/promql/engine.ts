@@ -6,7 +6,7 @@ import type { Querier, ReadableStorage } from '../storage/index.ts';
 import { Annotations } from './annotations.ts';
 import { QueryControl } from './eval/control.ts';
 import type { OpenSelection } from './eval/selection.ts';
-import { Evaluation, planSpan } from './evaluate.ts';
+import { Evaluation, planSpan, sortSeries } from './evaluate.ts';
 import { StepTally } from './eval/step-tally.ts';
 import type { OwnFunctions } from './functions/own-function.ts';
 import { ExprCache } from './expr-cache.ts';
@@ -87,6 +87,7 @@ interface Run {
   begunMs?: number;
   preparedMs?: number;
   evaluatedMs?: number;
+  sortedMs?: number;
 }
 
 /** Answers PromQL from the program's own samples. */
@@ -193,8 +194,10 @@ export class LocalQueryEngine implements QueryEngine {
     const { request, control, tally } = run;
     const nowMs = this.#clock.monotonicMs();
     const { arrivedMs, begunMs = nowMs, preparedMs = nowMs, evaluatedMs = nowMs } = run;
+    const { sortedMs = evaluatedMs } = run;
     const { startMs, stepMs } = request.plan.grid;
-    const { samplesRead, seriesRead, peakSamples } = control;
+    const { seriesRead, peakSamples } = control;
+    const samplesRead = tally.totalRead;
     this.#options.logger.debug(
       { query: request.text, durationMs: nowMs - arrivedMs, samples: samplesRead },
       'query ended',
@@ -204,10 +207,11 @@ export class LocalQueryEngine implements QueryEngine {
       seriesRead,
       totalSamples: tally.total,
       totalSamplesPerStep: tally.steps && { startMs, stepMs, counts: tally.steps },
+      samplesReadPerStep: tally.stepsRead && { startMs, stepMs, counts: tally.stepsRead },
       peakSamples,
       timings: {
         evalTotalMs: nowMs - begunMs,
-        resultSortMs: 0,
+        resultSortMs: sortedMs - evaluatedMs,
         queryPreparationMs: preparedMs - begunMs,
         innerEvalMs: evaluatedMs - preparedMs,
         execQueueMs: begunMs - arrivedMs,
@@ -224,7 +228,7 @@ export class LocalQueryEngine implements QueryEngine {
     try {
       const selections = await this.#select(querier, request.plan, control);
       run.preparedMs = this.#clock.monotonicMs();
-      const value = await this.#drive(
+      const unsorted = await this.#drive(
         new Evaluation({
           plan: request.plan,
           selections,
@@ -244,6 +248,8 @@ export class LocalQueryEngine implements QueryEngine {
         watchers,
       );
       run.evaluatedMs = this.#clock.monotonicMs();
+      const value = sortSeries(unsorted);
+      run.sortedMs = this.#clock.monotonicMs();
       return {
         value,
         warnings: annotations.texts('warning', request.text),

@@ -26,7 +26,7 @@ export interface EvaluationInput {
   readonly context: EvalContext;
   /** The answer of an instant query has another form than that of a range query over one step. */
   readonly instant: boolean;
-  /** Counts what the steps look at; nobody does when absent. */
+  /** Counts what the steps look at and read; nobody does when absent. */
   readonly tally?: StepTally;
 }
 
@@ -56,7 +56,7 @@ export class Evaluation {
   }
 
   /**
-   * The value, or undefined to ask for a pause. Throws QueryError for whatever keeps the query from having an answer.
+   * The value, or undefined to ask for a pause. The series of a matrix are in no order: see {@link sortSeries}. Throws QueryError for whatever keeps the query from having an answer.
    */
   run(): QueryValue | undefined {
     const { plan } = this.#input;
@@ -111,14 +111,19 @@ export class Evaluation {
       }
       if (control.tick(buffer.length + 10)) return undefined;
     }
-    return { type: 'matrix', series: this.#rawSeries.toSorted((a, b) => a.labels.compare(b.labels)) };
+    return { type: 'matrix', series: this.#rawSeries };
   }
 }
 
 function toMatrix(series: readonly KeptSeries[], grid: StepGrid): MatrixSeries[] {
   const allTimes = Float64Array.from({ length: grid.count }, (_, k) => stepTime(grid, k));
-  const matrix = series.map(({ labels, column }) => seriesOfColumn(labels, column, allTimes));
-  return matrix.sort((a, b) => a.labels.compare(b.labels));
+  return series.map(({ labels, column }) => seriesOfColumn(labels, column, allTimes));
+}
+
+/** A value whose series, when it is a matrix, are in order of labels. */
+export function sortSeries(value: QueryValue): QueryValue {
+  if (value.type !== 'matrix') return value;
+  return { type: 'matrix', series: value.series.toSorted((a, b) => a.labels.compare(b.labels)) };
 }
 
 /** The span of time that a plan's selections cover; [0, 0] when it selects nothing. */

@@ -53,7 +53,7 @@ export interface StepCounts {
 
 /** Figures of one query. */
 export interface QueryStats {
-  /** Samples read from storage. */
+  /** Samples that the steps had to read: one is counted once for each selector, however many windows hold it. */
   readonly samplesRead: number;
   /** Series read from storage. */
   readonly seriesRead: number;
@@ -61,6 +61,8 @@ export interface QueryStats {
   readonly totalSamples: number;
   /** {@link totalSamples} step by step, when that was asked for. */
   readonly totalSamplesPerStep?: StepCounts | undefined;
+  /** {@link samplesRead} step by step, when that was asked for. */
+  readonly samplesReadPerStep?: StepCounts | undefined;
   /** Most samples held at a time. */
   readonly peakSamples: number;
   readonly timings: QueryTimings;

@@ -46,7 +46,10 @@ export function rangeFeed(
     };
     return new SelectionFeed(new StatsReader(reader, visits), context, minMs, maxMs);
   }
-  const inner = compiler.compileCounting(input.input, undefined);
+  const inner = compiler.compileCounting(
+    input.input,
+    compiler.tally?.subquery(input.input.grid, grid, grid.startMs - at.firstMs, rangeMs),
+  );
   const merged = input.mayRepeatLabels ? mergeSource(inner, compiler.context) : inner;
   return new SubqueryFeed(merged, input.input.grid);
 }
@@ -104,6 +107,7 @@ export function compileRange(compiler: Compiler, node: RangePlan): SeriesSource 
       scalars: compiler.scalars(node.scalars),
       dropper: keepsName ? undefined : new NameDropper(context, node.inputNamesMayDiffer, { strict: true }),
       onSeries: observer(compiler, node),
+      isRead: node.input.kind === 'selection',
       tally: compiler.tally,
     },
     context,

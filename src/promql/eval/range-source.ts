@@ -28,6 +28,8 @@ export interface RangeCall {
   readonly dropper: NameDropper | undefined;
   /** Told of every series that has a result, for annotations. */
   readonly onSeries: ((input: SampleFeed, floats: Windows, result: Column) => void) | undefined;
+  /** Whether the samples come from storage, not from a subquery. */
+  readonly isRead: boolean;
   /** Counts what the windows hold. */
   readonly tally: StepTally | undefined;
 }
@@ -93,7 +95,7 @@ export class RangeSource implements SeriesSource {
     this.column.clear();
     const { samples } = this.#call.feed;
     const units = findWindows(samples, this.#windows);
-    this.#call.tally?.addWindows(samples, this.#windows, units);
+    this.#call.tally?.addWindows(samples, this.#windows, units, this.#call.isRead);
     this.#windows.starts = this.#wantsStarts ? samples.starts : undefined;
     this.#rich = undefined;
     if (samples.histograms !== undefined || this.#windows.starts !== undefined) {

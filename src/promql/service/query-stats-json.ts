@@ -15,6 +15,7 @@ export interface QueryStatsView {
   readonly samples: {
     readonly totalQueryableSamplesPerStep?: readonly Point[];
     readonly totalQueryableSamples: number;
+    readonly samplesReadPerStep?: readonly Point[];
     readonly samplesRead: number;
     readonly peakSamples: number;
   };
@@ -22,23 +23,29 @@ export interface QueryStatsView {
 
 /** @see prometheus util/stats/query_stats.go BuiltinStats */
 export function queryStatsView(stats: QueryStats): QueryStatsView {
-  const { timings, totalSamples, totalSamplesPerStep, samplesRead, peakSamples } = stats;
+  const { timings, totalSamples, totalSamplesPerStep, samplesRead, samplesReadPerStep, peakSamples } = stats;
   return {
     timings: {
-      evalTotalTime: timings.evalTotalMs / 1000,
-      resultSortTime: timings.resultSortMs / 1000,
-      queryPreparationTime: timings.queryPreparationMs / 1000,
-      innerEvalTime: timings.innerEvalMs / 1000,
-      execQueueTime: timings.execQueueMs / 1000,
-      execTotalTime: timings.execTotalMs / 1000,
+      evalTotalTime: seconds(timings.evalTotalMs),
+      resultSortTime: seconds(timings.resultSortMs),
+      queryPreparationTime: seconds(timings.queryPreparationMs),
+      innerEvalTime: seconds(timings.innerEvalMs),
+      execQueueTime: seconds(timings.execQueueMs),
+      execTotalTime: seconds(timings.execTotalMs),
     },
     samples: {
       ...(totalSamplesPerStep && { totalQueryableSamplesPerStep: points(totalSamplesPerStep) }),
       totalQueryableSamples: totalSamples,
+      ...(samplesReadPerStep && { samplesReadPerStep: points(samplesReadPerStep) }),
       samplesRead,
       peakSamples,
     },
   };
+}
+
+/** Whole nanoseconds, as Go's durations are. */
+function seconds(ms: number): number {
+  return Math.round(ms * 1e6) / 1e9;
 }
 
 function points({ startMs, stepMs, counts }: StepCounts): Point[] {

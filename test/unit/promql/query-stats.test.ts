@@ -36,6 +36,10 @@ function perStep(stats: QueryStats): unknown {
   return queryStatsView(stats).samples.totalQueryableSamplesPerStep;
 }
 
+function readPerStep(stats: QueryStats): unknown {
+  return queryStatsView(stats).samples.samplesReadPerStep;
+}
+
 // As Prometheus' own TestQueryStatistics has them for its engine.
 describe('samples that steps look at', () => {
   test.each<[query: string, perStep: [number, number, number]]>([
@@ -58,6 +62,33 @@ describe('samples that steps look at', () => {
     expect(stats.totalSamples).toBe(counts.reduce((sum, count) => sum + count, 0));
   });
 
+  // What Prometheus 3.14 says of the same data.
+  test.each<[query: string, perStep: number[]]>([
+    ['m', [10, 10, 10]],
+    ['m + m', [20, 20, 20]],
+    ['1', [0, 0, 0]],
+    // Windows of 60 s every 50 s: only the first is read whole.
+    ['sum_over_time(m[1m])', [60, 50, 45]],
+    ['sum_over_time(m[20s])', [20, 20, 18]],
+    // Read once, by the first step.
+    ['m @ 400', [10, 0, 0]],
+    ['sum_over_time(m[1m] @ 400)', [60, 0, 0]],
+    ['quantile_over_time(scalar(m{i="1"}) / 1e6, m[1m] @ 400)', [61, 1, 1]],
+    // A subquery's steps belong to the first step that sees them; those between windows to none.
+    ['sum_over_time(m[1m:10s])', [60, 50, 50]],
+    ['sum_over_time(m[20s:10s])', [20, 20, 20]],
+    ['sum_over_time(m[20s:10s] offset 30s)', [20, 20, 20]],
+    ['max_over_time(sum_over_time(m[20s])[20s:10s])', [30, 20, 18]],
+    ['sum_over_time((m @ 400)[1m:10s])', [10, 0, 0]],
+  ])('are read once: %s', async (query, counts) => {
+    const engine = await engineWith('promql-per-step-stats');
+    const { stats } = await engine.range(query, 450_000, 550_000, 50_000, { perStepStats: true });
+    expect(readPerStep(stats)).toEqual(counts.map((count, k) => [450 + k * 50, count]));
+    expect(stats.samplesRead).toBe(counts.reduce((sum, count) => sum + count, 0));
+    const unasked = await engine.range(query, 450_000, 550_000, 50_000);
+    expect(unasked.stats.samplesRead).toBe(stats.samplesRead);
+  });
+
   test.each<[query: string, count: number]>([
     ['m', 9],
     ['m[30s]', 27],
@@ -67,6 +98,7 @@ describe('samples that steps look at', () => {
     const engine = await engineWith('promql-per-step-stats');
     const { stats } = await engine.instant(query, 800_000, { perStepStats: true });
     expect(perStep(stats)).toEqual([[800, count]]);
+    expect(readPerStep(stats)).toEqual([[800, count]]);
     expect(stats.totalSamples).toBe(count);
   });
 
@@ -74,6 +106,7 @@ describe('samples that steps look at', () => {
     const without = await engineWith();
     const { stats } = await without.range('m', 0, 100_000, 10_000, { perStepStats: true });
     expect(perStep(stats)).toBeUndefined();
+    expect(readPerStep(stats)).toBeUndefined();
     expect(stats.totalSamples).toBe(110);
     const unasked = await (await engineWith('promql-per-step-stats')).range('m', 0, 100_000, 10_000);
     expect(perStep(unasked.stats)).toBeUndefined();
