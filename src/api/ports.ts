@@ -7,11 +7,29 @@ import type { OutboxRow } from '../notify/index.ts';
 import type { ParseOptions, QueryService } from '../promql/index.ts';
 import type { RuleManager } from '../rules/index.ts';
 import type { ScrapeManager } from '../scrape/index.ts';
-import type { ReadableStorage, SampleStorage } from '../storage/index.ts';
+import type {
+  BlockMeta,
+  ReadableStorage,
+  SampleStorage,
+  TsdbAdmin,
+  WriteAnswer,
+  WriteCall,
+} from '../storage/index.ts';
 import type { BuildInfo, RuntimeInfo } from './types.ts';
 
 /** Where a program is in its life. */
 export type Readiness = 'starting' | 'ready' | 'stopping';
+
+/** Takes what others send; headers of a request as they came. */
+export interface SampleReceiver {
+  receive(call: WriteCall): Promise<WriteAnswer>;
+}
+
+/** The receivers that are switched on. */
+export interface ReceiverPorts {
+  readonly remoteWrite?: SampleReceiver | undefined;
+  readonly otlp?: SampleReceiver | undefined;
+}
 
 /** What the Prometheus half of the API reads from; the rooms' own objects fit. */
 export interface PrometheusPorts {
@@ -21,6 +39,9 @@ export interface PrometheusPorts {
   /** Where queries find their samples. */
   readonly readable: ReadableStorage;
   readonly storage: Pick<SampleStorage, 'stats' | 'cardinality'>;
+  /** The data folder. */
+  readonly tsdb: { readonly blocks: readonly { readonly meta: BlockMeta }[]; readonly admin: TsdbAdmin };
+  readonly receivers?: ReceiverPorts;
   readonly scrape: Pick<ScrapeManager, 'scrapePools' | 'targets' | 'targetMetadata'>;
   readonly rules: Pick<RuleManager, 'groups' | 'activeAlerts'>;
   /** URLs that alerts are sent to, the embedded Alertmanager's included, and those that relabelling dropped. */
@@ -77,6 +98,8 @@ export interface ApiOptions {
   readonly corsOrigin: string;
   /** Whether `/-/reload` and `/-/quit` work. */
   readonly enableLifecycle: boolean;
+  /** Whether samples may be deleted and copied over HTTP; no when absent. */
+  readonly enableAdmin?: boolean | undefined;
   readonly buildInfo: BuildInfo;
   /** Name and value of every flag, as shown. */
   readonly flags: Readonly<Record<string, string>>;

@@ -1,5 +1,7 @@
 import type { AlertPlaneFlags } from '../alerts/index.ts';
 import type { PromqlFeatures } from '../promql/index.ts';
+import type { ScrapeFeatures } from '../scrape/index.ts';
+import type { StartTimes, WriteMessage } from '../storage/index.ts';
 
 /** How a tocsin runs: what its flags say. Durations in milliseconds. */
 export interface TocsinOptions {
@@ -33,6 +35,8 @@ export interface TocsinOptions {
   readonly readTimeoutMs: number;
   readonly maxConnections: number;
   readonly enableLifecycle: boolean;
+  /** `--web.enable-admin-api`; no when absent. */
+  readonly enableAdmin?: boolean;
   readonly autoReload: boolean;
   readonly autoReloadIntervalMs: number;
   readonly rules: {
@@ -56,7 +60,17 @@ export interface TocsinOptions {
     readonly drainOnShutdown: boolean;
   };
   readonly alerts: AlertPlaneFlags;
+  /** What is taken that others send; nothing when absent. */
+  readonly receive?: {
+    /** Messages of remote write; undefined takes none. */
+    readonly remoteWrite: readonly WriteMessage[] | undefined;
+    readonly starts: StartTimes;
+    readonly typeAndUnitLabels: boolean;
+    readonly storeMetadata: boolean;
+  };
   readonly extraScrapeMetrics: boolean;
+  /** Features of scraping; none when absent. */
+  readonly scrape?: ScrapeFeatures;
   /** How long a stop tries to send what remote write has read; then it goes out after the next start. */
   readonly remoteFlushMs: number;
   /** For `/api/v1/status/flags`. */

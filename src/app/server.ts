@@ -104,6 +104,7 @@ export class TocsinServer {
         pageTitle: options.pageTitle,
         corsOrigin: options.corsOrigin,
         enableLifecycle: options.enableLifecycle,
+        enableAdmin: options.enableAdmin,
         buildInfo: BUILD_INFO,
         flags: options.shownFlags,
         lookbackMs: options.query.lookbackMs,
@@ -136,6 +137,8 @@ export class TocsinServer {
       parseOptions: parseOptionsOf(tocsin.options.promql),
       readable: queries.readable,
       storage,
+      tsdb: storage,
+      receivers: rooms.receivers,
       scrape,
       rules,
       alertmanagers: () => ({

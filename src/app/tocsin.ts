@@ -15,6 +15,7 @@ import { AppMetrics } from './metrics.ts';
 import { DEFAULT_RETENTION_MS, type TocsinOptions } from './options.ts';
 import { type TocsinPorts, prepareDataFolder } from './ports.ts';
 import { QuerySide } from './query-side.ts';
+import { type Receivers, createReceivers } from './receivers.ts';
 import { VERSION } from './version.ts';
 
 /** The rooms at work. Each is started in this order and stopped in the reverse one. */
@@ -27,6 +28,7 @@ export interface Rooms {
   readonly router: AlertRouter;
   readonly rules: RuleManager;
   readonly remoteWrite: RemoteWrite;
+  readonly receivers: Receivers;
   readonly scrape: ScrapeManager;
 }
 
@@ -235,6 +237,7 @@ export class Tocsin {
       logger: logger.child({ component: 'scrape' }),
       hostname: ports.hostname,
       userAgent: `tocsin/${VERSION}`,
+      ...(this.options.scrape !== undefined && { features: this.options.scrape }),
     });
     const remoteWrite = new RemoteWrite({
       http,
@@ -251,7 +254,8 @@ export class Tocsin {
       families: () =>
         [...scrape.metadata()].flatMap(([family, all]) => all.map((metadata) => ({ ...metadata, family }))),
     });
-    return { state, storage, queries, alertSide, outside, router, rules, remoteWrite, scrape };
+    const receivers = createReceivers(options.receive, ports, registry, storage);
+    return { state, storage, queries, alertSide, outside, router, rules, remoteWrite, receivers, scrape };
   }
 
   async #startRooms(rooms: Rooms): Promise<void> {

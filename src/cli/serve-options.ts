@@ -2,6 +2,8 @@ import type { TocsinOptions } from '../app/index.ts';
 import { TocsinError } from '../core/errors.ts';
 import { sizeSchema } from '../core/schema.ts';
 import { promqlFeatures } from '../promql/index.ts';
+import { scrapeFeatures } from '../scrape/index.ts';
+import { WRITE_MESSAGES } from '../storage/index.ts';
 import type { ParsedFlags } from './flag-set.ts';
 
 const MIB = 1024 * 1024;
@@ -60,6 +62,23 @@ function orUndefined(text: string): string | undefined {
   return text === '' ? undefined : text;
 }
 
+/** What is taken that others send. */
+function receivers(flags: ParsedFlags, features: ReadonlySet<string>): NonNullable<TocsinOptions['receive']> {
+  const messages: readonly string[] = flags.list('web.remote-write-receiver.accepted-protobuf-messages');
+  return {
+    remoteWrite: flags.isOn('web.enable-remote-write-receiver')
+      ? WRITE_MESSAGES.filter((message) => messages.includes(message))
+      : undefined,
+    starts: features.has('st-storage')
+      ? 'stored'
+      : features.has('created-timestamp-zero-ingestion')
+        ? 'zeroes'
+        : 'ignored',
+    typeAndUnitLabels: features.has('type-and-unit-labels'),
+    storeMetadata: features.has('metadata-wal-records'),
+  };
+}
+
 /** What the flags of `tocsin serve` mean. Throws TOCSIN_ERR_USAGE for values that make no sense. */
 export function optionsFromFlags(flags: ParsedFlags, features: ReadonlySet<string>): TocsinOptions {
   const externalUrl = parseExternalUrl(flags.text('web.external-url'));
@@ -93,6 +112,7 @@ export function optionsFromFlags(flags: ParsedFlags, features: ReadonlySet<strin
     readTimeoutMs: flags.durationMs('web.read-timeout'),
     maxConnections: flags.integer('web.max-connections'),
     enableLifecycle: flags.isOn('web.enable-lifecycle'),
+    enableAdmin: flags.isOn('web.enable-admin-api'),
     autoReload: flags.isOn('config.auto-reload') || features.has('auto-reload-config'),
     autoReloadIntervalMs: flags.durationMs('config.auto-reload-interval'),
     remoteFlushMs: flags.durationMs('storage.remote.flush-deadline'),
@@ -123,7 +143,9 @@ export function optionsFromFlags(flags: ParsedFlags, features: ReadonlySet<strin
       logSilences: false,
     },
     promql: promqlFeatures(features),
+    receive: receivers(flags, features),
     extraScrapeMetrics: features.has('extra-scrape-metrics'),
+    scrape: scrapeFeatures(features),
     shownFlags: flags.all(),
   };
 }

@@ -2,8 +2,9 @@ export * from './remote/index.ts';
 export * from './seam.ts';
 export { isStale, staleMarker } from './stale.ts';
 export * from './state/index.ts';
-export { HeadReaderStorage, HeadStorage, Tsdb, TsdbReader, histogramFault } from './tsdb/index.ts';
+export { HeadReaderStorage, HeadStorage, Tsdb, TsdbReader, histogramFault, metaJson } from './tsdb/index.ts';
 export type {
+  BlockMeta,
   HeadDescriptor,
   HeadReaderData,
   HeadReaderLease,
@@ -12,6 +13,8 @@ export type {
   SlabAnnouncement,
   SlabSource,
   StorageAnnouncement,
+  TsdbAdmin,
   TsdbOptions,
   TsdbReaderData,
 } from './tsdb/index.ts';
+export * from './tsdb/tools/index.ts';

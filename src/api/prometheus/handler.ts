@@ -12,12 +12,12 @@ export interface V1Context {
   readonly reply: FastifyReply;
 }
 
-/** Answers a request; throws ApiError and QueryError. */
-type V1Handler = (context: V1Context) => Success | Promise<Success | BytesAnswer>;
+/** Answers a request; undefined is an answer without content. Throws ApiError and QueryError. */
+type V1Handler = (context: V1Context) => Success | Promise<Success | BytesAnswer | undefined>;
 
 /** A path below `/api/v1` with its methods and handler. */
 export interface V1Route {
   readonly path: string;
-  readonly methods: readonly ('GET' | 'POST')[];
+  readonly methods: readonly ('GET' | 'POST' | 'PUT')[];
   readonly handler: V1Handler;
 }

@@ -6,12 +6,14 @@ import { requestParams } from '../request-params.ts';
 import type { ApiDeps } from '../ports.ts';
 import { sendBytes, sendJsonText, sendSuccess } from '../reply.ts';
 import { serviceUnavailable } from '../readiness.ts';
+import { ADMIN_ROUTES } from './admin.ts';
 import type { V1Route } from './handler.ts';
 import { QUERY_ROUTES } from './query.ts';
 import { RULE_ROUTES } from './rules.ts';
 import { SERIES_ROUTES } from './series.ts';
 import { STATUS_ROUTES } from './status.ts';
 import { TARGET_ROUTES } from './targets.ts';
+import { addReceiverRoutes } from './write.ts';
 
 const ROUTES: readonly V1Route[] = [
   ...QUERY_ROUTES,
@@ -19,6 +21,7 @@ const ROUTES: readonly V1Route[] = [
   ...TARGET_ROUTES,
   ...RULE_ROUTES,
   ...STATUS_ROUTES,
+  ...ADMIN_ROUTES,
 ];
 
 /** Paths that Prometheus has and this version has not. */
@@ -26,21 +29,15 @@ const NOT_IN_VERSION: readonly (readonly [path: string, ...methods: ('GET' | 'PO
   ['/query_exemplars', 'GET', 'POST'],
   ['/scrape_pools/config', 'GET'],
   ['/targets/relabel_steps', 'GET'],
-  ['/status/tsdb/blocks', 'GET'],
   ['/status/self_metrics', 'GET'],
   ['/features', 'GET'],
   ['/notifications', 'GET'],
   ['/notifications/live', 'GET'],
   ['/openapi.yaml', 'GET'],
   ['/read', 'POST'],
-  ['/write', 'POST'],
-  ['/otlp/v1/metrics', 'POST'],
   ['/search/metric_names', 'GET', 'POST'],
   ['/search/label_names', 'GET', 'POST'],
   ['/search/label_values', 'GET', 'POST'],
-  ['/admin/tsdb/delete_series', 'POST', 'PUT'],
-  ['/admin/tsdb/clean_tombstones', 'POST', 'PUT'],
-  ['/admin/tsdb/snapshot', 'POST', 'PUT'],
 ];
 
 /** Adds Prometheus' HTTP API; `app` stands at `/api/v1`. */
@@ -66,6 +63,10 @@ export function addPrometheusRoutes(app: FastifyInstance, deps: ApiDeps): void {
       },
     });
   }
+  void app.register((below, _options, done) => {
+    addReceiverRoutes(below, deps);
+    done();
+  });
   app.options('/*', (_request, reply) => reply.code(204).send());
   app.setErrorHandler((error: unknown, _request, reply) => sendError(error, deps, reply));
 }
@@ -80,6 +81,7 @@ async function handle(
   if (ports === undefined) return serviceUnavailable(reply, deps.readiness());
   const params = requestParams(request);
   const success = await route.handler({ deps, ports, params, request, reply });
+  if (success === undefined) return reply.code(204).send();
   return 'before' in success ? sendBytes(reply, success) : sendSuccess(reply, success, deps.clock);
 }
 

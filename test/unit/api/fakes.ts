@@ -242,6 +242,20 @@ export class Fakes {
   readonly plane = new FakePlane();
   readonly failures: unknown[] = [];
   readonly calls: string[] = [];
+  tsdb: PrometheusPorts['tsdb'] = {
+    blocks: [],
+    admin: {
+      deleteSeries: (matchers, minMs, maxMs) =>
+        this.#told(`delete {${matchers.join(',')}} ${minMs}..${maxMs}`),
+      cleanTombstones: () => this.#told('clean'),
+      snapshot: async (skipHead) => {
+        await this.#told(`snapshot ${skipHead ? 'without' : 'with'} head`);
+        return '20260101T000000Z-00ff';
+      },
+    },
+  };
+  /** What the next call of an admin route fails with. */
+  adminError: Error | undefined;
   series: readonly FakeSeries[] = [];
   readiness: 'starting' | 'ready' | 'stopping' = 'ready';
   hasEmbedded = true;
@@ -285,11 +299,17 @@ export class Fakes {
     };
   }
 
+  #told(call: string): Promise<void> {
+    this.calls.push(call);
+    return this.adminError === undefined ? Promise.resolve() : Promise.reject(this.adminError);
+  }
+
   #prometheus(): PrometheusPorts {
     return {
       queries: this.queries,
       readable: fakeStorage(this.series),
       storage: fakeStorage(this.series),
+      tsdb: this.tsdb,
       scrape: {
         scrapePools: () => ['a', 'b'],
         targets: () => this.targets,

@@ -43,7 +43,7 @@ describe('flags of serve', () => {
     [['--log.level=loud'], 'TOCSIN_ERR_USAGE', "must be one of debug,info,warn,error, got 'loud'"],
     [['serve'], 'TOCSIN_ERR_USAGE', 'unexpected serve'],
     [['--agent'], 'TOCSIN_ERR_NOT_IN_VERSION', "flag '--agent' is not in this version of tocsin"],
-    [['--web.enable-admin-api'], 'TOCSIN_ERR_NOT_IN_VERSION', 'not in this version'],
+    [['--web.enable-otlp-receiver'], 'TOCSIN_ERR_NOT_IN_VERSION', 'not in this version'],
   ])('%j is refused', (args, code, message) => {
     expect(() => parseServeFlags(args)).toThrow(expect.objectContaining({ code }));
     expect(() => parseServeFlags(args)).toThrow(message);
@@ -85,7 +85,10 @@ describe('flags of serve', () => {
     expect(new Set(SERVE_FLAGS.map(({ name }) => name)).size).toBe(SERVE_FLAGS.length);
     const given = SERVE_FLAGS.filter(
       ({ standing, byDefault }) => standing !== 'notInVersion' && byDefault !== '',
-    ).map(({ name, byDefault }) => `--${name}=${byDefault}`);
+    ).flatMap(({ name, kind, byDefault }) =>
+      // Each value of a list is given for itself.
+      (kind === 'list' ? byDefault.split(',') : [byDefault]).map((value) => `--${name}=${value}`),
+    );
     expect(() => parseServeFlags(given)).not.toThrow();
   });
 

@@ -45,6 +45,7 @@ describe('options', () => {
       externalUrl: undefined,
       routePrefix: '',
       enableLifecycle: false,
+      enableAdmin: false,
       autoReload: false,
       remoteFlushMs: 60_000,
       rules: { outageToleranceMs: 3_600_000, gracePeriodMs: 600_000, resendDelayMs: 60_000 },
@@ -72,6 +73,14 @@ describe('options', () => {
     [['--config.auto-reload'], { autoReload: true }],
     [['--enable-feature=auto-reload-config'], { autoReload: true }],
     [['--enable-feature=extra-scrape-metrics'], { extraScrapeMetrics: true }],
+    [
+      ['--enable-feature=type-and-unit-labels,st-storage'],
+      { scrape: { typeAndUnitLabels: true, storeStarts: true, startZeros: false } },
+    ],
+    [
+      ['--enable-feature=created-timestamp-zero-ingestion'],
+      { scrape: { typeAndUnitLabels: false, storeStarts: false, startZeros: true } },
+    ],
     [['--alertmanager.config.file=am.yml'], { alertmanagerConfigFile: 'am.yml' }],
   ])('of %j', (args, expected) => {
     expect(options(...args)).toMatchObject(expected);
