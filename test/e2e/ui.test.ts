@@ -62,6 +62,20 @@ describe.skipIf(!hasProgram('chromium'))('the web app on the demo, below a route
     await page.getByRole('cell', { name: /^\d+$/ }).waitFor();
   });
 
+  test('a query is formatted, and says why it can’t be', async () => {
+    await page.goto(`${base}/query?tab=table&expr=${encodeURIComponent('sum(rate(up[5m]))by(model)')}`);
+    const editor = page.getByRole('textbox', { name: 'PromQL expression' });
+    const format = page.getByRole('button', { name: 'Format' });
+    await editor.getByText('sum(rate(up[5m]))by(model)').waitFor();
+    await format.click();
+    await editor.getByText('sum by (model) (rate(up[5m]))').waitFor();
+    await editor.fill('sum(');
+    await format.click();
+    await page.getByText(/parse error: unclosed left parenthesis/).waitFor();
+    await editor.fill('up');
+    await page.getByText(/parse error/).waitFor({ state: 'detached' });
+  });
+
   test('the demo’s alert appears, is silenced, and leaves the list', { timeout: 120_000 }, async () => {
     await page.goto(`${base}/`);
     const alert = page.getByTestId('alert').filter({ hasText: 'ModelErrorRatioHigh' });

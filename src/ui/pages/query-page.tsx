@@ -1,5 +1,5 @@
 import { Alert, Button, Group, Select, Stack, Table, Tabs, Text, Title } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { useSearchParams } from 'react-router';
 import type { QueryData, WireHistogram } from '../../api/types.ts';
@@ -121,6 +121,34 @@ function GraphResult({
   );
 }
 
+/** A button that puts an expression into the form that Prometheus prints; what is wrong with it goes to `onError`. */
+function FormatButton(props: {
+  readonly expr: string;
+  readonly onFormatted: (formatted: string, asked: string) => void;
+  readonly onError: (message: string) => void;
+}): ReactNode {
+  const { expr, onFormatted, onError } = props;
+  const format = useMutation({
+    mutationFn: (text: string) => getV1<string>(`format_query?query=${encodeURIComponent(text)}`),
+    onSuccess: onFormatted,
+    onError: (error) => {
+      onError(error.message);
+    },
+  });
+  return (
+    <Button
+      variant="default"
+      disabled={expr.trim() === ''}
+      loading={format.isPending}
+      onClick={() => {
+        format.mutate(expr);
+      }}
+    >
+      Format
+    </Button>
+  );
+}
+
 /** Runs PromQL: table of present values, or a graph. The address holds the expression, so it can be shared. */
 export function QueryPage(): ReactNode {
   const [params, setParams] = useSearchParams();
@@ -129,6 +157,7 @@ export function QueryPage(): ReactNode {
   const range = RANGES.find((known) => known === params.get('range')) ?? '15m';
   const [draft, setDraft] = useState(expr);
   const [run, setRun] = useState(0);
+  const [formatError, setFormatError] = useState('');
   const update = (next: Readonly<Record<string, string>>): void => {
     setParams({ expr, tab, range, ...next });
   };
@@ -140,7 +169,14 @@ export function QueryPage(): ReactNode {
     <Stack>
       <Title order={3}>Query</Title>
       <Group align="flex-start">
-        <PromqlEditor value={draft} onChange={setDraft} onRun={start} />
+        <PromqlEditor
+          value={draft}
+          onChange={(text) => {
+            setDraft(text);
+            setFormatError('');
+          }}
+          onRun={start}
+        />
         <Button
           onClick={() => {
             start(draft);
@@ -148,7 +184,20 @@ export function QueryPage(): ReactNode {
         >
           Run
         </Button>
+        <FormatButton
+          expr={draft}
+          onFormatted={(formatted, asked) => {
+            // What was typed meanwhile stays.
+            setDraft((present) => (present === asked ? formatted : present));
+          }}
+          onError={setFormatError}
+        />
       </Group>
+      {formatError !== '' && (
+        <Alert color="red" p="xs" title="This can’t be formatted">
+          {formatError}
+        </Alert>
+      )}
       <Tabs
         value={tab}
         onChange={(value) => {
