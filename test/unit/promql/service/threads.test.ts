@@ -101,8 +101,13 @@ function start(more: { maxThreads?: number; maxHeapMiB?: number; maxConcurrency?
     threads: new WorkerThreads(),
     storage: {
       leaseReader: (tell, queriers) => {
-        const { data, release } = storage.leaseReader(tell, queriers);
-        return { data: { head: data, path: '/', blocks: [] }, release };
+        const lease = storage.leaseReader(tell, queriers);
+        return {
+          data: { head: lease.data, path: '/', blocks: [] },
+          release: () => {
+            lease.release();
+          },
+        };
       },
     },
     clock,
