@@ -3,7 +3,7 @@ import { checkHttpClient, httpClientConfigOf, httpClientShape } from '../../core
 import type { HttpClientConfig } from '../../core/http-config.ts';
 import { relabelConfigsSchema } from '../../core/relabel.ts';
 import type { RelabelConfig } from '../../core/relabel.ts';
-import { durationSchema, labelNameSchema, positiveDurationSchema, textSchema } from '../../core/schema.ts';
+import { durationSchema, positiveDurationSchema, textSchema } from '../../core/schema.ts';
 import { notInVersion } from '../../core/validate-yaml.ts';
 
 /** `queue_config`: how much is sent at a time, and when it is tried again. */
@@ -44,22 +44,6 @@ export interface RemoteWriteConfig {
     readonly sendIntervalMs: number;
     readonly maxSamplesPerSend: number;
   };
-  readonly http: HttpClientConfig;
-}
-
-/** One of `remote_read`. */
-export interface RemoteReadConfig {
-  readonly url: string;
-  readonly name: string;
-  readonly timeoutMs: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Asked also for times that are in the store here. */
-  readonly readRecent: boolean;
-  /** Labels that a selector must have as equal matchers for the endpoint to be asked. */
-  readonly requiredMatchers: readonly (readonly [name: string, value: string])[];
-  readonly filterExternalLabels: boolean;
-  /** Longest frame of a streamed answer. */
-  readonly chunkedReadLimitBytes: number;
   readonly http: HttpClientConfig;
 }
 
@@ -178,31 +162,5 @@ export const remoteWriteSchema: z.ZodType<RemoteWriteConfig> = notInVersion(
       sendIntervalMs: fields.metadata_config.send_interval,
       maxSamplesPerSend: fields.metadata_config.max_samples_per_send,
     },
-    http: httpClientConfigOf(fields),
-  }));
-
-/** One of `remote_read`. */
-export const remoteReadSchema: z.ZodType<RemoteReadConfig> = z
-  .strictObject({
-    ...httpClientShape,
-    url: urlSchema,
-    name: z.string().default(''),
-    remote_timeout: positiveDurationSchema.default(60_000),
-    headers: headersSchema,
-    read_recent: z.boolean().default(false),
-    required_matchers: z.record(labelNameSchema, textSchema).default({}),
-    filter_external_labels: z.boolean().default(true),
-    chunked_read_limit: countSchema.default(50 * 1024 * 1024),
-  })
-  .superRefine(checkHttpClient)
-  .transform((fields) => ({
-    url: fields.url,
-    name: fields.name,
-    timeoutMs: fields.remote_timeout,
-    headers: fields.headers,
-    readRecent: fields.read_recent,
-    requiredMatchers: Object.entries(fields.required_matchers),
-    filterExternalLabels: fields.filter_external_labels,
-    chunkedReadLimitBytes: fields.chunked_read_limit,
     http: httpClientConfigOf(fields),
   }));

@@ -12,8 +12,6 @@ export type { BlockMeta } from './block/index.ts';
 export type { TsdbAdmin } from './compact/tsdb-admin.ts';
 export { Tsdb } from './tsdb.ts';
 export type { TsdbOptions } from './tsdb.ts';
-export { WalTail } from './wal/wal-tail.ts';
 export type { WalTailLoss } from './wal/wal-tail.ts';
-export { isBefore } from './wal/wal-position.ts';
 export type { WalPosition, WalProgress } from './wal/wal-position.ts';
 export type { WalHold } from './wal/wal-hold.ts';

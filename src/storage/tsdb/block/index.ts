@@ -5,4 +5,4 @@ export { BlockWriter } from './block-writer.ts';
 export type { BlockWriterOptions, FinishedBlock } from './block-writer.ts';
 export type { Interval } from './intervals.ts';
 export { decodeMeta, encodeMeta, metaJson } from './meta-file.ts';
-export { Tombstones, readTombstones, writeTombstones } from './tombstones.ts';
+export { Tombstones, writeTombstones } from './tombstones.ts';

@@ -23,9 +23,6 @@ const MAX_META_BYTES = FIXED_BYTES + MAX_LENGTH_BYTES + CRC_BYTES;
 /** Bit of the encoding that marks a chunk of out-of-order samples. */
 const OUT_OF_ORDER = 0x80;
 
-/** Size that Prometheus does not let such a file exceed. */
-export const MAX_HEAD_CHUNK_FILE_BYTES: number = 128 * 1024 * 1024;
-
 /** A chunk of the head as its file holds it. */
 export interface HeadChunk {
   /** Number of the series in the log, from 1 on. */
