@@ -119,7 +119,7 @@ alertmanager:
 
   const refused: [yaml: string, message: string][] = [
     ['scrape_confgis: []', '1:1: unknown key "scrape_confgis"; did you mean "scrape_configs"?'],
-    ['remote_write: []', '1:1: key "remote_write" is not in this version'],
+    ['remote_read: []', '1:1: key "remote_read" is not in this version'],
     ['models: []', '1:1: key "models" is not in this version'],
     ['remote_writes: []', '1:1: unknown key "remote_writes"; did you mean "remote_write"?'],
     [
