@@ -64,6 +64,9 @@ export interface TocsinOptions {
   readonly receive?: {
     /** Messages of remote write; undefined takes none. */
     readonly remoteWrite: readonly WriteMessage[] | undefined;
+    readonly otlp: boolean;
+    /** Whether OTLP's deltas are stored as they are. */
+    readonly allowDelta: boolean;
     readonly starts: StartTimes;
     readonly typeAndUnitLabels: boolean;
     readonly storeMetadata: boolean;

@@ -254,7 +254,7 @@ export class Tocsin {
       families: () =>
         [...scrape.metadata()].flatMap(([family, all]) => all.map((metadata) => ({ ...metadata, family }))),
     });
-    const receivers = createReceivers(options.receive, ports, registry, storage);
+    const receivers = createReceivers(options, ports, registry, storage, () => this.#config.otlp);
     return { state, storage, queries, alertSide, outside, router, rules, remoteWrite, receivers, scrape };
   }
 

@@ -69,6 +69,8 @@ function receivers(flags: ParsedFlags, features: ReadonlySet<string>): NonNullab
     remoteWrite: flags.isOn('web.enable-remote-write-receiver')
       ? WRITE_MESSAGES.filter((message) => messages.includes(message))
       : undefined,
+    otlp: flags.isOn('web.enable-otlp-receiver'),
+    allowDelta: features.has('otlp-native-delta-ingestion'),
     starts: features.has('st-storage')
       ? 'stored'
       : features.has('created-timestamp-zero-ingestion')

@@ -14,6 +14,7 @@ import { resolveScrapeConfig, resolveScrapeGlobals } from '../scrape/config.ts';
 import type { ScrapeConfig, ScrapeConfigFields, ScrapeGlobals } from '../scrape/config.ts';
 import type { RemoteStorageConfig } from '../promql/config.ts';
 import type { StorageConfig } from '../storage/config.ts';
+import type { OtlpConfig } from '../storage/remote/otlp/config.ts';
 import type { RemoteWriteConfig } from '../storage/remote/config.ts';
 import { loadAlertmanagerFile, loadBuiltInAlertmanager, resolveAlertmanager } from './alertmanager.ts';
 import type { LoadedAlertmanager } from './alertmanager.ts';
@@ -61,6 +62,8 @@ export interface LoadedConfig {
   readonly alerting: AlertingConfig;
   readonly storage: StorageConfig;
   readonly remoteWrite: readonly RemoteWriteConfig[];
+  /** How metrics received by OTLP become series. */
+  readonly otlp: OtlpConfig;
   /** Where queries and rules are evaluated; undefined when that is here. */
   readonly remoteStorage: RemoteStorageConfig | undefined;
   /** The embedded Alertmanager; undefined when alerts go only to Alertmanagers outside. */
@@ -168,6 +171,7 @@ class Loader {
       alerting: this.#fields.alerting,
       storage: this.#fields.storage,
       remoteWrite: this.#fields.remote_write,
+      otlp: this.#fields.otlp,
       remoteStorage: this.#fields.remote_storage,
       alertmanager,
       printed: this.#print(global, scrapeConfigs),
@@ -187,6 +191,12 @@ class Loader {
     if (!scrape.ok) {
       this.#issue(['global', ...scrape.path], scrape.message);
       return undefined;
+    }
+    const strategy = this.#fields.otlp.translationStrategy;
+    const isUtf8 = strategy === 'NoTranslation' || strategy === 'NoUTF8EscapingWithSuffixes';
+    if (isUtf8 && global.metric_name_validation_scheme === 'legacy') {
+      const message = `OTLP translation strategy "${strategy}" is not allowed when UTF8 is disabled`;
+      this.#issue(['otlp', 'translation_strategy'], message);
     }
     const external = Object.entries(global.external_labels).map(([name, text]) => {
       const value = expandEnvironment(text, this.#options.environment ?? {}, (variable) => {

@@ -13,6 +13,8 @@ import {
 import type { ScrapeConfigFields } from '../scrape/config.ts';
 import { DEFAULT_STORAGE_CONFIG, storageConfigSchema } from '../storage/config.ts';
 import type { StorageConfig } from '../storage/config.ts';
+import { otlpSchema } from '../storage/remote/otlp/config.ts';
+import type { OtlpConfig } from '../storage/remote/otlp/config.ts';
 import { remoteWriteSchema } from '../storage/remote/config.ts';
 import type { RemoteWriteConfig } from '../storage/remote/config.ts';
 import { createAlertmanagerSchema } from './alertmanager-schema.ts';
@@ -42,17 +44,7 @@ const patternsSchema = z
   .default([]);
 
 /** Keys of the contract that this version does not have. */
-const LATER_KEYS = [
-  'remote_read',
-  'otlp',
-  'tracing',
-  'models',
-  'slos',
-  'maintenance',
-  'actions',
-  'review',
-  'state',
-];
+const LATER_KEYS = ['remote_read', 'tracing', 'models', 'slos', 'maintenance', 'actions', 'review', 'state'];
 
 /** Endpoints are told apart by their names. */
 function checkNames(
@@ -81,6 +73,7 @@ export interface MainFields {
   readonly scrape_configs: readonly ScrapeConfigFields[];
   readonly storage: StorageConfig;
   readonly remote_write: readonly RemoteWriteConfig[];
+  readonly otlp: OtlpConfig;
   readonly remote_storage?: RemoteStorageConfig | undefined;
   readonly alertmanager?: AlertmanagerFields | undefined;
 }
@@ -98,6 +91,7 @@ export function createMainSchema(matchers?: MatcherReader): z.ZodType<MainFields
       scrape_configs: z.array(scrapeConfigSchema).default([]),
       storage: storageConfigSchema.default(DEFAULT_STORAGE_CONFIG),
       remote_write: z.array(remoteWriteSchema).default([]).superRefine(checkNames('remote_write')),
+      otlp: otlpSchema.prefault({}),
       remote_storage: remoteStorageSchema.optional(),
       alertmanager: createAlertmanagerSchema(matchers).optional(),
     }),

@@ -30,6 +30,24 @@ export function validateHistogram(h: FloatHistogram): string | undefined {
   return onSide('positive', bucketFault(h.positiveBuckets));
 }
 
+/**
+ * What is wrong with the counts of a well-formed histogram that counts whole observations: they must add up. Undefined when nothing
+ * is, and for counts that floats do not have exactly.
+ *
+ * @see prometheus model/histogram/histogram.go Validate
+ */
+export function validateWholeCounts(h: FloatHistogram): string | undefined {
+  let found = h.zeroCount;
+  for (const count of h.positiveBuckets) found += count;
+  for (const count of h.negativeBuckets) found += count;
+  if (found > Number.MAX_SAFE_INTEGER || h.count > Number.MAX_SAFE_INTEGER) return undefined;
+  if (Number.isNaN(h.sum) ? found <= h.count : found === h.count) return undefined;
+  const rule = Number.isNaN(h.sum)
+    ? "histogram's observation count should be at least the number of observations found in the buckets"
+    : "histogram's observation count should equal the number of observations found in the buckets (in absence of NaN)";
+  return `${found} observations found in buckets, but the Count field is ${h.count}: ${rule}`;
+}
+
 function onSide(side: 'positive' | 'negative', fault: string | undefined): string | undefined {
   return fault === undefined ? undefined : `${side} side: ${fault}`;
 }

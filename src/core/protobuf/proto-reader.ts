@@ -129,6 +129,23 @@ export class ProtoReader {
     return this.#view.getInt32(from + 4, true) * 2 ** 32 + this.#view.getUint32(from, true);
   }
 
+  /** The value of a fixed64 field of nanoseconds, in whole milliseconds. */
+  fixedNanos(): number {
+    this.#expect(WireType.fixed64);
+    const from = this.#take(8);
+    const low = this.#view.getUint32(from, true);
+    const high = this.#view.getUint32(from + 4, true);
+    // 2^32 is 4294 million and 967296: so nothing exceeds what floats have exactly.
+    return high * 4294 + Math.floor((high * 967_296 + low) / 1_000_000);
+  }
+
+  /** The value of an int64 field, all of its bits. */
+  bigInt(): bigint {
+    this.#expect(WireType.varint);
+    this.#varint();
+    return BigInt.asIntN(64, (BigInt(this.#high) << 32n) | BigInt(this.#low));
+  }
+
   /** The bytes of a field: a part of what is read, good as long as that is. */
   data(): Uint8Array {
     const length = this.#length();

@@ -3,5 +3,7 @@ export type { WriteMessage } from './config.ts';
 export type { StartTimes } from './receive/incoming.ts';
 export { WriteReceiver } from './receive/write-receiver.ts';
 export type { WriteAnswer, WriteCall } from './receive/write-receiver.ts';
+export type { OtlpConfig } from './otlp/config.ts';
+export { OtlpReceiver } from './otlp/otlp-receiver.ts';
 export { RemoteWrite } from './send/remote-write.ts';
 export type { FamilyMetadata } from './send/write-request.ts';

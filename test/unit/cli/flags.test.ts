@@ -43,7 +43,7 @@ describe('flags of serve', () => {
     [['--log.level=loud'], 'TOCSIN_ERR_USAGE', "must be one of debug,info,warn,error, got 'loud'"],
     [['serve'], 'TOCSIN_ERR_USAGE', 'unexpected serve'],
     [['--agent'], 'TOCSIN_ERR_NOT_IN_VERSION', "flag '--agent' is not in this version of tocsin"],
-    [['--web.enable-otlp-receiver'], 'TOCSIN_ERR_NOT_IN_VERSION', 'not in this version'],
+    [['--web.config.file=x'], 'TOCSIN_ERR_NOT_IN_VERSION', 'not in this version'],
   ])('%j is refused', (args, code, message) => {
     expect(() => parseServeFlags(args)).toThrow(expect.objectContaining({ code }));
     expect(() => parseServeFlags(args)).toThrow(message);

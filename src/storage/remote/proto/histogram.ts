@@ -9,6 +9,8 @@ export interface SentHistogram {
   /** 0 where none is said. */
   readonly startMs: number;
   readonly histogram: FloatHistogram;
+  /** Whether it counts whole observations, rather than floats. */
+  readonly isWhole: boolean;
 }
 
 /** What the fields of a histogram message say; those of whole numbers and of floats apart. */
@@ -126,7 +128,7 @@ export function readHistogram(reader: ProtoReader): SentHistogram {
     customValues: floatsOf(fields.customValues),
     counterResetHint: hintOf(fields.resetHint),
   });
-  return { tMs: fields.tMs, startMs: fields.startMs, histogram };
+  return { tMs: fields.tMs, startMs: fields.startMs, histogram, isWhole: !isFloat };
 }
 
 function readSpan(reader: ProtoReader, into: number[]): void {

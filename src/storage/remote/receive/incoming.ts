@@ -1,12 +1,13 @@
 import { MAX_EXPONENTIAL_SCHEMA } from '../../../core/histogram/float-histogram.ts';
 import type { FloatHistogram } from '../../../core/histogram/float-histogram.ts';
 import { reduceResolution } from '../../../core/histogram/resolution.ts';
-import { validateHistogram } from '../../../core/histogram/validate.ts';
+import { validateHistogram, validateWholeCounts } from '../../../core/histogram/validate.ts';
 import type { Labels } from '../../../core/labels.ts';
 import { AppendOutcome, ExemplarOutcome } from '../../seam.ts';
 import type { Appender, Exemplar, SampleStorage, SeriesMetadata, SeriesRef } from '../../seam.ts';
 import { isStale, staleMarker } from '../../stale.ts';
 import { histogramFault } from '../../tsdb/histogram-fault.ts';
+import type { SentHistogram } from '../proto/histogram.ts';
 import { Refusals } from './refusals.ts';
 
 /** Finest schema that is reduced to the finest one that is stored; beyond it nothing is a schema. */
@@ -44,6 +45,8 @@ export class Incoming {
   samples = 0;
   histograms = 0;
   exemplars = 0;
+  /** Exemplars that came too late. */
+  lateExemplars = 0;
   /** New series that there was no memory for, with all their samples. */
   refusedSeries = 0;
   readonly #appender: Appender;
@@ -70,28 +73,19 @@ export class Incoming {
     return ref;
   }
 
-  /** Adds sample `index` of columns; `labels` makes the labels of the series where they are to be shown. */
-  float(
-    ref: SeriesRef,
-    times: Float64Array,
-    values: Float64Array,
-    starts: Float64Array | undefined,
-    index: number,
-    labels: () => string,
-  ): void {
-    const tMs = times[index]!;
-    const startMs = starts === undefined ? 0 : starts[index]!;
+  /** Adds a float; `startMs` is 0 where none is known, `labels` makes the labels of the series where they are to be shown. */
+  float(ref: SeriesRef, tMs: number, value: number, startMs: number, labels: () => string): void {
     const outcome =
       startMs === 0 || this.#starts === 'ignored'
-        ? this.#appender.append(ref, tMs, values[index]!)
-        : this.#started(ref, tMs, values[index]!, undefined, startMs);
+        ? this.#appender.append(ref, tMs, value)
+        : this.#started(ref, tMs, value, undefined, startMs);
     if (outcome <= AppendOutcome.same) this.samples++;
     else this.refusals.add(`${REASONS[outcome]} for series ${labels()}`);
   }
 
   /** Adds a native histogram; one whose sum is the stale marker ends the series. */
-  histogram(ref: SeriesRef, tMs: number, sent: FloatHistogram, startMs: number, labels: () => string): void {
-    const outcome = this.#addHistogram(ref, tMs, sent, startMs);
+  histogram(ref: SeriesRef, sent: SentHistogram, labels: () => string): void {
+    const outcome = this.#addHistogram(ref, sent);
     if (outcome === AppendOutcome.stored || outcome === AppendOutcome.same) this.histograms++;
     else {
       const reason = typeof outcome === 'string' ? outcome : REASONS[outcome];
@@ -104,6 +98,7 @@ export class Incoming {
     const outcome = this.#appender.appendExemplar?.(ref, exemplar) ?? ExemplarOutcome.stored;
     if (outcome === ExemplarOutcome.stored) this.exemplars++;
     else if (outcome === ExemplarOutcome.outOfOrder) {
+      this.lateExemplars++;
       this.refusals.add(`out of order exemplar for series ${labels()}`);
     }
   }
@@ -125,13 +120,21 @@ export class Incoming {
     this.#appender.rollback();
   }
 
-  #addHistogram(ref: SeriesRef, tMs: number, sent: FloatHistogram, startMs: number): AppendOutcome | string {
+  /** What became of it, or what is wrong with it. */
+  #addHistogram(
+    ref: SeriesRef,
+    { tMs, startMs, histogram: sent, isWhole }: SentHistogram,
+  ): AppendOutcome | string {
     if (isStale(sent.sum)) return this.#appender.append(ref, tMs, staleMarker);
     let histogram = sent;
     if (sent.schema > MAX_EXPONENTIAL_SCHEMA && sent.schema <= MAX_REDUCIBLE_SCHEMA) {
       const fault = validateHistogram(sent.with({ schema: MAX_EXPONENTIAL_SCHEMA }));
       if (fault !== undefined) return fault;
       histogram = reduceResolution(sent, MAX_EXPONENTIAL_SCHEMA);
+    }
+    if (isWhole) {
+      const fault = histogramFault(histogram) ?? validateWholeCounts(histogram);
+      if (fault !== undefined) return fault;
     }
     const outcome =
       startMs === 0 || this.#starts === 'ignored'

@@ -63,15 +63,15 @@ export class StoreV1 {
 }
 
 function append(ref: SeriesRef, { data }: WriteRequestCursor, incoming: Incoming, shown: () => string): void {
-  const starts = data.hasStarts ? data.starts : undefined;
-  for (let i = 0; i < data.samples; i++) incoming.float(ref, data.times, data.values, starts, i, shown);
+  const { samples, times, values, starts, hasStarts } = data;
+  for (let i = 0; i < samples; i++) {
+    incoming.float(ref, times[i]!, values[i]!, hasStarts ? starts[i]! : 0, shown);
+  }
   for (const { flat, value, tMs } of data.exemplars) {
     const labels = Labels.fromEntries(pairs(flat));
     incoming.exemplar(ref, { labels, value, timestampMs: tMs, hasTimestamp: true }, shown);
   }
-  for (const { tMs, startMs, histogram } of data.histograms) {
-    incoming.histogram(ref, tMs, histogram, startMs, shown);
-  }
+  for (const histogram of data.histograms) incoming.histogram(ref, histogram, shown);
 }
 
 /** Names and values in turn, as pairs. */

@@ -106,11 +106,11 @@ export class StoreV2 {
   #append(ref: SeriesRef, cursor: WriteRequestV2Cursor, incoming: Incoming): void {
     const { data } = cursor;
     const shown = (): string => shownLabels(this.#flat(cursor));
-    const starts = data.hasStarts ? data.starts : undefined;
-    for (let i = 0; i < data.samples; i++) incoming.float(ref, data.times, data.values, starts, i, shown);
-    for (const { tMs, startMs, histogram } of data.histograms) {
-      incoming.histogram(ref, tMs, histogram, startMs, shown);
+    const { samples, times, values, starts, hasStarts } = data;
+    for (let i = 0; i < samples; i++) {
+      incoming.float(ref, times[i]!, values[i]!, hasStarts ? starts[i]! : 0, shown);
     }
+    for (const histogram of data.histograms) incoming.histogram(ref, histogram, shown);
     for (const [i, { value, tMs }] of data.exemplars.entries()) {
       const flat = exemplarFlat(cursor, cursor.exemplarRefs[i]!);
       if (typeof flat === 'string') {
