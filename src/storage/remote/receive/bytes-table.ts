@@ -113,7 +113,7 @@ export class BytesTable {
   /** Where the key after the last one found is expected: senders keep to an order. */
   #expected = 0;
 
-  /** `maxBytes` of memory in all, about. */
+  /** Takes `maxBytes` of memory at most; a generation ends at a quarter of it, as its columns grow by doubling. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
@@ -158,6 +158,13 @@ export class BytesTable {
     else this.#add(hash, key, from, to, value);
   }
 
+  /** Begins a new generation: what is not asked for until the next call is forgotten then. */
+  age(): void {
+    this.#old = this.#young;
+    this.#young = new Generation();
+    this.#expected = 0;
+  }
+
   /** Forgets all. */
   clear(): void {
     this.#young = new Generation();
@@ -166,10 +173,7 @@ export class BytesTable {
   }
 
   #add(hash: number, key: Uint8Array, from: number, to: number, value: number): void {
-    if (this.#young.bytes > this.#maxBytes / 2) {
-      this.#old = this.#young;
-      this.#young = new Generation();
-    }
+    if (this.#young.bytes > this.#maxBytes / 4) this.age();
     this.#expected = this.#young.add(hash, key, from, to, value) + 1;
   }
 }

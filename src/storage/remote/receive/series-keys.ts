@@ -12,15 +12,37 @@ export interface SymbolNumbers {
 /** Highest number of a symbol in an era. */
 const MAX_SYMBOL = 0xffff_ffff;
 
+/** How often what was not asked for since is forgotten. */
+const AGE_MS = 30 * 60_000;
+
+/** Tells when tables are to {@link BytesTable.age}. */
+class Ageing {
+  #sinceMs: number | undefined;
+
+  /** Ages the tables when it is time; `nowMs` is monotonic. */
+  pass(nowMs: number, ...tables: readonly BytesTable[]): void {
+    this.#sinceMs ??= nowMs;
+    if (nowMs - this.#sinceMs < AGE_MS) return;
+    this.#sinceMs = nowMs;
+    for (const table of tables) table.age();
+  }
+}
+
 /**
  * Refs of series by the bytes of their labels, as remote write 1.0 sends them. A ref may be of a series that is gone.
  */
 export class RawSeriesKeys {
   readonly #table: BytesTable;
+  readonly #ageing = new Ageing();
 
-  /** Takes `maxBytes` of memory, about. */
+  /** Takes `maxBytes` of memory at most. */
   constructor(maxBytes: number) {
     this.#table = new BytesTable(maxBytes);
+  }
+
+  /** Call it at each request, with monotonic time. */
+  pass(nowMs: number): void {
+    this.#ageing.pass(nowMs, this.#table);
   }
 
   /** Ref of the cursor's series, 0 when it is not known. */
@@ -40,12 +62,18 @@ export class RawSeriesKeys {
 export class SymbolSeriesKeys {
   readonly #symbols: BytesTable;
   readonly #series: BytesTable;
+  readonly #ageing = new Ageing();
   #lastSymbol = 0;
   #era = 0;
 
   constructor(maxBytes: number) {
     this.#symbols = new BytesTable(maxBytes / 2);
     this.#series = new BytesTable(maxBytes / 2);
+  }
+
+  /** Call it at each request, with monotonic time. */
+  pass(nowMs: number): void {
+    this.#ageing.pass(nowMs, this.#symbols, this.#series);
   }
 
   /** Our numbers of the symbols of a message. */

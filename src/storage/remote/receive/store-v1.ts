@@ -34,6 +34,7 @@ export class StoreV1 {
     const cursor = this.#cursors.pop() ?? new WriteRequestCursor();
     const pacer = new Pacer(this.#options.pacer);
     const shown = (): string => shownLabels(cursor.labels());
+    this.#keys.pass(this.#options.pacer.clock.monotonicMs());
     try {
       cursor.reset(message);
       while (cursor.next()) {

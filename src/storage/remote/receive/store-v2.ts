@@ -43,6 +43,7 @@ export class StoreV2 {
     const work = this.#idle.pop() ?? { cursor: new WriteRequestV2Cursor(), key: new SymbolKey() };
     const { cursor } = work;
     const pacer = new Pacer(this.#options.pacer);
+    this.#keys.pass(this.#options.pacer.clock.monotonicMs());
     try {
       cursor.reset(message);
       const symbols = this.#keys.symbols(message, cursor);

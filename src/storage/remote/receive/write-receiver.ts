@@ -14,7 +14,8 @@ import { StoreV2 } from './store-v2.ts';
 
 /** Most bytes of a body, compressed and plain. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
-const DEFAULT_CACHE_BYTES = 128 * 1024 * 1024;
+/** A million series take a fifth of this. */
+const DEFAULT_CACHE_BYTES = 1536 * 1024 * 1024;
 /** Longest stretch of work without giving other work a turn. */
 const SLICE_MS = 8;
 /** When a sender may try again what there was no memory for. */
@@ -36,7 +37,7 @@ export interface WriteReceiverOptions {
   readonly typeAndUnitLabels: boolean;
   /** Feature `metadata-wal-records`. */
   readonly storeMetadata: boolean;
-  /** Memory for knowing series again by their bytes; 128 MiB when absent. */
+  /** Most memory for knowing series again by their bytes, for each version of remote write; 1.5 GiB when absent. */
   readonly maxCacheBytes?: number;
 }
 
@@ -83,8 +84,8 @@ export class WriteReceiver {
     this.#options = options;
     this.#metrics = new WriteReceiverMetrics(registry);
     const pacer = { clock, sliceMs: SLICE_MS };
-    this.#v1 = new StoreV1({ metrics: this.#metrics, pacer, maxCacheBytes: maxCacheBytes / 2 });
-    this.#v2 = new StoreV2({ ...options, metrics: this.#metrics, pacer, maxCacheBytes: maxCacheBytes / 2 });
+    this.#v1 = new StoreV1({ metrics: this.#metrics, pacer, maxCacheBytes });
+    this.#v2 = new StoreV2({ ...options, metrics: this.#metrics, pacer, maxCacheBytes });
   }
 
   /** Answers a request. Rejects only for bugs. */
