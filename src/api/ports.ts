@@ -21,7 +21,7 @@ import type { BuildInfo, RuntimeInfo } from './types.ts';
 export type Readiness = 'starting' | 'ready' | 'stopping';
 
 /** Takes what others send; headers of a request as they came. */
-export interface SampleReceiver {
+interface SampleReceiver {
   receive(call: WriteCall): Promise<WriteAnswer>;
 }
 
