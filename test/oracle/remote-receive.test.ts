@@ -161,9 +161,9 @@ remote_write:
       const wanted = requests + 3 * count;
       return waitFor(`${count} scrapes`, 30_000, async () => (requests >= wanted ? true : undefined));
     };
-    await scrapes(30);
+    await scrapes(75);
     await receiver.kill();
-    await scrapes(10);
+    await scrapes(30);
     receiver = startReceiver();
     const url = await receiver.ready();
     await scrapes(30);
