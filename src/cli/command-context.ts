@@ -15,6 +15,8 @@ export interface CommandContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Who is logged in; '' when nobody knows. */
   readonly userName: string;
+  /** Aborted when the command is to end before its time. */
+  readonly stop?: AbortSignal;
 }
 
 /** Runs a command on the real world and closes its connections; resolves to the exit code. */

@@ -96,22 +96,15 @@ export async function run(args: readonly string[]): Promise<number> {
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   try {
-    return await withSystem((context) => runTsdb(args, context, stop.signal));
+    return await withSystem((context) => runTsdb(args, { ...context, stop: stop.signal }));
   } finally {
     process.removeListener('SIGINT', onSignal);
     process.removeListener('SIGTERM', onSignal);
   }
 }
 
-const stops = new WeakMap<CommandContext, AbortSignal>();
-
 /** {@link run} on a given world. */
-export function runTsdb(
-  args: readonly string[],
-  context: CommandContext,
-  stop?: AbortSignal,
-): Promise<number> {
-  if (stop !== undefined) stops.set(context, stop);
+export function runTsdb(args: readonly string[], context: CommandContext): Promise<number> {
   const isCreate = args[0] === CREATE && args[1] !== undefined && args[1] !== '--help';
   const words = isCreate ? [`${CREATE} ${args[1]}`, ...args.slice(2)] : args;
   return runGroup('tsdb', TSDB_COMMANDS, words, context, { later: ['bench', `${CREATE} rules`] });
@@ -121,7 +114,7 @@ export function runTsdb(
 function pauseOf(context: CommandContext): () => Promise<void> {
   return async () => {
     await context.clock.yieldTurn();
-    if (stops.get(context)?.aborted === true) throw new TocsinError('TOCSIN_ERR_USAGE', 'interrupted');
+    if (context.stop?.aborted === true) throw new TocsinError('TOCSIN_ERR_USAGE', 'interrupted');
   };
 }
 

@@ -90,3 +90,24 @@ export function startDeadline(
     },
   };
 }
+
+/**
+ * Resolves when `resolve` is called that `arrange` got, or when `signal` is aborted; then calls what `arrange` returned. Leaves
+ * nothing behind on a signal that lives long.
+ */
+export async function waitFor(
+  signal: AbortSignal,
+  arrange: (resolve: () => void) => () => void,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onAbort = (): void => resolve();
+  const dispose = arrange(onAbort);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    await promise;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    dispose();
+  }
+}

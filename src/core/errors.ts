@@ -60,6 +60,14 @@ export function errorText(error: unknown): string {
   return parts.join(': ').replaceAll(/\s*\n\s*/g, ' ');
 }
 
+/** Whether a failure, or what caused it, has one of these codes of the system. */
+export function hasSystemCode(error: unknown, codes: ReadonlySet<string>): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && codes.has(String(at.code))) return true;
+  }
+  return false;
+}
+
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error;
 }

@@ -276,8 +276,8 @@ function isUrlText(text: string): boolean {
   return !/[\0-\x20\x7f]/.test(text) && !text.startsWith(':') && !/%(?![0-9a-fA-F]{2})/.test(text);
 }
 
-/** Headers that other keys set, or that belong to the transport (prometheus/common config/headers.go). */
-const RESERVED_HEADERS: ReadonlySet<string> = new Set([
+/** Headers that other keys set, or that belong to the transport; in lower case. */
+export const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   'authorization',
   'host',
   'content-encoding',
@@ -292,6 +292,11 @@ const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   'accept-encoding',
   'x-prometheus-remote-write-version',
   'x-prometheus-remote-read-version',
+]);
+
+/** Those that `http_headers` refuses (prometheus/common config/headers.go). */
+const REFUSED_HEADERS: ReadonlySet<string> = new Set([
+  ...RESERVED_HEADERS,
   'x-prometheus-scrape-timeout-seconds',
   'x-amz-date',
   'x-amz-security-token',
@@ -343,7 +348,7 @@ function* problemsOf(fields: HttpClientFields): Generator<Problem> {
   yield* tlsProblems(fields.tls_config, ['tls_config']);
   yield* proxyProblems(fields, []);
   for (const name of Object.keys(fields.http_headers)) {
-    if (RESERVED_HEADERS.has(name.toLowerCase())) {
+    if (REFUSED_HEADERS.has(name.toLowerCase())) {
       yield {
         path: ['http_headers', name],
         message: `setting header ${JSON.stringify(name)} is not allowed`,

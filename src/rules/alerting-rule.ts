@@ -7,7 +7,7 @@ import type { RuleTemplateContext } from '../template/index.ts';
 import { needsSending, stepAlert } from './alert-state.ts';
 import type { AlertElement, RuleAlert } from './alert-state.ts';
 import type { AlertingRuleConfig } from './config.ts';
-import type { Pacer } from './pacer.ts';
+import type { Pacer } from '../core/pacer.ts';
 import type { ExpandTemplate } from './ports.ts';
 import type { RuleOutput } from './recording-rule.ts';
 import type { RuleSample } from './series-writer.ts';

@@ -5,7 +5,7 @@ import { QueryError, ReadSharer, type QueryOrigin, type SharedReads } from '../p
 import { generatorUrl, toPostedAlert } from './alert-delivery.ts';
 import type { AlertingRule, ExpansionContext } from './alerting-rule.ts';
 import type { RuleGroupConfig } from './config.ts';
-import { Pacer } from './pacer.ts';
+import { Pacer } from '../core/pacer.ts';
 import { elementsOf } from './ports.ts';
 import type { RulePorts } from './ports.ts';
 import { restoreRule } from './restore.ts';
@@ -16,6 +16,9 @@ import { groupSchedule, nextSlot, slotAtOrBefore } from './schedule.ts';
 import type { GroupSchedule } from './schedule.ts';
 import { writeStaleMarkers } from './series-writer.ts';
 import type { RuleSample } from './series-writer.ts';
+
+/** Longest stretch of work between two turns of the loop. */
+const STRETCH_MS = 8;
 
 /** One group, for the API. */
 export interface RuleGroupView {
@@ -213,7 +216,7 @@ export class RuleGroup {
     const { clock, engine } = this.#ports;
     const options = { signal: cancel, reads, origin: this.#origin(rule) };
     const result = await engine.instant(rule.config.query, slotMs - this.queryOffsetMs, options);
-    const pacer = new Pacer(clock);
+    const pacer = new Pacer(clock, STRETCH_MS);
     const context = this.#expansionContext(rule, slotMs, cancel);
     const output = await rule.process(result.value, slotMs, this.config.limit, this.#ports, context, pacer);
     if (output.kind === 'failed') {
@@ -303,7 +306,7 @@ export class RuleGroup {
     const { storage, clock } = this.#ports;
     try {
       const tMs = slotMs - this.queryOffsetMs;
-      await writeStaleMarkers(storage, this.#orphans, tMs, nowMs, new Pacer(clock));
+      await writeStaleMarkers(storage, this.#orphans, tMs, nowMs, new Pacer(clock, STRETCH_MS));
       this.#orphans = [];
     } catch (error) {
       if (error instanceof AssertionFailure) throw error;

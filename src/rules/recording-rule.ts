@@ -2,7 +2,7 @@ import { METRIC_NAME } from '../core/labels.ts';
 import { LabelsBuilder } from '../core/labels-builder.ts';
 import type { VectorSample } from '../promql/index.ts';
 import type { RecordingRuleConfig } from './config.ts';
-import type { Pacer } from './pacer.ts';
+import type { Pacer } from '../core/pacer.ts';
 import type { RuleSample } from './series-writer.ts';
 
 /** What a rule made of the result of its expression. */

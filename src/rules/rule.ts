@@ -3,7 +3,7 @@ import { ALERT_METRICS, AlertingRule } from './alerting-rule.ts';
 import type { ExpansionContext } from './alerting-rule.ts';
 import type { AlertState } from './alert-state.ts';
 import type { RuleConfig, RuleTexts } from './config.ts';
-import type { Pacer } from './pacer.ts';
+import type { Pacer } from '../core/pacer.ts';
 import { elementsOf } from './ports.ts';
 import type { RulePorts } from './ports.ts';
 import { recordSamples } from './recording-rule.ts';

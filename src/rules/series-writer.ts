@@ -2,7 +2,7 @@ import type { FloatHistogram } from '../core/histogram/float-histogram.ts';
 import type { Labels } from '../core/labels.ts';
 import { AppendOutcome, histogramFault, staleMarker } from '../storage/index.ts';
 import type { Appender, SampleStorage, SeriesRef } from '../storage/index.ts';
-import type { Pacer } from './pacer.ts';
+import type { Pacer } from '../core/pacer.ts';
 
 /** One sample of a rule's result; its time is that of the evaluation. */
 export interface RuleSample {

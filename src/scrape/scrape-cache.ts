@@ -1,5 +1,6 @@
-import type { MetricTypeName } from './parser/entry.ts';
-import { METRIC_TYPES, MetaKind, TYPE_UNKNOWN } from './parser/entry.ts';
+import { METRIC_TYPES } from '../core/metric-types.ts';
+import type { MetricTypeName } from '../core/metric-types.ts';
+import { MetaKind, TYPE_UNKNOWN } from './parser/entry.ts';
 
 /**
  * What one target's last scrapes taught, keyed by the raw bytes of its lines: which series a line is, whether

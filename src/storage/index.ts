@@ -2,7 +2,7 @@ export * from './remote/index.ts';
 export * from './seam.ts';
 export { isStale, staleMarker } from './stale.ts';
 export * from './state/index.ts';
-export { HeadReaderStorage, HeadStorage, Tsdb, TsdbReader, histogramFault, metaJson } from './tsdb/index.ts';
+export { HeadStorage, Tsdb, TsdbReader, histogramFault, metaJson } from './tsdb/index.ts';
 export type {
   BlockMeta,
   HeadDescriptor,

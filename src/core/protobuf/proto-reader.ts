@@ -75,6 +75,24 @@ export class ProtoReader {
     return true;
   }
 
+  /**
+   * Goes to the end of the next field with that number, passing over others. Returns where its message begins, which ends at
+   * {@link at}; -1 when there is none any more.
+   */
+  findMessage(field: number): number {
+    while (this.next()) {
+      if (this.field !== field) {
+        this.skip();
+        continue;
+      }
+      const outer = this.enter();
+      const from = this.at;
+      this.leave(outer);
+      return from;
+    }
+    return -1;
+  }
+
   /** Whether more of a packed field follows: `for (const outer = reader.enter(); reader.more; ) values.push(reader.…)`. */
   get more(): boolean {
     return this.at < this.#end;

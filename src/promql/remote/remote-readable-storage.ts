@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { goQuote } from '../../core/go-quote.ts';
 import { TocsinError } from '../../core/errors.ts';
-import { Labels } from '../../core/labels.ts';
+import { Labels, LEGACY_LABEL_NAME } from '../../core/labels.ts';
 import type { Matcher } from '../../core/matcher.ts';
 import type {
   Querier,
@@ -114,13 +114,12 @@ class RemoteQuerier implements Querier {
   }
 }
 
+/** Unlike a matcher's own text, with names in quotes where they need them. */
 function selector(matchers: readonly Matcher[]): string {
-  const parts = matchers.map(({ name, op, value }) => `${goQuote(name)}${op}${goQuote(value)}`);
-  // A quoted name alone would be a metric name; plain ones are written as everybody reads them.
-  const plain = matchers.map(({ name, op, value }, i) =>
-    /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) ? `${name}${op}${goQuote(value)}` : parts[i]!,
-  );
-  return `{${plain.join(',')}}`;
+  const parts = matchers.map(({ name, op, value }) => {
+    return `${LEGACY_LABEL_NAME.test(name) ? name : goQuote(name)}${op}${goQuote(value)}`;
+  });
+  return `{${parts.join(',')}}`;
 }
 
 function matchParams(matchers: readonly Matcher[]): [string, string][] {

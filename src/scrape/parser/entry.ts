@@ -17,20 +17,6 @@ export type Entry = (typeof Entry)[keyof typeof Entry];
 export const MetaKind = { help: 0, type: 1, unit: 2 } as const;
 export type MetaKind = (typeof MetaKind)[keyof typeof MetaKind];
 
-/** Names of metric types as the API gives them; the index is the type's code in parsers and caches. */
-export const METRIC_TYPES = [
-  'unknown',
-  'counter',
-  'gauge',
-  'histogram',
-  'gaugehistogram',
-  'summary',
-  'info',
-  'stateset',
-] as const;
-/** One of {@link METRIC_TYPES}. */
-export type MetricTypeName = (typeof METRIC_TYPES)[number];
-
 /** Code of `unknown`. */
 export const TYPE_UNKNOWN = 0;
 /** Code of `histogram`. */

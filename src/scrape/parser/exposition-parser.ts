@@ -14,7 +14,8 @@ import {
   quoteBytes,
   quoteText,
 } from './bytes.ts';
-import { type Entry, ExpositionError, METRIC_TYPES, MetaKind, TYPE_UNKNOWN } from './entry.ts';
+import { METRIC_TYPES } from '../../core/metric-types.ts';
+import { type Entry, ExpositionError, MetaKind, TYPE_UNKNOWN } from './entry.ts';
 import { FloatError, floatState, parseFloatBytes } from './float.ts';
 
 /**

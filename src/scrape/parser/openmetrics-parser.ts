@@ -1,5 +1,6 @@
 import { BRACE_OPEN, CLASSES, HASH, NAME_START, NEWLINE, QUOTE, SPACE } from './bytes.ts';
-import { Entry, ExpositionError, METRIC_TYPES, MetaKind } from './entry.ts';
+import { METRIC_TYPES } from '../../core/metric-types.ts';
+import { Entry, ExpositionError, MetaKind } from './entry.ts';
 import { ExpositionParser, NUMBER_BYTES_MAX } from './exposition-parser.ts';
 
 const KEYWORDS: readonly { readonly bytes: Uint8Array; readonly kind: MetaKind }[] = [

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { compareText } from '../../core/labels.ts';
-import { ExpositionError, METRIC_TYPES, TYPE_HISTOGRAM, TYPE_SUMMARY, TYPE_UNKNOWN } from './entry.ts';
+import { METRIC_TYPES } from '../../core/metric-types.ts';
+import { ExpositionError, TYPE_HISTOGRAM, TYPE_SUMMARY, TYPE_UNKNOWN } from './entry.ts';
 import { FloatError, floatState, formatOpenMetricsFloat, parseFloatBytes } from './float.ts';
 import { unescapeLabelText } from './openmetrics-parser.ts';
 import { walkSeries } from './series-walk.ts';

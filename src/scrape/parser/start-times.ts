@@ -1,5 +1,6 @@
 import { BRACE_OPEN, CLASSES, NAME_PART } from './bytes.ts';
-import { Entry, ExpositionError, METRIC_TYPES, TYPE_HISTOGRAM, TYPE_SUMMARY } from './entry.ts';
+import { METRIC_TYPES } from '../../core/metric-types.ts';
+import { Entry, ExpositionError, TYPE_HISTOGRAM, TYPE_SUMMARY } from './entry.ts';
 import type { OpenMetricsParser } from './openmetrics-parser.ts';
 import { walkSeries } from './series-walk.ts';
 

@@ -10,7 +10,8 @@ import {
   TAB,
   ZERO,
 } from './bytes.ts';
-import { Entry, METRIC_TYPES, MetaKind } from './entry.ts';
+import { METRIC_TYPES } from '../../core/metric-types.ts';
+import { Entry, MetaKind } from './entry.ts';
 import { ExpositionParser, NUMBER_BYTES_MAX, PAUSE_BYTES } from './exposition-parser.ts';
 
 const TYPE_CODES: Readonly<Record<string, number>> = {

@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { checkHttpClient, httpClientConfigOf, httpClientShape } from '../../core/http-config.ts';
+import {
+  checkHttpClient,
+  httpClientConfigOf,
+  httpClientShape,
+  RESERVED_HEADERS,
+} from '../../core/http-config.ts';
 import type { HttpClientConfig } from '../../core/http-config.ts';
 import { relabelConfigsSchema } from '../../core/relabel.ts';
 import type { RelabelConfig } from '../../core/relabel.ts';
@@ -46,23 +51,6 @@ export interface RemoteWriteConfig {
   };
   readonly http: HttpClientConfig;
 }
-
-const RESERVED_HEADERS = new Set([
-  'authorization',
-  'host',
-  'content-encoding',
-  'content-length',
-  'content-type',
-  'user-agent',
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'www-authenticate',
-  'accept-encoding',
-  'x-prometheus-remote-write-version',
-  'x-prometheus-remote-read-version',
-]);
 
 const headersSchema = z
   .record(z.string(), textSchema)

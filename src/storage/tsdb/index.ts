@@ -1,6 +1,5 @@
 export { HeadReader } from './head/head-reader.ts';
-export { HeadReaderStorage } from './head/head-reader-storage.ts';
-export type { HeadReaderData, HeadReaderLease } from './head/head-reader-storage.ts';
+export type { HeadReaderData, HeadReaderLease } from './head/head-reader-lease.ts';
 export { histogramFault } from './histogram-fault.ts';
 export { HeadStorage } from './head/head-storage.ts';
 export type { HeadDescriptor, SlabAnnouncement, SlabSource } from './head/slabs.ts';

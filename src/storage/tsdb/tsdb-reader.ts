@@ -26,7 +26,7 @@ import type { Querier, ReadableStorage, SelectHints, SeriesCursor } from '../sea
 import { BlockReader } from './block/index.ts';
 import { HeadReader } from './head/head-reader.ts';
 import { HeadQuerier } from './head/head-querier.ts';
-import type { HeadReaderData } from './head/head-reader-storage.ts';
+import type { HeadReaderData } from './head/head-reader-lease.ts';
 import { mergeQueriers } from './merge/merge-queriers.ts';
 import type { SlabAnnouncement } from './head/slabs.ts';
 

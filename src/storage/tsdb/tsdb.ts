@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { TocsinError, errorText } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Registry } from '../../core/metrics.ts';
+import { Pacer } from '../../core/pacer.ts';
 import type { FileSystem, Random } from '../../core/ports.ts';
 import { TaskScope } from '../../core/task-scope.ts';
 import type { Threads } from '../../core/threads.ts';
@@ -22,7 +23,6 @@ import { DEFAULT_CHUNK_RANGE_MS, HeadStorage } from './head/head-storage.ts';
 import type { FolderLock, ProcessIdentity } from './lock-file.ts';
 import { lockFolder } from './lock-file.ts';
 import { TsdbMetrics } from './metrics.ts';
-import { Slice } from './slice.ts';
 import { TsdbQuerier } from './tsdb-reader.ts';
 import type { ReaderLease, StorageAnnouncement } from './tsdb-reader.ts';
 import { listWal } from './wal/wal-folder.ts';
@@ -37,6 +37,8 @@ import { WalWriter } from './wal/wal-writer.ts';
 
 /** How often it is looked at what is to be done, as in Prometheus. */
 const MAINTENANCE_MS = 60_000;
+/** How long work in the main thread goes on before others get a turn. */
+const STRETCH_MS = 5;
 
 /** What {@link Tsdb.open} needs. */
 export interface TsdbOptions {
@@ -69,10 +71,10 @@ export interface TsdbOptions {
 }
 
 /**
- * The embedded engine: a head in shared memory, a write-ahead log in Prometheus' format under `<path>/wal`, retention.
+ * The embedded engine over a Prometheus data directory: a head in shared memory, its write-ahead log under `<path>/wal`, blocks.
  *
  * Safety: what `commit` resolved for survives the death of the process (it was handed to the system), and a power cut up
- * to the last sync. A restart puts everything within retention back from the log. While the log can't be written,
+ * to the last sync. A restart has everything again, from blocks and the log. While the log can't be written,
  * commits reject with TOCSIN_ERR_STORAGE and the samples are in memory only.
  */
 export class Tsdb implements SampleStorage {
@@ -90,7 +92,7 @@ export class Tsdb implements SampleStorage {
   /** What is done by hand, in turn with what is done by itself. */
   readonly admin: TsdbAdmin;
   readonly #worker: StorageWorker;
-  readonly #slice: Slice;
+  readonly #pacer: Pacer;
   readonly #holds: WalHolds;
   /** Log numbers of reclaimed series, with the last segment that may hold samples of them. */
   readonly #reclaimed = new Map<number, number>();
@@ -110,7 +112,7 @@ export class Tsdb implements SampleStorage {
   }) {
     this.#options = parts.options;
     this.#blocks = parts.blocks;
-    this.#slice = new Slice(parts.options.clock);
+    this.#pacer = new Pacer(parts.options.clock, STRETCH_MS);
     this.#storage = parts.storage;
     this.#wal = parts.wal;
     this.#metrics = parts.metrics;
@@ -163,8 +165,8 @@ export class Tsdb implements SampleStorage {
       options.lock && (await orUnusable(path, () => lockFolder(files, path, options.lock!, logger)));
     metrics.cleanStart.set(lock === undefined ? -1 : lock.wasStale ? 0 : 1);
     try {
-      const slice = new Slice(clock);
-      const pause = (): Promise<void> => slice.pause();
+      const pacer = new Pacer(clock, STRETCH_MS);
+      const pause = (): Promise<void> => pacer.pause();
       const blocks = await BlockStore.load({ files, path, logger, pause });
       // The log begins to take records only after it was read, and the head needs to know it before.
       let wal: WalWriter | undefined;
@@ -467,7 +469,7 @@ export class Tsdb implements SampleStorage {
   }
 
   #pause(): Promise<void> {
-    return this.#slice.pause();
+    return this.#pacer.pause();
   }
 
   async #measureWal(): Promise<void> {

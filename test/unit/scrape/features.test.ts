@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OpenMetricsParser } from '../../../src/scrape/index.ts';
-import { Entry, METRIC_TYPES } from '../../../src/scrape/parser/entry.ts';
+import { METRIC_TYPES } from '../../../src/core/metric-types.ts';
+import { Entry } from '../../../src/scrape/parser/entry.ts';
 import { StartTimes } from '../../../src/scrape/parser/start-times.ts';
 import { ScrapeWorld, START_MS, oneJob } from './scrape-world.ts';
 

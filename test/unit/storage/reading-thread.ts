@@ -1,6 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import { HeadReaderStorage, SampleBuffer } from '../../../src/storage/index.ts';
+import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
+import { SampleBuffer, TsdbReader } from '../../../src/storage/index.ts';
 import type { HeadReaderData, SlabAnnouncement } from '../../../src/storage/index.ts';
 import { seenInStorage } from './rich-samples.ts';
 
@@ -21,7 +22,8 @@ function drain(): SlabAnnouncement[] {
   }
 }
 
-const storage = new HeadReaderStorage(lease, { drain });
+const storage = new TsdbReader({ head: lease, path: '/', blocks: [] }, { drain }, new MemoryFileSystem())
+  .head;
 const port = parentPort!;
 const into = new SampleBuffer();
 

@@ -10,12 +10,13 @@ import { silentLogger } from '../../../src/core/log.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
 import { NodeFileSystem } from '../../../src/core/system/node-file-system.ts';
 import { SystemClock } from '../../../src/core/system/system-clock.ts';
+import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import {
   AppendOutcome,
-  HeadReaderStorage,
   HeadStorage,
   SampleBuffer,
   Tsdb,
+  TsdbReader,
   histogramFault,
   staleMarker,
 } from '../../../src/storage/index.ts';
@@ -112,7 +113,8 @@ describe('floats, stale markers, histograms and starts', () => {
         await writeTo(head, what);
         await writeTo(plain, what);
         const lease = head.leaseReader(() => undefined);
-        const other = new HeadReaderStorage(lease.data, { drain: () => [] });
+        const data = { head: lease.data, path: '/', blocks: [] };
+        const other = new TsdbReader(data, { drain: () => [] }, new MemoryFileSystem()).head;
         const times = timesOf(what);
         const into = new SampleBuffer(1);
         for (const [minMs, maxMs] of [

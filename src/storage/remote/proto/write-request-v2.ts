@@ -11,18 +11,6 @@ interface MetadataRefs {
   unit: number;
 }
 
-/** Names of metric types by their number in both versions of remote write. */
-export const METRIC_TYPES: readonly string[] = [
-  'unknown',
-  'counter',
-  'gauge',
-  'histogram',
-  'gaugehistogram',
-  'summary',
-  'info',
-  'stateset',
-];
-
 /**
  * Walks the series of an `io.prometheus.write.v2.Request` (remote write 2.0). Texts are symbols: numbered from 0 to
  * {@link symbolCount}, their bytes left where they are in the message. The labels of a series are the numbers of names and
@@ -52,14 +40,7 @@ export class WriteRequestV2Cursor {
     this.symbolCount = 0;
     const outer = this.#outer;
     outer.reset(message);
-    while (outer.next()) {
-      if (outer.field !== 4) {
-        outer.skip();
-        continue;
-      }
-      const end = outer.enter();
-      const from = outer.at;
-      outer.leave(end);
+    for (let from = outer.findMessage(4); from >= 0; from = outer.findMessage(4)) {
       this.#addSymbol(from, outer.at);
     }
     outer.reset(message);
@@ -73,19 +54,10 @@ export class WriteRequestV2Cursor {
 
   /** Goes to the next series; false at the end. */
   next(): boolean {
-    const outer = this.#outer;
-    while (outer.next()) {
-      if (outer.field !== 5) {
-        outer.skip();
-        continue;
-      }
-      const end = outer.enter();
-      const from = outer.at;
-      outer.leave(end);
-      this.#read(from, outer.at);
-      return true;
-    }
-    return false;
+    const from = this.#outer.findMessage(5);
+    if (from < 0) return false;
+    this.#read(from, this.#outer.at);
+    return true;
   }
 
   /** The text of a symbol, not well-formed when it is not UTF-8. There must be one. */

@@ -44,19 +44,10 @@ export class WriteRequestCursor {
 
   /** Goes to the next series; false at the end. */
   next(): boolean {
-    const outer = this.#outer;
-    while (outer.next()) {
-      if (outer.field !== 1) {
-        outer.skip();
-        continue;
-      }
-      const end = outer.enter();
-      const from = outer.at;
-      outer.leave(end);
-      this.#read(from, outer.at);
-      return true;
-    }
-    return false;
+    const from = this.#outer.findMessage(1);
+    if (from < 0) return false;
+    this.#read(from, this.#outer.at);
+    return true;
   }
 
   /** Labels, then samples with both fields: what all senders write. The rest, and all else, goes the general way. */

@@ -1,5 +1,6 @@
 import { Labels } from '../../../core/labels.ts';
-import { METRIC_TYPES, WriteRequestV2Cursor } from '../proto/write-request-v2.ts';
+import { METRIC_TYPES } from '../../../core/metric-types.ts';
+import { WriteRequestV2Cursor } from '../proto/write-request-v2.ts';
 import type { SeriesRef } from '../../seam.ts';
 import type { Incoming } from './incoming.ts';
 import { Pacer } from './pacer.ts';

@@ -1,3 +1,4 @@
+import { waitFor } from '../../../core/clock.ts';
 import type { Clock } from '../../../core/clock.ts';
 import type { QueueConfig } from '../config.ts';
 import { OutgoingBatch } from './outgoing-batch.ts';
@@ -87,13 +88,13 @@ export class Shard {
 
   /** Until something has come, the time is there, or the signal is aborted. */
   #wait(untilMs: number | undefined, signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = untilMs === undefined ? undefined : this.#clock.setTimer(untilMs, resolve);
-    this.#wake = resolve;
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    return promise.finally(() => {
-      timer?.cancel();
-      this.#wake = undefined;
+    return waitFor(signal, (resolve) => {
+      const timer = untilMs === undefined ? undefined : this.#clock.setTimer(untilMs, resolve);
+      this.#wake = resolve;
+      return () => {
+        timer?.cancel();
+        this.#wake = undefined;
+      };
     });
   }
 }

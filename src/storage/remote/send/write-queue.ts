@@ -1,3 +1,4 @@
+import { waitFor } from '../../../core/clock.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { errorText } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/log.ts';
@@ -65,6 +66,8 @@ export class WriteQueue {
   readonly #resentTo: WalPosition;
   /** Marks below this are of records before {@link #resentTo}. */
   #resentMarks = 0;
+  /** Wakes whoever waits for room in the shards: there is some when a batch is taken out of one. */
+  #onRoom: (() => void) | undefined;
   /** Requests that wait for another try. */
   #retrying = 0;
   #onRetry: (() => void) | undefined;
@@ -150,7 +153,10 @@ export class WriteQueue {
     const { config, clock, metrics } = this.#options;
     const shards = Array.from({ length: count }, () => {
       const writer = new WriteRequestWriter(config.message);
-      return new Shard(config.queue, clock, (batch, signal) => this.#deliver(batch, writer, signal));
+      return new Shard(config.queue, clock, (batch, signal) => {
+        this.#onRoom?.();
+        return this.#deliver(batch, writer, signal);
+      });
     });
     this.#shards = shards;
     this.#shardRuns = shards.map((shard, i) => {
@@ -216,7 +222,7 @@ export class WriteQueue {
 
   /** Waits while the shards are full, and changes their number when that is wanted. */
   async #room(signal: AbortSignal): Promise<void> {
-    const { config, clock, metrics } = this.#options;
+    const { config, metrics } = this.#options;
     if (this.#wanted !== this.#shards.length) {
       for (const shard of this.#shards) shard.close();
       await Promise.all(this.#shardRuns);
@@ -225,7 +231,13 @@ export class WriteQueue {
     }
     while (this.#shards.some((shard) => shard.pending >= config.queue.capacity)) {
       metrics.enqueueRetries.inc(this.#labels);
-      await clock.sleep(5, signal);
+      await waitFor(signal, (resolve) => {
+        this.#onRoom = resolve;
+        return () => {
+          this.#onRoom = undefined;
+        };
+      });
+      signal.throwIfAborted();
     }
   }
 
@@ -370,9 +382,9 @@ async function firstSegment(files: FileSystem, folder: string, from: WalPosition
 
 /** Until the log has more than the tail has given, or the signal is aborted. */
 function progressed(log: SentLog, tail: WalTail, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const end = log.progress.onProgress(resolve);
-  if (isBefore(tail.position, log.progress.position)) resolve();
-  signal.addEventListener('abort', () => resolve(), { once: true });
-  return promise.finally(end);
+  return waitFor(signal, (resolve) => {
+    const end = log.progress.onProgress(resolve);
+    if (isBefore(tail.position, log.progress.position)) resolve();
+    return end;
+  });
 }

@@ -1,5 +1,6 @@
 import type { FloatHistogram, Spans } from '../../../core/histogram/float-histogram.ts';
 import type { Labels } from '../../../core/labels.ts';
+import { METRIC_TYPES } from '../../../core/metric-types.ts';
 import { ProtoWriter } from '../../../core/protobuf/proto-writer.ts';
 import type { WriteMessage } from '../config.ts';
 import type { OutgoingBatch, SentExemplar } from './outgoing-batch.ts';
@@ -11,9 +12,6 @@ export interface FamilyMetadata {
   readonly help: string;
   readonly unit: string;
 }
-
-/** Numbers of metric types in both versions. */
-const TYPES = ['unknown', 'counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset'];
 
 /**
  * Makes the bodies of remote-write requests; what {@link batch} and {@link metadata} return is good until the next call.
@@ -43,7 +41,13 @@ export class WriteRequestWriter {
     out.clear();
     for (const { family, type, help, unit } of families) {
       out.message(3, () => {
-        out.uint(1, Math.max(0, TYPES.indexOf(type)));
+        out.uint(
+          1,
+          Math.max(
+            0,
+            METRIC_TYPES.findIndex((known) => known === type),
+          ),
+        );
         out.text(2, family);
         out.text(4, help);
         out.text(5, unit);

@@ -5,7 +5,7 @@ import type { FileSystem, Random } from '../../../core/ports.ts';
 import type { Epochs } from '../head/epochs.ts';
 import type { BlockStore, StoredBlock } from './block-store.ts';
 import { blockRanges, planCompaction } from './compaction-plan.ts';
-import { Backoff, InterruptedError, isDiskFull } from './failures.ts';
+import { Backoff, InterruptedError, isUnwritable } from './failures.ts';
 import type { BlockMetrics } from './metrics.ts';
 import { expiredBlocks } from './retention.ts';
 import type { StorageJob, StorageWorker } from './storage-jobs.ts';
@@ -100,7 +100,7 @@ export class BlockLife {
       } catch (error) {
         if (error instanceof InterruptedError) return false;
         failures.push(error);
-        if (backoff === this.#headBackoff || isDiskFull(error)) backoff?.failed(this.#nowMs());
+        if (backoff === this.#headBackoff || isUnwritable(error)) backoff?.failed(this.#nowMs());
         return false;
       }
     };
@@ -185,7 +185,7 @@ export class BlockLife {
       await this.rewrite(sources);
     } catch (error) {
       // Neither a full disk nor an end says anything of the blocks.
-      if (error instanceof InterruptedError || isDiskFull(error)) throw error;
+      if (error instanceof InterruptedError || isUnwritable(error)) throw error;
       for (const name of sources) this.#resting.set(name, clock.monotonicMs() + FAILED_REST_MS);
       await this.#markFailed(sources);
       throw error;
@@ -227,7 +227,7 @@ export class BlockLife {
       replace();
     } catch (error) {
       metrics.failed.inc();
-      await store.discard(ulid);
+      await store.remove([ulid]);
       throw error;
     }
   }

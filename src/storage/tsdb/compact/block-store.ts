@@ -30,6 +30,16 @@ export interface DamagedBlock {
 /** Hints of blocks that hold a part only of what there was in their time. */
 const PARTIAL_HINTS = ['from-out-of-order', 'from-stale-series', 'from-selected-series'];
 
+/** End of the newest block that has all of its time, -Infinity when there is none: what is before it is not in the head. */
+export function endOfBlocks(blocks: Iterable<{ readonly meta: BlockMeta }>): number {
+  let endMs = -Infinity;
+  for (const { meta } of blocks) {
+    const isPart = meta.compaction.hints.some((hint) => PARTIAL_HINTS.includes(hint));
+    if (!isPart) endMs = Math.max(endMs, meta.maxTime);
+  }
+  return endMs;
+}
+
 /**
  * The blocks of a data folder: which there are, and who is told. The list changes as a whole, and readers in other threads are
  * told before anything relies on it. Folders that cannot be read stay where they are, for a person to look at, and are left
@@ -96,8 +106,8 @@ export class BlockStore {
     store.#set(found.filter(({ name }) => !replaced.has(name)));
     for (const name of replaced) {
       options.logger.info({ block: name }, 'removing a block of which a larger one was made');
-      await store.#removeFolder(name);
     }
+    await store.remove([...replaced]);
     return store;
   }
 
@@ -114,12 +124,9 @@ export class BlockStore {
     return this.#blocks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   }
 
-  /** End of the newest block that has all of its time, -Infinity when there is none: what is before it is not in the head. */
+  /** See {@link endOfBlocks}. */
   get endMs(): number {
-    const whole = this.#blocks.filter(
-      ({ meta }) => !meta.compaction.hints.some((hint) => PARTIAL_HINTS.includes(hint)),
-    );
-    return Math.max(-Infinity, ...whole.map(({ meta }) => meta.maxTime));
+    return endOfBlocks(this.#blocks);
   }
 
   /** Blocks as readers are told of them. */
@@ -141,11 +148,6 @@ export class BlockStore {
     this.#set(added === undefined ? kept : [...kept, this.#check(added)]);
   }
 
-  /** Takes a block out of the way that was written and cannot be used. Failures are logged. */
-  async discard(name: string): Promise<void> {
-    await this.#removeFolder(name);
-  }
-
   /** Writes down that blocks could not be joined, as Prometheus does: they are left out of plans from now on. */
   async markFailed(names: readonly string[]): Promise<void> {
     const changed = new Map<string, BlockMeta>();
@@ -158,20 +160,17 @@ export class BlockStore {
     this.#blocks = this.#blocks.map((block) => ({ ...block, meta: changed.get(block.name) ?? block.meta }));
   }
 
-  /** Removes the folder of a block that nobody reads any more. */
-  async #removeFolder(name: string): Promise<void> {
-    const folder = join(this.#path, name);
-    try {
-      await this.#files.rename(folder, folder + DELETED_BLOCK);
-      await this.#files.remove(folder + DELETED_BLOCK);
-    } catch (error) {
-      this.#logger.error({ block: name, err: error }, `a block could not be removed: ${errorText(error)}`);
-    }
-  }
-
-  /** {@link replace} is done and no reader is left: gives the room back. Failures are logged; the next start tries again. */
+  /** Removes the folders of blocks that nobody reads any more. Failures are logged; the next start tries again. */
   async remove(names: readonly string[]): Promise<void> {
-    for (const name of names) await this.#removeFolder(name);
+    for (const name of names) {
+      const folder = join(this.#path, name);
+      try {
+        await this.#files.rename(folder, folder + DELETED_BLOCK);
+        await this.#files.remove(folder + DELETED_BLOCK);
+      } catch (error) {
+        this.#logger.error({ block: name, err: error }, `a block could not be removed: ${errorText(error)}`);
+      }
+    }
   }
 
   /**

@@ -1,4 +1,4 @@
-import { TocsinError } from '../../../core/errors.ts';
+import { TocsinError, hasSystemCode } from '../../../core/errors.ts';
 
 /** A job that did not end because the program does. */
 export class InterruptedError extends TocsinError {
@@ -8,13 +8,11 @@ export class InterruptedError extends TocsinError {
   }
 }
 
+const UNWRITABLE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
+
 /** Whether something failed because the disk has no room, or may not be written to. */
-export function isDiskFull(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    const { code } = at as { readonly code?: unknown };
-    if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EROFS') return true;
-  }
-  return false;
+export function isUnwritable(error: unknown): boolean {
+  return hasSystemCode(error, UNWRITABLE);
 }
 
 /** Waits ever longer after failures that follow each other: 1, 2, 4 … 30 minutes. Times are monotonic milliseconds. */

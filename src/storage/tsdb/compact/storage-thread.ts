@@ -2,7 +2,7 @@ import { errorText } from '../../../core/errors.ts';
 import type { ThreadContext } from '../../../core/threads.ts';
 import { TsdbReader } from '../tsdb-reader.ts';
 import type { StorageAnnouncement, TsdbReaderData } from '../tsdb-reader.ts';
-import { isDiskFull } from './failures.ts';
+import { isUnwritable } from './failures.ts';
 import { runStorageJob } from './storage-jobs.ts';
 import type { StorageJob, StorageJobResult } from './storage-jobs.ts';
 
@@ -41,7 +41,7 @@ export function run(context: ThreadContext): void {
       say({ kind: 'done', result });
     },
     (error: unknown) => {
-      say({ kind: 'failed', message: errorText(error), cause: isDiskFull(error) ? 'ENOSPC' : undefined });
+      say({ kind: 'failed', message: errorText(error), cause: isUnwritable(error) ? 'ENOSPC' : undefined });
     },
   );
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Matcher } from '../../../core/matcher.ts';
 import { compareText } from '../../../core/labels.ts';
 import type { FileSystem } from '../../../core/ports.ts';
-import type { ReadableStorage } from '../../seam.ts';
+import type { Querier, ReadableStorage } from '../../seam.ts';
 import { BlockWriter } from '../block/index.ts';
 import type { BlockCompaction, BlockMeta } from '../block/index.ts';
 import type { EncodedChunk } from '../chunk/encoding.ts';
@@ -53,21 +53,9 @@ export async function writeHeadBlock(
     const all = [new Matcher('__name__', '=~', '.*')];
     const cursor = await querier.select(all, { minMs, maxMs: maxMs - 1, limit: 0 });
     if (cursor.count === 0) return undefined;
-    const names = await querier.labelNames([], 0);
-    const symbols = new Set(names);
-    for (const name of names) {
-      for (const value of await querier.labelValues(name, [], 0)) symbols.add(value);
-      await ports.pause();
-    }
-    const compaction = {
-      level: 1,
-      sources: [job.ulid],
-      parents: [],
-      hints: job.hints,
-      deletable: false,
-      failed: false,
-    };
-    return await writeBlock(job, [...symbols].sort(compareText), compaction, ports, async (writer) => {
+    const symbols = await symbolsOf(querier, ports);
+    const compaction = firstCompaction(job.ulid, job.hints);
+    return await writeBlock(job, symbols, compaction, ports, async (writer) => {
       for (let series = 1; cursor.next(); series++) {
         if (series % SERIES_PER_PAUSE === 0) await ports.pause();
         const chunks: EncodedChunk[] = [];
@@ -78,6 +66,22 @@ export async function writeHeadBlock(
   } finally {
     querier.close();
   }
+}
+
+/** Names and values of all labels that a querier sees, rising by bytes. */
+export async function symbolsOf(querier: Querier, { pause }: Pick<BlockPorts, 'pause'>): Promise<string[]> {
+  const names = await querier.labelNames([], 0);
+  const symbols = new Set(names);
+  for (const name of names) {
+    for (const value of await querier.labelValues(name, [], 0)) symbols.add(value);
+    await pause();
+  }
+  return [...symbols].sort(compareText);
+}
+
+/** How a block came to be that was not made of others. */
+export function firstCompaction(ulid: string, hints: readonly string[]): BlockCompaction {
+  return { level: 1, sources: [ulid], parents: [], hints, deletable: false, failed: false };
 }
 
 /** Where a block goes and which time it has. */

@@ -11,8 +11,8 @@ import { Appenders } from './head-appender.ts';
 import type { AppendCounters, SampleLog } from './head-appender.ts';
 import { HeadQuerier } from './head-querier.ts';
 import { HeadReader } from './head-reader.ts';
-import { SLOTS_PER_READER } from './head-reader-storage.ts';
-import type { HeadReaderLease } from './head-reader-storage.ts';
+import { SLOTS_PER_READER } from './head-reader-lease.ts';
+import type { HeadReaderLease } from './head-reader-lease.ts';
 import { READER_SLOTS } from './head-slabs.ts';
 import { Head } from './head.ts';
 import type { SlabAnnouncement } from './slabs.ts';
@@ -47,7 +47,7 @@ export class HeadStorage implements SampleStorage {
   }
 
   /**
-   * Lets another thread read; see head-reader-storage.ts. `tell` is called for every slab that comes or goes, before
+   * Lets another thread read; see head-reader-lease.ts. `tell` is called for every slab that comes or goes, before
    * anything refers to it, until the lease is released; `queriers` is how many the thread has open at a time. Throws
    * TOCSIN_ERR_STORAGE when there would be more than 64 in all threads.
    */

@@ -1,6 +1,7 @@
 import { assert } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/clock.ts';
 import type { Labels } from '../../../core/labels.ts';
+import { Pacer } from '../../../core/pacer.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { Epochs } from './epochs.ts';
 import { HashIndex, mixHash } from './hash-index.ts';
@@ -181,7 +182,7 @@ export class Head {
     assert(this.chunks.windowOf(minMs) === minMs, 'the head is truncated where a window begins');
     this.slabs.controlFloats[Control.truncatedFloat] = Math.max(this.truncatedMs, minMs);
     const windows = this.chunks.detachWindows(minMs);
-    const slice = new Slice(clock);
+    const pacer = new Pacer(clock, GC_SLICE_MS);
     const gone: number[] = [];
     const goneRows: number[] = [];
     const walIds: number[] = [];
@@ -192,7 +193,7 @@ export class Head {
     this.#oldestNoted = Infinity;
     let oldestMs = Infinity;
     for (let row = 0; row < this.#nextRow; row++) {
-      if (row % GC_BATCH === 0) await slice.pause();
+      if (row % GC_BATCH === 0) await pacer.pause();
       const words = this.rowWords(row);
       const at = this.rowStart(row);
       if (words[at + Row.ref] === 0) continue;
@@ -224,7 +225,7 @@ export class Head {
       );
       floats[Control.minTimeFloat] = Math.min(oldestMs, this.maxTimeMs);
     }
-    if (gone.length > 0) await this.#sweep(Uint32Array.from(gone).sort(), goneRows, emptied, slice);
+    if (gone.length > 0) await this.#sweep(Uint32Array.from(gone).sort(), goneRows, emptied, pacer);
     this.epochs.collect();
     return { seriesRemoved: gone.length, chunksRemoved, walIds };
   }
@@ -307,11 +308,11 @@ export class Head {
     gone: Uint32Array,
     goneRows: readonly number[],
     pairs: ReadonlySet<number>,
-    slice: Slice,
+    pacer: Pacer,
   ): Promise<void> {
     const emptyByName = new Map<number, Set<number>>();
     for (const pair of pairs) {
-      await slice.pause();
+      await pacer.pause();
       if (!this.labels.sweepPair(pair, gone)) continue;
       const name = this.labels.name(pair);
       const empty = emptyByName.get(name);
@@ -319,7 +320,7 @@ export class Head {
       else empty.add(pair);
     }
     for (const empty of emptyByName.values()) {
-      await slice.pause();
+      await pacer.pause();
       this.labels.dropPairs(empty);
     }
     this.labels.sweepAll(gone);
@@ -329,23 +330,6 @@ export class Head {
         this.#freeRows.push(row);
       }
     });
-    while (this.labels.compactText()) await slice.pause();
-  }
-}
-
-/** Gives others a turn when enough time has passed. */
-class Slice {
-  readonly #clock: Clock;
-  #sinceMs: number;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#sinceMs = clock.monotonicMs();
-  }
-
-  async pause(): Promise<void> {
-    if (this.#clock.monotonicMs() - this.#sinceMs < GC_SLICE_MS) return;
-    await this.#clock.yieldTurn();
-    this.#sinceMs = this.#clock.monotonicMs();
+    while (this.labels.compactText()) await pacer.pause();
   }
 }

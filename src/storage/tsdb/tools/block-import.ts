@@ -1,5 +1,4 @@
 import { TocsinError } from '../../../core/errors.ts';
-import { compareText } from '../../../core/labels.ts';
 import type { Labels } from '../../../core/labels.ts';
 import { Matcher } from '../../../core/matcher.ts';
 import type { Random } from '../../../core/ports.ts';
@@ -9,20 +8,17 @@ import type { BlockMeta } from '../block/index.ts';
 import { encodeSamples } from '../chunk/encode-samples.ts';
 import type { EncodedChunk } from '../chunk/encoding.ts';
 import { makeUlid } from '../compact/ulid.ts';
-import { writeBlock } from '../compact/write-head-block.ts';
+import { firstCompaction, symbolsOf, writeBlock } from '../compact/write-head-block.ts';
 import type { BlockPorts } from '../compact/write-head-block.ts';
 import { HeadStorage } from '../head/head-storage.ts';
 import { chunksOf } from '../head-chunks.ts';
 
-/** Samples between two commits. */
-const SAMPLES_PER_COMMIT = 5000;
 const SERIES_PER_PAUSE = 64;
 
 /** Samples of one span of time that are to become a block. They may come in any order. */
 export class BlockImport {
   readonly #storage: HeadStorage;
   #appender: Appender;
-  #pending = 0;
   #minMs = Infinity;
   #maxMs = -Infinity;
   /** Samples that came after later ones. */
@@ -43,7 +39,6 @@ export class BlockImport {
   /** Adds a sample. Resolve {@link settle} now and then. False when the series has another value at this time. */
   add(ref: SeriesRef, tMs: number, value: number): boolean {
     const outcome = this.#appender.append(ref, tMs, value);
-    this.#pending++;
     switch (outcome) {
       case AppendOutcome.stored:
       case AppendOutcome.same:
@@ -68,16 +63,10 @@ export class BlockImport {
     return true;
   }
 
-  /** Whether {@link settle} is due. */
-  get isFull(): boolean {
-    return this.#pending >= SAMPLES_PER_COMMIT;
-  }
-
   /** Puts what was added away. */
   async settle(): Promise<void> {
     await this.#appender.commit();
     this.#appender = this.#storage.appender(Infinity);
-    this.#pending = 0;
   }
 
   /** Writes the block into a folder; undefined when there is nothing. Rejects with TOCSIN_ERR_STORAGE, leaving nothing. */
@@ -92,22 +81,11 @@ export class BlockImport {
     try {
       const all = [new Matcher('__name__', '=~', '.*')];
       const cursor = await querier.select(all, { minMs, maxMs: lastMs, limit: 0 });
-      const symbols = new Set<string>();
-      for (const name of await querier.labelNames([], 0)) {
-        symbols.add(name);
-        for (const value of await querier.labelValues(name, [], 0)) symbols.add(value);
-      }
+      const symbols = await symbolsOf(querier, ports);
       const ulid = makeUlid(ports.nowMs, ports.random);
       const target = { path, ulid, minMs, maxMs: lastMs + 1, segmentBytes: 0 };
-      const compaction = {
-        level: 1,
-        sources: [ulid],
-        parents: [],
-        hints: [],
-        deletable: false,
-        failed: false,
-      };
-      return await writeBlock(target, [...symbols].sort(compareText), compaction, ports, async (writer) => {
+      const compaction = firstCompaction(ulid, []);
+      return await writeBlock(target, symbols, compaction, ports, async (writer) => {
         const buffer = new SampleBuffer();
         for (let series = 1; cursor.next(); series++) {
           if (series % SERIES_PER_PAUSE === 0) await ports.pause();

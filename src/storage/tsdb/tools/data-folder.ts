@@ -8,6 +8,7 @@ import type { Querier, SampleBuffer, SelectHints, SeriesCursor } from '../../sea
 import { BlockReader, Tombstones } from '../block/index.ts';
 import type { BlockMeta } from '../block/index.ts';
 import { dropWithin } from '../block/drop-samples.ts';
+import { endOfBlocks } from '../compact/block-store.ts';
 import { isUlid, ulidTimeMs } from '../compact/ulid.ts';
 import { HeadStorage } from '../head/head-storage.ts';
 import { mergeQueriers } from '../merge/merge-queriers.ts';
@@ -22,9 +23,6 @@ export interface ListedBlock {
 
 /** How often a folder that changes while it is read is read again. */
 const MAX_TRIES = 5;
-/** Hints of blocks that have a part only of what there was in their time. */
-const PARTIAL_HINTS: readonly string[] = ['from-out-of-order', 'from-stale-series', 'from-selected-series'];
-
 /** Names of a data folder's blocks; rejects with TOCSIN_ERR_DATA_FOLDER when there is no such folder. */
 export async function blockNames(files: FileSystem, path: string): Promise<string[]> {
   const stat = await files.stat(path);
@@ -160,10 +158,7 @@ async function readHead(
   deleted: Tombstones,
 ): Promise<HeadStorage | undefined> {
   const folder = join(path, 'wal');
-  const whole = blocks.filter(
-    ({ meta }) => !meta.compaction.hints.some((hint) => PARTIAL_HINTS.includes(hint)),
-  );
-  const endMs = Math.max(-Infinity, ...whole.map(({ meta }) => meta.maxTime));
+  const endMs = endOfBlocks(blocks);
   if (maxMs < endMs || (await files.stat(folder)) === undefined) return undefined;
   const storage = new HeadStorage();
   const minValidMs = storage.head.startAfter(endMs);

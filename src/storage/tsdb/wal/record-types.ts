@@ -44,17 +44,5 @@ export function recordTypeOf({ histogram, startMs }: StoredSample): RichRecordTy
 /** How a sample's start timestamp is given. */
 export const StartMarker = { none: 0, asBefore: 1, fromFirst: 2 } as const;
 
-/** Types of metrics by their number in records of metadata. */
-export const METRIC_TYPES = [
-  'unknown',
-  'counter',
-  'gauge',
-  'histogram',
-  'gaugehistogram',
-  'summary',
-  'info',
-  'stateset',
-] as const;
-
 /** Names of the fields in records of metadata. */
 export const MetadataField = { unit: 'UNIT', help: 'HELP' } as const;

@@ -1,6 +1,7 @@
 import type { FloatHistogram, Spans } from '../../../core/histogram/float-histogram.ts';
 import type { StoredSample } from '../stored-sample.ts';
-import { METRIC_TYPES, MetadataField, RecordType, StartMarker } from './record-types.ts';
+import { METRIC_TYPES } from '../../../core/metric-types.ts';
+import { MetadataField, RecordType, StartMarker } from './record-types.ts';
 import type { RichRecordType } from './record-types.ts';
 
 const encoder = new TextEncoder();

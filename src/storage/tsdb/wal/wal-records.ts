@@ -1,7 +1,8 @@
 import { RecordCursor, malformed } from './record-cursor.ts';
 import { readHistogram } from './record-histogram.ts';
 import type { StoredSample } from '../stored-sample.ts';
-import { METRIC_TYPES, MetadataField, RecordType, StartMarker, recordTypeOf } from './record-types.ts';
+import { METRIC_TYPES } from '../../../core/metric-types.ts';
+import { MetadataField, RecordType, StartMarker, recordTypeOf } from './record-types.ts';
 import type { RichRecordType } from './record-types.ts';
 import { RecordWriter } from './record-writer.ts';
 

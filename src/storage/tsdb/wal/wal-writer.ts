@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { assert, TocsinError, errorText } from '../../../core/errors.ts';
+import { assert, TocsinError, errorText, hasSystemCode } from '../../../core/errors.ts';
 import type { FileHandle, FileSystem } from '../../../core/ports.ts';
 import { crc32c } from '../crc32c.ts';
 import { RecordCompressor } from './record-compression.ts';
@@ -34,12 +34,11 @@ export function ownCounters(): WalCounters {
   };
 }
 
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
 /** Whether a file operation failed because there is no room. */
 export function isDiskFull(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; { cause } = cause) {
-    if ('code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')) return true;
-  }
-  return false;
+  return hasSystemCode(error, NO_ROOM);
 }
 
 /** Framed bytes on their way into one segment. */

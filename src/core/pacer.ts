@@ -1,21 +1,21 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from './clock.ts';
 
-/** Longest stretch of work between two turns of the loop. */
-const STRETCH_MS = 8;
-
-/** Lets long loops give way: `await pacer.pause()` costs nothing until the stretch is over. */
+/** Lets long work give way: `await pacer.pause()` costs next to nothing until the stretch is over. */
 export class Pacer {
   readonly #clock: Clock;
+  readonly #stretchMs: number;
   #sinceMs: number;
 
-  constructor(clock: Clock) {
+  /** `stretchMs` is the longest stretch of work between two turns of the loop. */
+  constructor(clock: Clock, stretchMs: number) {
     this.#clock = clock;
+    this.#stretchMs = stretchMs;
     this.#sinceMs = clock.monotonicMs();
   }
 
   /** Whether {@link pause} would give way now. */
   get isDue(): boolean {
-    return this.#clock.monotonicMs() - this.#sinceMs >= STRETCH_MS;
+    return this.#clock.monotonicMs() - this.#sinceMs >= this.#stretchMs;
   }
 
   /** Gives other work a turn when the stretch is over. */
