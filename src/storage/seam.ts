@@ -43,9 +43,16 @@ export interface RichSample {
 export interface Exemplar {
   readonly labels: Labels;
   readonly value: number;
-  /** Not looked at without {@link hasTimestamp}. */
+  /** Without {@link hasTimestamp} the time of the sample that it came with. */
   readonly timestampMs: number;
+  /** Whether the source gave a time; one that it did not give does not tell two exemplars apart. */
   readonly hasTimestamp: boolean;
+}
+
+/** Exemplars of one series in order of time. */
+export interface SeriesExemplars {
+  readonly labels: Labels;
+  readonly exemplars: readonly Exemplar[];
 }
 
 /** What became of an appended exemplar. */

@@ -2,10 +2,19 @@ import { assert } from '../../../core/errors.ts';
 import { equalHistograms } from '../../../core/histogram/equality.ts';
 import type { Labels } from '../../../core/labels.ts';
 import { AppendOutcome } from '../../seam.ts';
-import type { Appender, RichSample, SeriesRef } from '../../seam.ts';
+import type {
+  Appender,
+  Exemplar,
+  ExemplarOutcome,
+  RichSample,
+  SeriesMetadata,
+  SeriesRef,
+} from '../../seam.ts';
 import type { Head } from './head.ts';
 import { PendingSamples, RICH_INDEX } from './pending-samples.ts';
 import { Control, Row } from './head-slabs.ts';
+import { SeriesExtras } from './series-extras.ts';
+import type { PendingExtras } from './series-extras.ts';
 import { histogramFault } from '../histogram-fault.ts';
 import { storedSample } from '../stored-sample.ts';
 import type { StoredSample } from '../stored-sample.ts';
@@ -57,10 +66,12 @@ export class Appenders {
   readonly #pool: PendingSamples[] = [];
   readonly #record = new RecordWriter();
   readonly #richRecords = new RichRecords();
+  readonly extras: SeriesExtras;
 
   constructor(head: Head, log: SampleLog | undefined) {
     this.#head = head;
     this.#log = log;
+    this.extras = new SeriesExtras(head);
   }
 
   open(nowMs: number): Appender {
@@ -68,11 +79,14 @@ export class Appenders {
     return new HeadAppender(this.#head, this, batch, nowMs + MAX_AHEAD_MS);
   }
 
-  /** Applies a batch to the head and logs it. */
-  commit(batch: PendingSamples): Promise<void> {
+  /** Applies a batch, and what there is besides samples, to the head and logs it. */
+  commit(batch: PendingSamples, extras: PendingExtras | undefined): Promise<void> {
     this.counters.committed++;
     this.#logSeries();
+    const log = this.#log && ((record: Uint8Array, keep: boolean) => this.#log?.log(record, keep));
+    if (extras !== undefined) this.extras.commitMetadata(extras, log);
     this.#apply(batch);
+    if (extras !== undefined) this.extras.commitExemplars(extras, log);
     this.#giveBack(batch);
     return this.#log?.flush() ?? Promise.resolve();
   }
@@ -233,6 +247,8 @@ class HeadAppender implements Appender {
   readonly #id: number;
   readonly #minMs: number;
   readonly #maxMs: number;
+  /** Most transactions have none. */
+  #extras: PendingExtras | undefined;
   #isOpen = true;
 
   constructor(head: Head, appenders: Appenders, batch: PendingSamples, maxMs: number) {
@@ -299,10 +315,20 @@ class HeadAppender implements Appender {
     return refused;
   }
 
+  appendExemplar(ref: SeriesRef, exemplar: Exemplar): ExemplarOutcome {
+    this.#touch(this.#liveRow(ref));
+    return this.#appenders.extras.addExemplar(this.#pendingExtras(), ref, exemplar);
+  }
+
+  updateMetadata(ref: SeriesRef, metadata: SeriesMetadata): void {
+    this.#touch(this.#liveRow(ref));
+    this.#appenders.extras.addMetadata(this.#pendingExtras(), ref, metadata);
+  }
+
   async commit(): Promise<void> {
     assert(this.#isOpen, 'an appender is used once');
     this.#isOpen = false;
-    const logged = this.#appenders.commit(this.#batch);
+    const logged = this.#appenders.commit(this.#batch, this.#extras);
     this.#head.closeAppender(this.#id);
     await logged;
   }
@@ -312,6 +338,17 @@ class HeadAppender implements Appender {
     this.#isOpen = false;
     this.#appenders.rollback(this.#batch);
     this.#head.closeAppender(this.#id);
+  }
+
+  #liveRow(ref: SeriesRef): number {
+    const row = this.#head.slabs.rowOf(ref);
+    assert(row >= 0, 'a cached series ref must be checked with isLive before anything is added to it');
+    return row;
+  }
+
+  #pendingExtras(): PendingExtras {
+    assert(this.#isOpen, 'an appender is used once');
+    return (this.#extras ??= { exemplars: [], metadata: [] });
   }
 
   #add(ref: number, tMs: number, value: number): AppendOutcome {

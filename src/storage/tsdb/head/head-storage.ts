@@ -15,6 +15,7 @@ import { SLOTS_PER_READER } from './head-reader-lease.ts';
 import type { HeadReaderLease } from './head-reader-lease.ts';
 import { READER_SLOTS } from './head-slabs.ts';
 import { Head } from './head.ts';
+import type { SeriesExtras } from './series-extras.ts';
 import type { SlabAnnouncement } from './slabs.ts';
 
 /** Prometheus' two hours: chunks are cut and bounds set at multiples of it. */
@@ -36,6 +37,11 @@ export class HeadStorage implements SampleStorage {
   /** What appenders counted so far. */
   get counters(): Readonly<AppendCounters> {
     return this.#appenders.counters;
+  }
+
+  /** Exemplars and metadata of its series. */
+  get extras(): SeriesExtras {
+    return this.#appenders.extras;
   }
 
   appender(nowMs: number): Appender {
