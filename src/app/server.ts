@@ -119,6 +119,7 @@ export class TocsinServer {
         const { rooms } = tocsin;
         return rooms === undefined ? undefined : this.#alertmanager(rooms);
       },
+      walReplay: () => tocsin.walReplay,
       hasPrometheus: true,
       reload: () => tocsin.reload(),
       quit: this.#quit,
@@ -151,7 +152,7 @@ export class TocsinServer {
       externalLabels: () => tocsin.config.global.externalLabels,
       configText: () => tocsin.config.printed,
       runtimeInfo: () => this.#runtimeInfo(),
-      walReplay: () => ({ min: 0, max: 0, current: 0 }),
+      walReplay: () => tocsin.walReplay,
     };
   }
 

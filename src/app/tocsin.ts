@@ -7,7 +7,7 @@ import { AlertmanagerClient } from '../notify/index.ts';
 import { parseOptionsOf } from '../promql/index.ts';
 import { RuleManager, type RuleSettings } from '../rules/index.ts';
 import { ScrapeManager } from '../scrape/index.ts';
-import { RemoteWrite, type Retention, StateStore, Tsdb } from '../storage/index.ts';
+import { RemoteWrite, type Retention, StateStore, Tsdb, type WalReplayStatus } from '../storage/index.ts';
 import { checkRuleTemplate, expandRuleTemplate } from '../template/index.ts';
 import { AlertRouter } from './alert-router.ts';
 import { AlertSide } from './alert-side.ts';
@@ -53,6 +53,7 @@ export class Tocsin {
   #config: LoadedConfig;
   #rooms: Rooms | undefined;
   #reload: ReloadState;
+  #walReplay: WalReplayStatus = { min: 0, max: 0, current: 0 };
   #changes: Promise<void> = Promise.resolve();
 
   private constructor(options: TocsinOptions, ports: TocsinPorts, config: LoadedConfig, externalUrl: string) {
@@ -87,6 +88,11 @@ export class Tocsin {
     return this.#reload;
   }
 
+  /** Segments of the write-ahead log: first, last, and the one being read; zeros before any is. */
+  get walReplay(): WalReplayStatus {
+    return this.#walReplay;
+  }
+
   /** The rooms; undefined before {@link start} resolved and after {@link stop}. */
   get rooms(): Rooms | undefined {
     return this.#rooms;
@@ -106,6 +112,11 @@ export class Tocsin {
       sizeBytes,
       percentage: 0,
     };
+  }
+
+  /** How many exemplars are kept. */
+  get #maxExemplars(): number {
+    return this.options.exemplarStorage === true ? this.#config.storage.maxExemplars : 0;
   }
 
   /** Opens the data folder and starts everything. What was opened is closed again when something fails. */
@@ -173,12 +184,16 @@ export class Tocsin {
       random: this.ports.random,
       threads: this.ports.threads,
       retention: this.retention,
+      maxExemplars: this.#maxExemplars,
       chunkRangeMs: this.options.minBlockMs,
       maxBlockMs: this.options.maxBlockMs,
       chunkSegmentBytes: this.options.chunkSegmentBytes,
       ...(this.options.walSegmentBytes !== undefined && { walSegmentBytes: this.options.walSegmentBytes }),
       ...(this.options.walCompression !== undefined && { walCompression: this.options.walCompression }),
       lock: this.options.lockDataFolder ? process : undefined,
+      onReplay: (status) => {
+        this.#walReplay = status;
+      },
     });
   }
 
@@ -313,6 +328,7 @@ export class Tocsin {
       // From here on nothing can fail for what the files say.
       this.#config = next;
       rooms.storage.setRetention(this.retention);
+      rooms.storage.exemplars.resize(this.#maxExemplars);
       rooms.router.apply(next.global.externalLabels, next.alerting.alertRelabelConfigs);
       await reloadAlerts();
       if (changed.has('remoteWrite')) {

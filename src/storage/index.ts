@@ -16,5 +16,6 @@ export type {
   TsdbAdmin,
   TsdbOptions,
   TsdbReaderData,
+  WalReplayStatus,
 } from './tsdb/index.ts';
 export * from './tsdb/tools/index.ts';

@@ -20,4 +20,6 @@ export interface V1Route {
   readonly path: string;
   readonly methods: readonly ('GET' | 'POST' | 'PUT')[];
   readonly handler: V1Handler;
+  /** Answers while the program starts or stops; where it is absent, or gives nothing, the answer is 503. */
+  readonly early?: (deps: ApiDeps) => Success | undefined;
 }

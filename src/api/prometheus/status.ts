@@ -17,7 +17,12 @@ export const STATUS_ROUTES: readonly V1Route[] = [
   { path: '/status/flags', methods: ['GET'], handler: ({ deps }) => success(deps.options.flags) },
   { path: '/status/buildinfo', methods: ['GET'], handler: ({ deps }) => success(deps.options.buildInfo) },
   { path: '/status/runtimeinfo', methods: ['GET'], handler: ({ ports }) => success(ports.runtimeInfo()) },
-  { path: '/status/walreplay', methods: ['GET'], handler: ({ ports }) => success(ports.walReplay()) },
+  {
+    path: '/status/walreplay',
+    methods: ['GET'],
+    handler: ({ ports }) => success(ports.walReplay()),
+    early: ({ walReplay }) => walReplay && success(walReplay()),
+  },
   { path: '/status/tsdb', methods: ['GET'], handler: tsdbStatus },
   { path: '/status/tsdb/blocks', methods: ['GET'], handler: tsdbBlocks },
 ];

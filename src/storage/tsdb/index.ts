@@ -14,3 +14,4 @@ export type { TsdbOptions } from './tsdb.ts';
 export type { WalTailLoss } from './wal/wal-tail.ts';
 export type { WalPosition, WalProgress } from './wal/wal-position.ts';
 export type { WalHold } from './wal/wal-hold.ts';
+export type { WalReplayStatus } from './wal/replay-status.ts';
