@@ -71,6 +71,8 @@ export interface TocsinOptions {
     readonly typeAndUnitLabels: boolean;
     readonly storeMetadata: boolean;
   };
+  /** Whether exemplars are kept; no when absent. */
+  readonly exemplarStorage?: boolean;
   readonly extraScrapeMetrics: boolean;
   /** Features of scraping; none when absent. */
   readonly scrape?: ScrapeFeatures;

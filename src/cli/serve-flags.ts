@@ -3,7 +3,7 @@ import { type FlagKind, type FlagSpec, type FlagStanding, type ParsedFlags, pars
 
 /** Features of `--enable-feature` that Prometheus knows, and what they do here. */
 const FEATURES: Readonly<Record<string, 'used' | 'ignored' | 'notInVersion'>> = {
-  'exemplar-storage': 'notInVersion',
+  'exemplar-storage': 'used',
   'expand-external-labels': 'ignored',
   'memory-snapshot-on-shutdown': 'ignored',
   'extra-scrape-metrics': 'used',
@@ -24,7 +24,7 @@ const FEATURES: Readonly<Record<string, 'used' | 'ignored' | 'notInVersion'>> = 
   'otlp-deltatocumulative': 'notInVersion',
   'otlp-native-delta-ingestion': 'used',
   'concurrent-rule-eval': 'ignored',
-  'metadata-wal-records': 'notInVersion',
+  'metadata-wal-records': 'used',
   'auto-gomaxprocs': 'ignored',
   'auto-gomemlimit': 'ignored',
   'auto-reload-config': 'used',

@@ -146,6 +146,7 @@ export function optionsFromFlags(flags: ParsedFlags, features: ReadonlySet<strin
     },
     promql: promqlFeatures(features),
     receive: receivers(flags, features),
+    exemplarStorage: features.has('exemplar-storage'),
     extraScrapeMetrics: features.has('extra-scrape-metrics'),
     scrape: scrapeFeatures(features),
     shownFlags: flags.all(),

@@ -28,6 +28,7 @@ export { QueryMonitor } from './service/query-monitor.ts';
 export type { RunningQuery } from './service/query-monitor.ts';
 export type { QueryAnswer, QueryRequest, QueryService } from './service/query-service.ts';
 export { queryStatsView } from './service/query-stats-json.ts';
+export { secondsText } from './service/json-bytes.ts';
 export { labelsJson } from './service/result-json.ts';
 export { ThreadedQueryService } from './service/threaded-query-service.ts';
 export { ReadSharer, type SharedReads } from './shared-reads.ts';

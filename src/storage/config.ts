@@ -19,7 +19,12 @@ export interface StorageConfig {
    * @see prometheus config/config.go TSDBRetentionConfig
    */
   readonly retention: RetentionConfig | undefined;
+  /** How many exemplars are kept; 0 or less is none. Not looked at without the feature `exemplar-storage`. */
+  readonly maxExemplars: number;
 }
+
+/** As many exemplars as Prometheus keeps when nobody says. */
+const DEFAULT_MAX_EXEMPLARS = 100_000;
 
 const outOfOrderSchema = durationSchema.refine(
   (windowMs) => windowMs === 0,
@@ -51,20 +56,22 @@ const tsdbSchema = z.strictObject({
 
 const fieldsSchema = z.strictObject({
   tsdb: tsdbSchema.optional(),
-  // Without the feature flag exemplar-storage, which this version does not have, Prometheus does not look at it either.
   exemplars: z.strictObject({ max_exemplars: z.number().int().optional() }).optional(),
 });
 
 /** `storage:` of Prometheus. */
-export const storageConfigSchema: z.ZodType<StorageConfig> = fieldsSchema.transform(({ tsdb }) => ({
+export const storageConfigSchema: z.ZodType<StorageConfig> = fieldsSchema.transform(({ tsdb, exemplars }) => ({
   retention: tsdb?.retention && {
     timeMs: tsdb.retention.time ?? 0,
     sizeBytes: tsdb.retention.size ?? 0,
     percentage: tsdb.retention.percentage ?? 0,
   },
+  // A section that leaves it out says 0, as in Prometheus.
+  maxExemplars: exemplars === undefined ? DEFAULT_MAX_EXEMPLARS : (exemplars.max_exemplars ?? 0),
 }));
 
 /** What holds when the file has no `storage:`. */
 export const DEFAULT_STORAGE_CONFIG: StorageConfig = {
   retention: undefined,
+  maxExemplars: DEFAULT_MAX_EXEMPLARS,
 };

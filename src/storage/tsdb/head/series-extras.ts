@@ -2,6 +2,7 @@ import { assert } from '../../../core/errors.ts';
 import { Labels } from '../../../core/labels.ts';
 import { ExemplarOutcome } from '../../seam.ts';
 import type { Exemplar, SeriesMetadata, SeriesRef } from '../../seam.ts';
+import type { ReplayTarget } from '../wal/wal-replay.ts';
 import { RecordWriter } from '../wal/record-writer.ts';
 import { ExemplarStore } from './exemplar-store.ts';
 import type { Head } from './head.ts';
@@ -78,25 +79,29 @@ export class SeriesExtras {
     if (record.count > 0) log?.(record.bytes, false);
   }
 
-  /** Takes an exemplar from the log; one before `minValidMs` is left out, as its samples are. */
-  replayExemplar(
-    ref: SeriesRef,
-    tMs: number,
-    value: number,
-    flat: readonly string[],
-    minValidMs: number,
-  ): void {
-    if (tMs < minValidMs) return;
-    const entries: [string, string][] = [];
-    for (let i = 0; i < flat.length; i += 2) entries.push([flat[i]!, flat[i + 1]!]);
-    const labels = Labels.fromEntries(entries);
-    const exemplar = { labels, value, timestampMs: tMs, hasTimestamp: true };
-    this.exemplars.add(ref, () => this.#labelsOf(ref), exemplar);
+  /** Takes what the log holds besides samples; exemplars before `minValidMs` are left out, as their samples are. */
+  replayTarget(minValidMs: number): Pick<ReplayTarget, 'exemplar' | 'metadata'> {
+    return {
+      exemplar: (ref, tMs, value, flat) => {
+        if (tMs >= minValidMs) this.#replayExemplar(ref, tMs, value, flat);
+      },
+      metadata: (ref, type, unit, help) => {
+        this.metadata.set(this.#rowOf(ref), ref, { type, unit, help });
+      },
+    };
   }
 
-  /** Takes metadata from the log. */
-  replayMetadata(ref: SeriesRef, metadata: SeriesMetadata): void {
-    this.metadata.set(this.#rowOf(ref), ref, metadata);
+  #replayExemplar(ref: SeriesRef, tMs: number, value: number, flat: readonly string[]): void {
+    const entries: [string, string][] = [];
+    for (let i = 0; i < flat.length; i += 2) entries.push([flat[i]!, flat[i + 1]!]);
+    const exemplar = {
+      labels: Labels.fromEntries(entries),
+      value,
+      timestampMs: tMs,
+      // The log does not say.
+      hasTimestamp: true,
+    };
+    this.exemplars.add(ref, () => this.#labelsOf(ref), exemplar);
   }
 
   #rowOf(ref: SeriesRef): number {
