@@ -1,6 +1,7 @@
 import type { AlertPlane, AlertSink, Silences } from '../alerts/index.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Labels } from '../core/labels.ts';
+import type { Matcher } from '../core/matcher.ts';
 import type { Logger } from '../core/log.ts';
 import type { Registry } from '../core/metrics.ts';
 import type { OutboxRow } from '../notify/index.ts';
@@ -11,6 +12,7 @@ import type {
   BlockMeta,
   ReadableStorage,
   SampleStorage,
+  SeriesExemplars,
   TsdbAdmin,
   WriteAnswer,
   WriteCall,
@@ -38,7 +40,12 @@ export interface PrometheusPorts {
   readonly parseOptions?: ParseOptions;
   /** Where queries find their samples. */
   readonly readable: ReadableStorage;
-  readonly storage: Pick<SampleStorage, 'stats' | 'cardinality'>;
+  readonly storage: Pick<SampleStorage, 'stats' | 'cardinality'> & {
+    /** Absent where no exemplars are kept: there are none. */
+    readonly exemplars?: {
+      select(startMs: number, endMs: number, sets: readonly (readonly Matcher[])[]): SeriesExemplars[];
+    };
+  };
   /** The data folder. */
   readonly tsdb: { readonly blocks: readonly { readonly meta: BlockMeta }[]; readonly admin: TsdbAdmin };
   readonly receivers?: ReceiverPorts;
@@ -122,6 +129,8 @@ export interface ApiDeps {
   readonly prometheus: () => PrometheusPorts | undefined;
   /** undefined while starting or stopping, and where there is no embedded Alertmanager. */
   readonly alertmanager: () => AlertmanagerPorts | undefined;
+  /** As {@link PrometheusPorts.walReplay}, asked while starting: that is when it moves. */
+  readonly walReplay?: PrometheusPorts['walReplay'];
   /** Whether this program has the Prometheus half at all. */
   readonly hasPrometheus: boolean;
   /** Rejects with what is wrong with the configuration. */

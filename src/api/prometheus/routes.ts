@@ -7,6 +7,7 @@ import type { ApiDeps } from '../ports.ts';
 import { sendBytes, sendJsonText, sendSuccess } from '../reply.ts';
 import { serviceUnavailable } from '../readiness.ts';
 import { ADMIN_ROUTES } from './admin.ts';
+import { EXEMPLAR_ROUTES } from './exemplars.ts';
 import type { V1Route } from './handler.ts';
 import { QUERY_ROUTES } from './query.ts';
 import { RULE_ROUTES } from './rules.ts';
@@ -18,6 +19,7 @@ import { addReceiverRoutes } from './write.ts';
 const ROUTES: readonly V1Route[] = [
   ...QUERY_ROUTES,
   ...SERIES_ROUTES,
+  ...EXEMPLAR_ROUTES,
   ...TARGET_ROUTES,
   ...RULE_ROUTES,
   ...STATUS_ROUTES,
@@ -26,7 +28,6 @@ const ROUTES: readonly V1Route[] = [
 
 /** Paths that Prometheus has and this version has not. */
 const NOT_IN_VERSION: readonly (readonly [path: string, ...methods: ('GET' | 'POST' | 'PUT')[]])[] = [
-  ['/query_exemplars', 'GET', 'POST'],
   ['/scrape_pools/config', 'GET'],
   ['/targets/relabel_steps', 'GET'],
   ['/status/self_metrics', 'GET'],
@@ -78,7 +79,11 @@ async function handle(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const ports = deps.prometheus();
-  if (ports === undefined) return serviceUnavailable(reply, deps.readiness());
+  if (ports === undefined) {
+    const early = route.early?.(deps);
+    if (early !== undefined) return sendSuccess(reply, early, deps.clock);
+    return serviceUnavailable(reply, deps.readiness());
+  }
   const params = requestParams(request);
   const success = await route.handler({ deps, ports, params, request, reply });
   if (success === undefined) return reply.code(204).send();
