@@ -17,6 +17,7 @@ const OUTCOME_TEXTS: Readonly<Record<number, string>> = {
   [AppendOutcome.outOfOrder]: 'out of order sample',
   [AppendOutcome.outOfBounds]: 'out of bounds',
   [AppendOutcome.tooFarAhead]: 'too far in the future',
+  [AppendOutcome.tooOld]: 'too old sample',
 };
 
 /** One test of a file at work: a storage, an engine and rule groups of its own. Used once. */

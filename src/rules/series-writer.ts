@@ -29,6 +29,7 @@ const DROP_REASONS: Readonly<Record<AppendOutcome, string | undefined>> = {
   [AppendOutcome.outOfBounds]: 'out of bounds',
   [AppendOutcome.tooFarAhead]: 'too far in the future',
   [AppendOutcome.malformed]: 'malformed histogram',
+  [AppendOutcome.tooOld]: 'too old sample',
 };
 
 function dropReason(outcome: AppendOutcome, histogram: FloatHistogram | undefined): string | undefined {

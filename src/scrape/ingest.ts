@@ -294,6 +294,7 @@ export class Ingest {
         this.counts.outOfOrder++;
         return false;
       case AppendOutcome.outOfBounds:
+      case AppendOutcome.tooOld:
       case AppendOutcome.tooFarAhead:
         this.counts.outOfBounds++;
         return false;

@@ -27,6 +27,8 @@ export const AppendOutcome = {
   tooFarAhead: 5,
   /** A histogram that contradicts itself or is too large; `histogramFault` says how. */
   malformed: 6,
+  /** Older than the series' last sample, and than the out-of-order window reaches back. */
+  tooOld: 7,
 } as const;
 export type AppendOutcome = (typeof AppendOutcome)[keyof typeof AppendOutcome];
 

@@ -32,6 +32,7 @@ const REASONS: readonly string[] = (() => {
   reasons[AppendOutcome.duplicate] = 'duplicate sample for timestamp';
   reasons[AppendOutcome.outOfOrder] = 'out of order sample';
   reasons[AppendOutcome.outOfBounds] = 'out of bounds';
+  reasons[AppendOutcome.tooOld] = 'too old sample';
   reasons[AppendOutcome.tooFarAhead] = 'out of bounds: timestamp is too far in the future';
   return reasons;
 })();

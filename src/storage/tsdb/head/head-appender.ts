@@ -13,6 +13,7 @@ import type {
 import type { Head } from './head.ts';
 import { PendingSamples, RICH_INDEX } from './pending-samples.ts';
 import { Control, Row } from './head-slabs.ts';
+import { OooAppends } from '../ooo/ooo-appends.ts';
 import { SeriesExtras } from './series-extras.ts';
 import type { PendingExtras } from './series-extras.ts';
 import { histogramFault } from '../histogram-fault.ts';
@@ -43,6 +44,12 @@ export interface AppendCounters {
   outOfBoundsHistograms: number;
   tooFarAhead: number;
   duplicate: number;
+  /** Beyond the out-of-order window. */
+  tooOld: number;
+  tooOldHistograms: number;
+  /** Out of order, and taken. */
+  appendedOutOfOrder: number;
+  appendedOutOfOrderHistograms: number;
   committed: number;
   rolledBack: number;
 }
@@ -60,6 +67,10 @@ export class Appenders {
     outOfBoundsHistograms: 0,
     tooFarAhead: 0,
     duplicate: 0,
+    tooOld: 0,
+    tooOldHistograms: 0,
+    appendedOutOfOrder: 0,
+    appendedOutOfOrderHistograms: 0,
     committed: 0,
     rolledBack: 0,
   };
@@ -67,10 +78,13 @@ export class Appenders {
   readonly #record = new RecordWriter();
   readonly #richRecords = new RichRecords();
   readonly extras: SeriesExtras;
+  /** Samples that come out of order. */
+  readonly outOfOrder: OooAppends;
 
-  constructor(head: Head, log: SampleLog | undefined) {
+  constructor(head: Head, log: SampleLog | undefined, oooLog?: SampleLog) {
     this.#head = head;
     this.#log = log;
+    this.outOfOrder = new OooAppends(head, log, oooLog, this.counters);
     this.extras = new SeriesExtras(head);
   }
 
@@ -87,7 +101,9 @@ export class Appenders {
     if (extras !== undefined) this.extras.commitMetadata(extras, log);
     this.#apply(batch);
     if (extras !== undefined) this.extras.commitExemplars(extras, log);
+    const hasOutOfOrder = this.outOfOrder.commit(batch.outOfOrder);
     this.#giveBack(batch);
+    if (hasOutOfOrder) return this.outOfOrder.flush();
     return this.#log?.flush() ?? Promise.resolve();
   }
 
@@ -184,7 +200,9 @@ export class Appenders {
       if (tMs <= lastMs) {
         // Another appender was quicker.
         const sample: StoredSample = { low, high, histogram: undefined, startMs: 0 };
-        this.countLate(lateOutcome(sample, this.lastSample(rowWords, at), tMs === lastMs), false);
+        if (tMs < lastMs && head.outOfOrder.takes(tMs, head.maxTimeMs))
+          batch.outOfOrder.push({ ref: refs[i]!, tMs, sample });
+        else this.countLate(lateOutcome(sample, this.lastSample(rowWords, at), tMs === lastMs), false);
         continue;
       }
       chunks.append(rowWords, floats, at, tMs, low, high);
@@ -209,6 +227,10 @@ export class Appenders {
       const at = head.rowStart(row);
       const lastMs = floats[(at >>> 1) + Row.lastTimeFloat]!;
       if (tMs <= lastMs) {
+        if (tMs < lastMs && head.outOfOrder.takes(tMs, head.maxTimeMs)) {
+          batch.outOfOrder.push({ ref, tMs, sample });
+          continue;
+        }
         this.countLate(
           lateOutcome(sample, this.lastSample(words, at), tMs === lastMs),
           sample.histogram !== undefined,
@@ -247,6 +269,8 @@ class HeadAppender implements Appender {
   readonly #id: number;
   readonly #minMs: number;
   readonly #maxMs: number;
+  /** Time of the head's newest sample when this began. */
+  readonly #headMaxMs: number;
   /** Most transactions have none. */
   #extras: PendingExtras | undefined;
   #isOpen = true;
@@ -257,6 +281,7 @@ class HeadAppender implements Appender {
     this.#batch = batch;
     this.#id = head.openAppender();
     this.#minMs = head.minValidMs();
+    this.#headMaxMs = head.maxTimeMs;
     this.#maxMs = Math.min(maxMs, MAX_TIME_MS);
   }
 
@@ -352,7 +377,8 @@ class HeadAppender implements Appender {
   }
 
   #add(ref: number, tMs: number, value: number): AppendOutcome {
-    if (tMs > this.#maxMs || tMs < this.#minMs) return this.#outside(tMs, false);
+    if (tMs > this.#maxMs || tMs < this.#minMs)
+      return this.#outside(ref, tMs, { value, histogram: undefined, startMs: 0 });
     const row = this.#head.slabs.rowOf(ref);
     assert(row >= 0, 'a cached series ref must be checked with isLive before it is appended to');
     const words = this.#head.rowWords(row);
@@ -373,7 +399,7 @@ class HeadAppender implements Appender {
   }
 
   #addRich(ref: number, tMs: number, rich: RichSample): AppendOutcome {
-    if (tMs > this.#maxMs || tMs < this.#minMs) return this.#outside(tMs, rich.histogram !== undefined);
+    if (tMs > this.#maxMs || tMs < this.#minMs) return this.#outside(ref, tMs, rich);
     const row = this.#head.slabs.rowOf(ref);
     assert(row >= 0, 'a cached series ref must be checked with isLive before it is appended to');
     const words = this.#head.rowWords(row);
@@ -402,12 +428,14 @@ class HeadAppender implements Appender {
     return Math.max(lastMs, this.#batch.timeOf(words[at + Row.ownerIndex]!));
   }
 
-  #outside(tMs: number, isHistogram: boolean): AppendOutcome {
+  #outside(ref: number, tMs: number, rich: RichSample): AppendOutcome {
+    const isHistogram = rich.histogram !== undefined;
     const { counters } = this.#appenders;
     if (tMs > this.#maxMs) {
       counters.tooFarAhead++;
       return AppendOutcome.tooFarAhead;
     }
+    if (this.#head.outOfOrder.windowMs > 0) return this.#addOutOfOrder(ref, tMs, rich);
     if (isHistogram) counters.outOfBoundsHistograms++;
     else counters.outOfBounds++;
     return AppendOutcome.outOfBounds;
@@ -427,9 +455,25 @@ class HeadAppender implements Appender {
         last = this.#batch.sampleAt(pending);
       }
     }
+    if (tMs < lastMs && this.#head.outOfOrder.windowMs > 0)
+      return this.#addOutOfOrder(words[at + Row.ref]!, tMs, rich);
     last ??= this.#appenders.lastSample(words, at);
     const outcome = lateOutcome(storedSample(rich), last, tMs === lastMs);
     return this.#appenders.countLate(outcome, rich.histogram !== undefined);
+  }
+
+  /** For a sample that can only be taken out of order. */
+  #addOutOfOrder(ref: number, tMs: number, rich: RichSample): AppendOutcome {
+    const row = this.#head.slabs.rowOf(ref);
+    assert(row >= 0, 'a cached series ref must be checked with isLive before it is appended to');
+    if (!this.#head.outOfOrder.takes(tMs, this.#headMaxMs)) {
+      if (rich.histogram === undefined) this.#appenders.counters.tooOld++;
+      else this.#appenders.counters.tooOldHistograms++;
+      return AppendOutcome.tooOld;
+    }
+    this.#batch.outOfOrder.push({ ref, tMs, sample: storedSample(rich) });
+    this.#touch(row);
+    return AppendOutcome.stored;
   }
 
   #touch(row: number): void {

@@ -1,7 +1,11 @@
 import type { Labels } from '../../../core/labels.ts';
 import { compareText } from '../../../core/labels.ts';
 import type { Matcher } from '../../../core/matcher.ts';
-import type { SampleBuffer, SelectHints, SeriesCursor } from '../../seam.ts';
+import { SampleBuffer } from '../../seam.ts';
+import type { SelectHints, SeriesCursor } from '../../seam.ts';
+import { dropWithin } from '../block/drop-samples.ts';
+import type { Interval } from '../block/intervals.ts';
+import { Tombstones } from '../block/tombstones.ts';
 import type { EncodedChunk } from '../chunk/encoding.ts';
 import { HeadChunkSink } from '../head-chunks.ts';
 import type { ChunkSource } from '../head-chunks.ts';
@@ -11,6 +15,7 @@ import { ReaderPins } from './epochs.ts';
 import { ChunkKind, Control, HeadSlabs, ROWS_PER_SLAB, Row } from './head-slabs.ts';
 import { LabelIndexView } from './label-index.ts';
 import { LabelOrder } from './label-order.ts';
+import { OooView } from '../ooo/ooo-view.ts';
 import { seek } from './postings.ts';
 import { readRichChunk } from '../rich-chunk.ts';
 import { selectRefs } from './selection.ts';
@@ -40,11 +45,16 @@ export class HeadReader {
   readonly #labels: LabelIndexView;
   readonly #pins: Pins;
   readonly #order: LabelOrder;
+  /** Samples that came out of order. */
+  readonly outOfOrder: OooView;
   #scratchWords = new Uint32Array(SCRATCH_BYTES / 4);
   #scratch = new Uint8Array(this.#scratchWords.buffer);
   #chain = new Uint32Array(256);
   /** The open chunk of the row that is read, its bytes in the scratch buffer, and the newest closed one. */
   readonly #open = { kind: 0, count: 0, bytes: 0, closed: 0 };
+  /** What is deleted, by ref; another object at every change, so that cursors keep theirs. */
+  #deleted = new Tombstones();
+  readonly #sought = new SampleBuffer(16);
   /** By ref, which never names another series. */
   readonly #labelsByRef = new Map<number, Labels>();
   readonly #lastTime = new Float64Array(1);
@@ -57,6 +67,7 @@ export class HeadReader {
     this.#labels = labels;
     this.#pins = pins;
     this.#order = new LabelOrder(labels);
+    this.outOfOrder = new OooView(slabs, labels.lists);
   }
 
   /**
@@ -66,6 +77,11 @@ export class HeadReader {
   static open(descriptor: HeadDescriptor, source: SlabSource, slots: readonly number[]): HeadReader {
     const slabs = HeadSlabs.attach(descriptor, source);
     return new HeadReader(slabs, new LabelIndexView(slabs), new ReaderPins(slabs, slots));
+  }
+
+  /** Takes on what is deleted, for selections from now on. */
+  setDeleted(stones: Tombstones): void {
+    this.#deleted = stones;
   }
 
   /** Keeps the present state readable until the answer is called. */
@@ -84,21 +100,30 @@ export class HeadReader {
   /** Series that match and have a chunk within the time of the hints, in order of labels. Needs a pin. */
   select(matchers: readonly Matcher[], hints: SelectHints): SeriesCursor {
     const floorMs = this.truncatedMs;
+    const deleted = this.#deleted.isEmpty ? undefined : this.#deleted;
     const refs = selectRefs(this.#slabs, this.#labels, matchers);
     const rows = new Uint32Array(refs.length);
     const found = new Uint32Array(refs.length);
     const lists: Uint32Array[] = [];
+    const { outOfOrder } = this;
+    const oooLists = outOfOrder.isEmpty ? undefined : new Uint32Array(refs.length);
     let count = 0;
     for (let i = 0; i < refs.length; i++) {
       const row = this.#slabs.rowOf(refs[i]!);
-      if (row < 0 || !this.#overlaps(row, hints.minMs, hints.maxMs, floorMs)) continue;
+      if (row < 0) continue;
+      let oooList = oooLists === undefined ? 0 : outOfOrder.listOf(refs[i]!);
+      if (oooList !== 0 && !outOfOrder.overlaps(oooList, hints.minMs, hints.maxMs)) oooList = 0;
+      if (oooList === 0 && !this.#overlaps(row, hints.minMs, hints.maxMs, floorMs)) continue;
+      const spans = oooList === 0 ? deleted?.of(refs[i]!) : undefined;
+      if (spans !== undefined && spans.length > 0 && !this.#hasLeft(row, hints, floorMs, spans)) continue;
+      if (oooLists !== undefined) oooLists[count] = oooList;
       lists.push(this.#pairs(row));
       rows[count] = row;
       found[count++] = refs[i]!;
     }
     const order = this.#order.sort(lists);
     const kept = hints.limit > 0 ? order.subarray(0, hints.limit) : order;
-    return new HeadCursor(this, rows, found, kept, floorMs);
+    return new HeadCursor(this, rows, found, kept, floorMs, oooLists, deleted);
   }
 
   /** Sorted label names of the series that match; all names when there are no matchers. 0 is no limit. Needs a pin. */
@@ -220,6 +245,18 @@ export class HeadReader {
     const { kind, bytes, count } = open;
     if (count > 0) this.#readChunk(kind, this.#scratch, 0, bytes, count, minMs, maxMs, sink.samples);
     sink.end();
+  }
+
+  /** Whether a row has samples within the time of the hints that are not deleted. */
+  #hasLeft(
+    row: number,
+    { minMs, maxMs }: SelectHints,
+    floorMs: number,
+    deleted: readonly Interval[],
+  ): boolean {
+    this.read(row, minMs, maxMs, floorMs, this.#sought);
+    dropWithin(this.#sought, 0, deleted);
+    return this.#sought.length > 0;
   }
 
   /** Reads where a row's chunks are, and gathers the open one. */
@@ -365,9 +402,23 @@ class HeadCursor implements SeriesCursor, ChunkSource {
   readonly #refs: Uint32Array;
   readonly #order: Uint32Array;
   readonly #floorMs: number;
+  /** Lists of out-of-order samples by place, as they were when the cursor was made. */
+  readonly #oooLists: Uint32Array | undefined;
+  /** What was deleted when the cursor was made. */
+  readonly #deleted: Tombstones | undefined;
   #at = -1;
 
-  constructor(reader: HeadReader, rows: Uint32Array, refs: Uint32Array, order: Uint32Array, floorMs: number) {
+  constructor(
+    reader: HeadReader,
+    rows: Uint32Array,
+    refs: Uint32Array,
+    order: Uint32Array,
+    floorMs: number,
+    oooLists: Uint32Array | undefined,
+    deleted: Tombstones | undefined,
+  ) {
+    this.#deleted = deleted;
+    this.#oooLists = oooLists;
     this.#floorMs = floorMs;
     this.#reader = reader;
     this.#rows = rows;
@@ -391,15 +442,38 @@ class HeadCursor implements SeriesCursor, ChunkSource {
   }
 
   read(minMs: number, maxMs: number, into: SampleBuffer): number {
-    return this.#reader.read(this.#rows[this.#order[this.#at]!]!, minMs, maxMs, this.#floorMs, into);
+    const at = this.#order[this.#at]!;
+    this.#reader.read(this.#rows[at]!, minMs, maxMs, this.#floorMs, into);
+    const list = this.#oooLists?.[at] ?? 0;
+    if (list !== 0) this.#reader.outOfOrder.merge(list, minMs, maxMs, into);
+    const deleted = this.#deletedHere();
+    if (deleted !== undefined) dropWithin(into, 0, deleted);
+    return into.length;
   }
 
+  /** Without what came out of order: that becomes blocks of its own. */
   chunks(minMs: number, maxMs: number, emit: (chunk: EncodedChunk) => void): void {
     const row = this.#rows[this.#order[this.#at]!]!;
-    this.#reader.readChunks(row, minMs, maxMs, this.#floorMs, new HeadChunkSink(emit));
+    const sink = new HeadChunkSink(emit);
+    const deleted = this.#deletedHere();
+    if (deleted === undefined) {
+      this.#reader.readChunks(row, minMs, maxMs, this.#floorMs, sink);
+      return;
+    }
+    this.#reader.read(row, minMs, maxMs, this.#floorMs, sink.samples);
+    dropWithin(sink.samples, 0, deleted);
+    sink.end();
   }
 
   readNewest(minMs: number, maxMs: number, into: SampleBuffer): number {
+    if ((this.#oooLists?.[this.#order[this.#at]!] ?? 0) !== 0) return this.read(minMs, maxMs, into);
+    if (this.#deletedHere() !== undefined) return this.read(minMs, maxMs, into);
     return this.#reader.readNewest(this.#rows[this.#order[this.#at]!]!, minMs, maxMs, this.#floorMs, into);
+  }
+
+  /** What is deleted of the present series; undefined when that is nothing. */
+  #deletedHere(): readonly Interval[] | undefined {
+    const spans = this.#deleted?.of(this.ref());
+    return spans === undefined || spans.length === 0 ? undefined : spans;
   }
 }

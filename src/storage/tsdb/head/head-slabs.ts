@@ -23,6 +23,10 @@ export const Control = {
   maxTimeFloat: 5,
   /** Float: samples before this were given up, though chunks may still lead to them. */
   truncatedFloat: 6,
+  /** Address of the directory of out-of-order samples, 0 while there are none; see OooView. */
+  outOfOrder: 14,
+  /** Counts up before such samples are taken out. */
+  outOfOrderVersion: 15,
   /** Epoch at which each reader began, 0 when it is idle. */
   readers: 16,
   /** Slabs of the shards. */

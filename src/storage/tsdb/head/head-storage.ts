@@ -9,6 +9,7 @@ import type {
 } from '../../seam.ts';
 import { Appenders } from './head-appender.ts';
 import type { AppendCounters, SampleLog } from './head-appender.ts';
+import { HeadDeletions } from './head-deletions.ts';
 import { HeadQuerier } from './head-querier.ts';
 import { HeadReader } from './head-reader.ts';
 import { SLOTS_PER_READER } from './head-reader-lease.ts';
@@ -27,11 +28,20 @@ export class HeadStorage implements SampleStorage {
   readonly #appenders: Appenders;
   /** The writer thread's own. */
   readonly reader: HeadReader;
+  readonly deletions: HeadDeletions;
 
-  constructor(options: { readonly chunkRangeMs?: number; readonly log?: SampleLog } = {}) {
+  constructor(
+    options: {
+      readonly chunkRangeMs?: number;
+      readonly log?: SampleLog;
+      /** Where samples that came out of order go too: `wbl/`. */
+      readonly oooLog?: SampleLog;
+    } = {},
+  ) {
     this.head = new Head(options.chunkRangeMs ?? DEFAULT_CHUNK_RANGE_MS);
-    this.#appenders = new Appenders(this.head, options.log);
+    this.#appenders = new Appenders(this.head, options.log, options.oooLog);
     this.reader = new HeadReader(this.head.slabs, this.head.labels, this.head.epochs);
+    this.deletions = new HeadDeletions(this.head, this.reader, options.log);
   }
 
   /** What appenders counted so far. */

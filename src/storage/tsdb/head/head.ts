@@ -2,6 +2,7 @@ import { assert } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/clock.ts';
 import type { Labels } from '../../../core/labels.ts';
 import { Pacer } from '../../../core/pacer.ts';
+import { OooStore } from '../ooo/ooo-store.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { Epochs } from './epochs.ts';
 import { HashIndex, mixHash } from './hash-index.ts';
@@ -30,6 +31,8 @@ export class Head {
   readonly epochs: Epochs;
   readonly labels: LabelIndex;
   readonly chunks: ChunkStore;
+  /** Samples older than their series' newest. */
+  readonly outOfOrder: OooStore;
   readonly #series: HashIndex;
   readonly #freeRows: number[] = [];
   #nextRow = 0;
@@ -50,6 +53,7 @@ export class Head {
     this.epochs = new Epochs(this.slabs);
     this.labels = new LabelIndex(this.slabs, this.epochs);
     this.chunks = new ChunkStore(this.slabs, this.epochs);
+    this.outOfOrder = new OooStore(this.slabs, this.labels.lists, this.epochs);
     this.#series = new HashIndex(
       this.slabs.hash,
       this.slabs.control,
@@ -274,6 +278,7 @@ export class Head {
     const at = this.rowStart(row);
     const lastMs = this.rowFloats(row)[(at >>> 1) + Row.lastTimeFloat]!;
     if (lastMs >= minMs) return true;
+    if (this.outOfOrder.has(this.rowWords(row)[at + Row.ref]!)) return true;
     const touched = this.rowWords(row)[at + Row.touched]!;
     for (const id of this.#openAppenders) if (((touched - id) | 0) >= 0) return true;
     return false;

@@ -111,6 +111,7 @@ const NOTHING = new Uint32Array(0);
 export class LabelIndex extends LabelIndexView {
   readonly #symbols: Symbols;
   readonly #lists: Lists;
+  declare readonly lists: Lists;
   readonly #epochs: Epochs;
   readonly #free: number[] = [];
   #next = 1;

@@ -27,6 +27,8 @@ export class PendingSamples {
   /** How many floats there are. */
   length = 0;
   readonly rich: PendingRich[] = [];
+  /** Samples that are to go where out-of-order samples are. */
+  readonly outOfOrder: PendingRich[] = [];
   /** How many floats and others came before each turn. */
   readonly turns: { readonly floats: number; readonly rich: number }[] = [];
 
@@ -95,6 +97,7 @@ export class PendingSamples {
   clear(): void {
     this.length = 0;
     this.rich.length = 0;
+    this.outOfOrder.length = 0;
     this.turns.length = 0;
   }
 }
