@@ -24,6 +24,8 @@ import type { Matcher } from '../../core/matcher.ts';
 import type { FileSystem } from '../../core/ports.ts';
 import type { Querier, ReadableStorage, SelectHints, SeriesCursor } from '../seam.ts';
 import { BlockReader } from './block/index.ts';
+import { unpackDeletions } from './head/head-deletions.ts';
+import type { HeadDeletionsAnnouncement, PackedDeletions } from './head/head-deletions.ts';
 import { HeadReader } from './head/head-reader.ts';
 import { HeadQuerier } from './head/head-querier.ts';
 import type { HeadReaderData } from './head/head-reader-lease.ts';
@@ -49,12 +51,15 @@ export interface DeletionsAnnouncement {
   readonly kind: 'deletions';
 }
 
-/** What readers in other threads are told: memory that comes or goes, blocks that come or go, deletions in them. */
-export type StorageAnnouncement = SlabAnnouncement | BlocksAnnouncement | DeletionsAnnouncement;
+/** What readers in other threads are told: memory that comes or goes, blocks that come or go, deletions in either. */
+export type StorageAnnouncement =
+  SlabAnnouncement | BlocksAnnouncement | DeletionsAnnouncement | HeadDeletionsAnnouncement;
 
 /** What a thread opens a {@link TsdbReader} with; structured-cloneable. */
 export interface TsdbReaderData {
   readonly head: HeadReaderData;
+  /** What is deleted in memory. */
+  readonly deleted: PackedDeletions;
   readonly path: string;
   readonly blocks: readonly BlockPlace[];
 }
@@ -130,7 +135,7 @@ export class TsdbReader implements ReadableStorage {
 
   /** `source` gives the announcements that were made since the lease, as the lease's callback was told them. */
   constructor(
-    { head, path, blocks }: TsdbReaderData,
+    { head, deleted, path, blocks }: TsdbReaderData,
     source: { drain(): readonly StorageAnnouncement[] },
     files: FileSystem,
   ) {
@@ -140,10 +145,13 @@ export class TsdbReader implements ReadableStorage {
       for (const announcement of source.drain()) {
         if (announcement.kind === 'blocks') this.#blocks.update(announcement.blocks);
         else if (announcement.kind === 'deletions') this.#blocks.reloadTombstones();
+        else if (announcement.kind === 'headDeletions')
+          reader.setDeleted(unpackDeletions(announcement.deleted));
         else waiting.push(announcement);
       }
     };
     const reader = HeadReader.open(head.descriptor, { drain: () => (take(), waiting.splice(0)) }, head.slots);
+    reader.setDeleted(unpackDeletions(deleted));
     this.#drain = take;
     this.#reader = reader;
     this.head = { querier: (minMs, maxMs) => new HeadQuerier(reader, minMs, maxMs) };

@@ -19,15 +19,18 @@ import type { StorageWorker } from './compact/storage-jobs.ts';
 import { BlockAdmin } from './compact/tsdb-admin.ts';
 import type { TsdbAdmin } from './compact/tsdb-admin.ts';
 import { ThreadedStorageWorker } from './compact/threaded-storage-worker.ts';
+import { observeExemplars } from './head/exemplar-metrics.ts';
+import type { ExemplarStore } from './head/exemplar-store.ts';
 import { DEFAULT_CHUNK_RANGE_MS, HeadStorage } from './head/head-storage.ts';
 import type { FolderLock, ProcessIdentity } from './lock-file.ts';
 import { lockFolder } from './lock-file.ts';
 import { TsdbMetrics } from './metrics.ts';
 import { TsdbQuerier } from './tsdb-reader.ts';
 import type { ReaderLease, StorageAnnouncement } from './tsdb-reader.ts';
-import { listWal } from './wal/wal-folder.ts';
+import { LogKeeper } from './wal/log-keeper.ts';
+import { replayStatusOf } from './wal/replay-status.ts';
+import type { WalReplayStatus } from './wal/replay-status.ts';
 import { SEGMENT_BYTES } from './wal/wal-format.ts';
-import { WalHolds } from './wal/wal-hold.ts';
 import type { WalHold } from './wal/wal-hold.ts';
 import type { WalProgress } from './wal/wal-position.ts';
 import type { WalCompression } from './wal/record-compression.ts';
@@ -66,6 +69,10 @@ export interface TsdbOptions {
   readonly maxHeldSegments?: number;
   /** How often the log is synced to disk, against power cuts; 0 only at the end of segments, as Prometheus does. Default 10 s. */
   readonly syncIntervalMs?: number;
+  /** Told how far reading the log at the start has come. */
+  readonly onReplay?: (status: WalReplayStatus) => void;
+  /** How many exemplars are kept; none when absent. */
+  readonly maxExemplars?: number;
   /** undefined is `--storage.tsdb.no-lockfile`. */
   readonly lock: ProcessIdentity | undefined;
 }
@@ -93,10 +100,7 @@ export class Tsdb implements SampleStorage {
   readonly admin: TsdbAdmin;
   readonly #worker: StorageWorker;
   readonly #pacer: Pacer;
-  readonly #holds: WalHolds;
-  /** Log numbers of reclaimed series, with the last segment that may hold samples of them. */
-  readonly #reclaimed = new Map<number, number>();
-  #walBytes = 0;
+  readonly #log: LogKeeper;
   #isClosing = false;
   #maintaining: Promise<void> = Promise.resolve();
 
@@ -118,7 +122,6 @@ export class Tsdb implements SampleStorage {
     this.#metrics = parts.metrics;
     this.#lock = parts.lock;
     this.#walFolder = parts.walFolder;
-    this.#holds = new WalHolds(parts.options.maxHeldSegments ?? 64);
     this.replay = parts.replay;
     const { logger, registry, threads } = parts.options;
     this.#worker =
@@ -134,6 +137,17 @@ export class Tsdb implements SampleStorage {
             maxHeapMiB: threads.maxHeapMiB,
             lease: (tell) => this.leaseReader(tell, 1),
           });
+    this.#log = new LogKeeper({
+      files: parts.options.files,
+      folder: parts.walFolder,
+      clock: parts.options.clock,
+      logger,
+      wal: this.#wal,
+      worker: this.#worker,
+      metrics: this.#metrics,
+      compression: parts.options.walCompression ?? 'snappy',
+      maxHeldSegments: parts.options.maxHeldSegments ?? 64,
+    });
     this.#life = this.#makeLife(registry);
     const admin = this.#makeAdmin();
     this.admin = {
@@ -144,11 +158,12 @@ export class Tsdb implements SampleStorage {
     this.#tasks = new TaskScope((name, error) => {
       logger.error({ err: error, task: name }, `storage maintenance failed: ${errorText(error)}`);
     });
+    observeExemplars(registry, this.#storage.extras.exemplars);
     this.#metrics.observe(registry, {
       storage: this.#storage,
       walSegment: () => this.#wal.segment,
       walCompression: parts.options.walCompression ?? 'snappy',
-      walBytes: () => this.#walBytes,
+      walBytes: () => this.#log.bytes,
     });
   }
 
@@ -178,7 +193,9 @@ export class Tsdb implements SampleStorage {
         },
       });
       const minValidMs = storage.head.startAfter(blocks.endMs);
+      storage.extras.exemplars.resize(options.maxExemplars ?? 0);
       const startMs = clock.monotonicMs();
+      const statusOf = await replayStatusOf(files, walFolder);
       const replay = await replayWal({
         files,
         folder: walFolder,
@@ -186,7 +203,13 @@ export class Tsdb implements SampleStorage {
         clock,
         logger,
         minValidMs,
+        target: {
+          ...storage.extras.replayTarget(minValidMs),
+          tombstone: (ref, minMs, maxMs) => storage.deletions.replay(ref, minMs, maxMs),
+        },
+        onProgress: (done, total) => options.onReplay?.(statusOf(done, total)),
       });
+      storage.deletions.endReplay();
       const tookMs = clock.monotonicMs() - startMs;
       metrics.replayDuration.set(tookMs / 1000);
       metrics.corruptions.inc(replay.damagedSegments);
@@ -221,6 +244,11 @@ export class Tsdb implements SampleStorage {
     return new TsdbQuerier(this.#storage.reader, this.#blocks.open, noNews, minMs, maxMs);
   }
 
+  /** The exemplars it has; another capacity may be set at a reload. */
+  get exemplars(): Pick<ExemplarStore, 'select' | 'resize'> {
+    return this.#storage.extras.exemplars;
+  }
+
   /** Blocks in use, oldest first. */
   get blocks(): readonly StoredBlock[] {
     return this.#blocks.blocks;
@@ -246,11 +274,17 @@ export class Tsdb implements SampleStorage {
    */
   leaseReader(tell: (announcement: StorageAnnouncement) => void, queriers?: number): ReaderLease {
     const head = this.#storage.leaseReader(tell, queriers);
-    const unsubscribe = this.#blocks.subscribe(tell);
+    const { deletions } = this.#storage;
+    const ends = [this.#blocks.subscribe(tell), deletions.subscribe(tell)];
     return {
-      data: { head: head.data, path: this.#options.path, blocks: this.#blocks.places },
+      data: {
+        head: head.data,
+        deleted: deletions.packed,
+        path: this.#options.path,
+        blocks: this.#blocks.places,
+      },
       release: () => {
-        unsubscribe();
+        for (const end of ends) end();
         head.release();
       },
     };
@@ -273,7 +307,7 @@ export class Tsdb implements SampleStorage {
    * `maxHeldSegments` behind.
    */
   holdWal(segment: number): WalHold {
-    return this.#holds.hold(segment);
+    return this.#log.holds.hold(segment);
   }
 
   /** Takes on another retention, at a reload; what is behind it goes at the next look (within a minute). */
@@ -308,7 +342,7 @@ export class Tsdb implements SampleStorage {
   #startTasks(): void {
     const { clock, syncIntervalMs = 10_000 } = this.#options;
     this.#tasks.spawn('blocks', async (signal) => {
-      await this.#measureWal();
+      await this.#log.measure();
       for (;;) {
         await clock.sleep(MAINTENANCE_MS, signal);
         try {
@@ -348,7 +382,7 @@ export class Tsdb implements SampleStorage {
     try {
       await this.#life.run();
     } finally {
-      await this.#measureWal();
+      await this.#log.measure();
     }
   }
 
@@ -370,7 +404,7 @@ export class Tsdb implements SampleStorage {
         maxBlockMs: options.maxBlockMs,
         segmentBytes: options.chunkSegmentBytes ?? 0,
         truncateHead: (minMs) => this.#truncate(minMs),
-        otherBytes: () => this.#walBytes,
+        otherBytes: () => this.#log.bytes,
         isEnding: () => this.#isClosing,
       },
       options.retention,
@@ -403,7 +437,8 @@ export class Tsdb implements SampleStorage {
       store: this.#blocks,
       life: this.#life,
       head: {
-        querier: (minMs, maxMs) => this.#storage.querier(minMs, maxMs),
+        delete: (matchers, minMs, maxMs) =>
+          clock.track(this.#storage.deletions.delete(matchers, minMs, maxMs)),
         get minTimeMs() {
           return head.minTimeMs;
         },
@@ -421,64 +456,22 @@ export class Tsdb implements SampleStorage {
     const startMs = clock.monotonicMs();
     try {
       const result = await head.truncate(minMs, clock);
-      for (const walId of result.walIds) this.#reclaimed.set(walId, this.#wal.segment);
+      this.#storage.deletions.truncate();
+      this.#log.noteReclaimed(result.walIds);
       this.#metrics.seriesRemoved.inc(result.seriesRemoved);
       this.#metrics.chunksRemoved.inc(result.chunksRemoved);
       this.#metrics.gcDuration.observe((clock.monotonicMs() - startMs) / 1000);
       const { seriesRemoved, chunksRemoved } = result;
       logger.info({ minMs, seriesRemoved, chunksRemoved }, 'took out of memory what is in a block');
-      await this.#truncateWal(minMs);
+      await this.#log.truncate(minMs);
     } catch (error) {
       if (!(error instanceof InterruptedError)) this.#metrics.truncationsFailed.inc();
       throw error;
     }
   }
 
-  /** Collapses the lower two thirds of the closed segments into a checkpoint. */
-  async #truncateWal(minMs: number): Promise<void> {
-    const { files, clock, logger } = this.#options;
-    const live = this.#wal.rotate();
-    await this.#wal.flush();
-    const { segments } = await listWal(files, this.#walFolder);
-    const first = segments[0];
-    if (first === undefined) return;
-    const upTo = this.#holds.limit(first + Math.floor(((live - 1 - first) * 2) / 3), live);
-    if (upTo <= first) return;
-    this.#metrics.walTruncations.inc();
-    this.#metrics.checkpoints.inc();
-    const startMs = clock.monotonicMs();
-    try {
-      const gone = [...this.#reclaimed].filter(([, segment]) => segment <= upTo).map(([walId]) => walId);
-      const { checkpoint: report } = await this.#worker.run({
-        kind: 'checkpoint',
-        plan: {
-          folder: this.#walFolder,
-          upTo,
-          droppedIds: Float64Array.from(gone),
-          minMs,
-          compression: this.#options.walCompression ?? 'snappy',
-        },
-      });
-      for (const walId of gone) this.#reclaimed.delete(walId);
-      this.#metrics.walTruncateDuration.observe((clock.monotonicMs() - startMs) / 1000);
-      logger.info({ ...report }, 'a checkpoint of the write-ahead log was written');
-    } catch (error) {
-      if (!(error instanceof InterruptedError)) this.#metrics.checkpointsFailed.inc();
-      throw error;
-    }
-  }
-
   #pause(): Promise<void> {
     return this.#pacer.pause();
-  }
-
-  async #measureWal(): Promise<void> {
-    const { files } = this.#options;
-    let bytes = 0;
-    for (const name of await files.list(this.#walFolder)) {
-      bytes += (await files.stat(join(this.#walFolder, name)))?.sizeBytes ?? 0;
-    }
-    this.#walBytes = bytes;
   }
 }
 

@@ -125,7 +125,7 @@ it('queriers of one thread pin each for itself as far as there are slots, then t
   const storage = new HeadStorage();
   const { epochs } = storage.head;
   const lease = storage.leaseReader(() => undefined, 2);
-  const data = { head: lease.data, path: '/', blocks: [] };
+  const data = { head: lease.data, deleted: new Float64Array(), path: '/', blocks: [] };
   const reader = new TsdbReader(data, { drain: () => [] }, new MemoryFileSystem()).head;
   const open = (): Querier => reader.querier(0, 1);
   const first = open();

@@ -22,8 +22,11 @@ function drain(): SlabAnnouncement[] {
   }
 }
 
-const storage = new TsdbReader({ head: lease, path: '/', blocks: [] }, { drain }, new MemoryFileSystem())
-  .head;
+const storage = new TsdbReader(
+  { head: lease, deleted: new Float64Array(), path: '/', blocks: [] },
+  { drain },
+  new MemoryFileSystem(),
+).head;
 const port = parentPort!;
 const into = new SampleBuffer();
 

@@ -113,7 +113,7 @@ describe('floats, stale markers, histograms and starts', () => {
         await writeTo(head, what);
         await writeTo(plain, what);
         const lease = head.leaseReader(() => undefined);
-        const data = { head: lease.data, path: '/', blocks: [] };
+        const data = { head: lease.data, deleted: new Float64Array(), path: '/', blocks: [] };
         const other = new TsdbReader(data, { drain: () => [] }, new MemoryFileSystem()).head;
         const times = timesOf(what);
         const into = new SampleBuffer(1);

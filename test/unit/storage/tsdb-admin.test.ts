@@ -22,6 +22,7 @@ const START = 1_700_006_400_000 - (1_700_006_400_000 % (54 * HOUR_MS));
 const HOURS = 11;
 const ALL_HOURS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
+let seed = 1;
 const opened: Tsdb[] = [];
 const folders: string[] = [];
 
@@ -37,7 +38,8 @@ async function open(files: FileSystem, path = '/data'): Promise<Tsdb> {
     clock: new VirtualClock(START + HOURS * HOUR_MS),
     logger: silentLogger,
     registry: createRegistry(),
-    random: new SeededRandom(1),
+    // Names of blocks must differ from those of the run before.
+    random: new SeededRandom(seed++),
     retention: { timeMs: 0, sizeBytes: 0, percentage: 0 },
     // Blocks stay as they are written.
     maxBlockMs: 2 * HOUR_MS,
@@ -127,6 +129,54 @@ describe('deleting', () => {
     expect(tsdb.blocks[0]!.meta.stats).toMatchObject({ numSamples: 3, numTombstones: 0 });
     expect(await hours(tsdb, 'a')).toEqual(ALL_HOURS.slice(3));
     expect(await hours(tsdb, 'b')).toEqual(ALL_HOURS.slice(2));
+  });
+
+  it('takes samples out of memory, here and in other threads, over restarts, and when they go into a block', async () => {
+    const files = new MemoryFileSystem();
+    let tsdb = await open(files);
+    await fill(tsdb);
+    const news: StorageAnnouncement[] = [];
+    const lease = tsdb.leaseReader((announcement) => news.push(announcement));
+    const reader = new TsdbReader(lease.data, { drain: () => news.splice(0) }, files);
+    await tsdb.admin.deleteSeries(POD_A, START + 9 * HOUR_MS, 2 ** 51);
+    const left = ALL_HOURS.slice(0, 9);
+    expect(await hours(tsdb, 'a')).toEqual(left);
+    expect(await hours(reader, 'a')).toEqual(left);
+    expect(await hours(reader, 'b')).toEqual(ALL_HOURS);
+    lease.release();
+    const late = tsdb.leaseReader(() => undefined);
+    expect(await hours(new TsdbReader(late.data, { drain: () => [] }, files), 'a')).toEqual(left);
+    late.release();
+    await opened.pop()!.close();
+    tsdb = await open(files);
+    expect(await hours(tsdb, 'a')).toEqual(left);
+    const appender = tsdb.appender(START + 14 * HOUR_MS);
+    for (const pod of ['a', 'b']) {
+      const ref = appender.series(Labels.fromObject({ __name__: 'm', pod }));
+      for (const hour of [11, 12, 13]) appender.append(ref, START + hour * HOUR_MS, hour);
+    }
+    await appender.commit();
+    expect(await hours(tsdb, 'a')).toEqual([...left, 11, 12, 13]);
+    await tsdb.maintain();
+    expect(tsdb.blocks.at(-1)!.meta.stats).toMatchObject({ numSeries: 2, numSamples: 3 });
+    expect(tsdb.blocks.at(-1)!.meta.maxTime).toBeGreaterThan(START + 9 * HOUR_MS);
+    expect(await hours(tsdb, 'a')).toEqual([...left, 11, 12, 13]);
+    await opened.pop()!.close();
+    const again = await open(files);
+    expect(await hours(again, 'a')).toEqual([...left, 11, 12, 13]);
+    expect(await hours(again, 'b')).toEqual([...ALL_HOURS, 11, 12, 13]);
+  });
+
+  it('of a series in memory as a whole takes it out of selections', async () => {
+    const tsdb = await open(new MemoryFileSystem());
+    const appender = tsdb.appender(START);
+    appender.append(appender.series(Labels.fromObject({ __name__: 'm', pod: 'a' })), START, 1);
+    await appender.commit();
+    await tsdb.admin.deleteSeries(POD_A, -(2 ** 53), 2 ** 53);
+    const querier = tsdb.querier(0, 2 ** 50);
+    const cursor = await querier.select(POD_A, { minMs: 0, maxMs: 2 ** 50, limit: 0 });
+    expect(cursor.count).toBe(0);
+    querier.close();
   });
 });
 

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
-import { TocsinError, errorText } from '../../../core/errors.ts';
+import { errorText } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { Matcher } from '../../../core/matcher.ts';
 import type { FileSystem, Random } from '../../../core/ports.ts';
-import type { ReadableStorage } from '../../seam.ts';
 import type { BlockLife } from './block-life.ts';
 import type { BlockStore, StoredBlock } from './block-store.ts';
 
@@ -37,11 +36,11 @@ export interface BlockAdminOptions {
 }
 
 /** What is in memory. */
-export interface HeadAdmin extends ReadableStorage {
+export interface HeadAdmin {
   readonly minTimeMs: number;
   readonly maxTimeMs: number;
-  /** Deletes there; undefined where that cannot be done. */
-  readonly delete?: (matchers: readonly Matcher[], minMs: number, maxMs: number) => Promise<void>;
+  /** Deletes there. Rejects with TOCSIN_ERR_STORAGE, having deleted nothing. */
+  readonly delete: (matchers: readonly Matcher[], minMs: number, maxMs: number) => Promise<void>;
 }
 
 /** See {@link TsdbAdmin}. One call at a time, and none while blocks are compacted: who owns it takes care of that. */
@@ -59,9 +58,7 @@ export class BlockAdmin implements TsdbAdmin {
     store.tellDeletions();
     const selector = `{${matchers.map(String).join(',')}}`;
     logger.info({ selector, minMs, maxMs, blocks: touched.length }, 'deleted samples');
-    if (!(head.minTimeMs <= maxMs && minMs <= head.maxTimeMs)) return;
-    if (head.delete !== undefined) await head.delete(matchers, minMs, maxMs);
-    else await this.#refuseHead(matchers, minMs, maxMs);
+    if (head.minTimeMs <= maxMs && minMs <= head.maxTimeMs) await head.delete(matchers, minMs, maxMs);
   }
 
   async cleanTombstones(): Promise<void> {
@@ -109,22 +106,6 @@ export class BlockAdmin implements TsdbAdmin {
     }
     await files.syncFolder(join(to, 'chunks'));
     await files.syncFolder(to);
-  }
-
-  async #refuseHead(matchers: readonly Matcher[], minMs: number, maxMs: number): Promise<void> {
-    const { head } = this.#options;
-    const querier = head.querier(minMs, maxMs);
-    try {
-      const cursor = await querier.select(matchers, { minMs, maxMs, limit: 1, labelsOnly: true });
-      if (cursor.count === 0) return;
-    } finally {
-      querier.close();
-    }
-    const from = new Date(Math.max(head.minTimeMs, minMs)).toISOString();
-    throw new TocsinError(
-      'TOCSIN_ERR_STORAGE',
-      `deleted what is in blocks, but samples from ${from} on are in memory and cannot be deleted yet; repeat it when they are in a block`,
-    );
   }
 
   #hex(): string {

@@ -79,7 +79,10 @@ beforeEach(() => {
       leaseReader: () => {
         leases++;
         const head = { descriptor: {} as never, slots: [] };
-        return { data: { head, path: '/', blocks: [] }, release: () => void leases-- };
+        return {
+          data: { head, deleted: new Float64Array(), path: '/', blocks: [] },
+          release: () => void leases--,
+        };
       },
     },
     clock,

@@ -103,7 +103,7 @@ function start(more: { maxThreads?: number; maxHeapMiB?: number; maxConcurrency?
       leaseReader: (tell, queriers) => {
         const lease = storage.leaseReader(tell, queriers);
         return {
-          data: { head: lease.data, path: '/', blocks: [] },
+          data: { head: lease.data, deleted: new Float64Array(), path: '/', blocks: [] },
           release: () => {
             lease.release();
           },
