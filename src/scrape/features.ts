@@ -6,6 +6,10 @@ export interface ScrapeFeatures {
   readonly storeStarts: boolean;
   /** A 0 is stored at a start timestamp. */
   readonly startZeros: boolean;
+  /** Exemplars are handed to the storage; no when absent. */
+  readonly exemplars?: boolean;
+  /** What metrics are is handed to the storage, for the log; no when absent. */
+  readonly metadata?: boolean;
 }
 
 /** Features by the names that Prometheus gives them; names of other parts of the program are passed over. */
@@ -14,5 +18,7 @@ export function scrapeFeatures(names: ReadonlySet<string>): ScrapeFeatures {
     typeAndUnitLabels: names.has('type-and-unit-labels'),
     storeStarts: names.has('st-storage'),
     startZeros: names.has('created-timestamp-zero-ingestion'),
+    exemplars: names.has('exemplar-storage'),
+    metadata: names.has('metadata-wal-records'),
   };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { assert } from '../core/errors.ts';
+import type { Labels } from '../core/labels.ts';
 import { AppendOutcome } from '../storage/index.ts';
 import type { Appender, SeriesRef } from '../storage/index.ts';
 import type { ScrapeFeatures } from './features.ts';
@@ -12,6 +13,7 @@ import type { SampleColumns } from './sample-columns.ts';
 import { LabelLimitError, storedLabels } from './sample-labels.ts';
 import type { SampleLabelRules } from './sample-labels.ts';
 import { type ScrapeCache, SlotKind } from './scrape-cache.ts';
+import { NO_COLUMN, ScrapedExemplars, describeSeries } from './series-extras.ts';
 
 /** How far ahead of the clock a sample's own time may lie. */
 const AHEAD_MAX_MS = 10 * 60 * 1000;
@@ -41,6 +43,8 @@ export interface IngestCounts {
   duplicate: number;
   /** Too old, or too far ahead. */
   outOfBounds: number;
+  /** Exemplars that came too late. */
+  outOfOrderExemplars: number;
 }
 
 /** Why a body was refused as a whole; nothing of it is kept. */
@@ -51,7 +55,15 @@ export type IngestFailure =
 
 /** Fresh counts. */
 export function emptyCounts(): IngestCounts {
-  return { scraped: 0, kept: 0, added: 0, outOfOrder: 0, duplicate: 0, outOfBounds: 0 };
+  return {
+    scraped: 0,
+    kept: 0,
+    added: 0,
+    outOfOrder: 0,
+    duplicate: 0,
+    outOfBounds: 0,
+    outOfOrderExemplars: 0,
+  };
 }
 
 /**
@@ -73,6 +85,8 @@ export class Ingest {
   readonly #timed: number[] = [];
   /** Where samples' start timestamps are read; undefined when nobody wants them or the format has none. */
   #starts: StartTimes | undefined;
+  /** Undefined when nobody wants exemplars. */
+  readonly #exemplars: ScrapedExemplars | undefined;
   #attempts = 0;
   #limitHit = false;
 
@@ -90,6 +104,8 @@ export class Ingest {
     this.#appender = appender;
     this.#tMs = tMs;
     this.#nowMs = nowMs;
+    this.#exemplars = rules.features.exemplars === true ? new ScrapedExemplars() : undefined;
+    cache.family = undefined;
   }
 
   /** Reads the whole body. Resolves to why it is refused, or undefined. Errors that are bugs reject. */
@@ -179,9 +195,17 @@ export class Ingest {
     if (!this.#admit(timestampMs)) return slot;
     let ref = cache.ref(slot);
     if (!this.#appender.isLive(ref)) ref = this.#revive(slot);
+    else if (this.#rules.features.metadata === true) this.#describeAnew(slot, ref);
     const startMs = this.#starts?.startMs() ?? 0;
     if (!timed) this.#columns.push(slot, ref, parser.value, false, startMs);
-    else if (this.#count(this.#append(ref, timestampMs, parser.value, startMs))) this.#noteTimed(slot);
+    else if (!this.#count(this.#append(ref, timestampMs, parser.value, startMs))) return slot;
+    else this.#noteTimed(slot);
+    this.#exemplars?.take(
+      parser,
+      ref,
+      timed ? NO_COLUMN : this.#columns.count - 1,
+      timed ? timestampMs : this.#tMs,
+    );
     return slot;
   }
 
@@ -202,6 +226,14 @@ export class Ingest {
     if (!this.#limitHit) this.counts.added++;
     if (timed) this.#noteTimed(slot);
     else this.#columns.push(slot, ref, parser.value, true, startMs);
+    this.#exemplars?.take(
+      parser,
+      ref,
+      timed ? NO_COLUMN : this.#columns.count - 1,
+      timed ? timestampMs : this.#tMs,
+    );
+    if (this.#rules.features.metadata === true)
+      describeSeries(this.#appender, ref, labels.metricName, cache.family);
     return slot;
   }
 
@@ -221,6 +253,25 @@ export class Ingest {
 
   /** The storage forgot the series of a known line: makes it anew from the line's bytes. */
   #revive(slot: number): SeriesRef {
+    const labels = this.#labelsOf(slot);
+    // The rules are the same as when the line was first seen, so it is still not dropped.
+    const ref = labels === undefined ? 0 : this.#appender.series(labels);
+    this.#cache.setRef(slot, ref);
+    if (this.#rules.features.metadata === true && labels !== undefined)
+      describeSeries(this.#appender, ref, labels.metricName, this.#cache.family);
+    return ref;
+  }
+
+  /** Describes a known series again when this scrape said something new of its family. */
+  #describeAnew(slot: number, ref: SeriesRef): void {
+    const { family, iteration } = this.#cache;
+    if (family?.changedIteration !== iteration) return;
+    const labels = this.#labelsOf(slot);
+    if (labels !== undefined) describeSeries(this.#appender, ref, labels.metricName, family);
+  }
+
+  /** The stored labels of a known line, from its bytes. */
+  #labelsOf(slot: number): Labels | undefined {
     const cache = this.#cache;
     const start = cache.keyStart(slot);
     const unit = this.#rules.features.typeAndUnitLabels ? cache.unit(slot) : undefined;
@@ -231,11 +282,7 @@ export class Ingest {
       cache.type(slot),
       unit,
     );
-    const labels = storedLabels(scraped, this.#rules);
-    // The rules are the same as when the line was first seen, so it is still not dropped.
-    const ref = labels === undefined ? 0 : this.#appender.series(labels);
-    cache.setRef(slot, ref);
-    return ref;
+    return storedLabels(scraped, this.#rules);
   }
 
   #append(ref: SeriesRef, tMs: number, value: number, startMs: number): AppendOutcome {
@@ -265,6 +312,8 @@ export class Ingest {
       }
     }
     for (const slot of this.#timed) cache.track(slot);
+    this.#exemplars?.flush(this.#appender, outcomes);
+    this.counts.outOfOrderExemplars = this.#exemplars?.outOfOrder ?? 0;
   }
 
   /** How many samples of the columns were not taken; `outcomes` says which. */

@@ -40,6 +40,7 @@ export class ScrapeMetrics {
   readonly samplesDuplicate: Counter;
   readonly samplesOutOfOrder: Counter;
   readonly samplesOutOfBounds: Counter;
+  readonly exemplarsOutOfOrder: Counter;
   readonly scrapeDuration: Histogram;
 
   /** `metadataSizes` is asked when metrics are collected. */
@@ -86,6 +87,10 @@ export class ScrapeMetrics {
     this.samplesOutOfBounds = make.counter(
       'scrapes_sample_out_of_bounds_total',
       'Total number of samples rejected due to timestamp falling outside of the time bounds.',
+    );
+    this.exemplarsOutOfOrder = make.counter(
+      'scrapes_exemplar_out_of_order_total',
+      'Total number of exemplar rejected due to not being out of the expected order.',
     );
     const reloadHelp = 'Actual interval to reload the scrape pool with a given configuration.';
     this.reloadLength = make.summary('reload_length_seconds', reloadHelp, 'interval');

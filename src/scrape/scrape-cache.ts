@@ -28,7 +28,11 @@ export interface MetricMetadata {
   readonly unit: string;
 }
 
-interface MetaFamily {
+/** What lines said of a metric family so far. */
+export interface MetaFamily {
+  readonly name: string;
+  /** Scrape in which it was last told something new. */
+  changedIteration: number;
   type: number;
   help: string;
   unit: string;
@@ -54,6 +58,8 @@ const SPARE_SLOTS = 1000;
 export class ScrapeCache {
   /** Number of the scrape under way; from 2, so that 0 in a column is never the scrape before. */
   iteration = 2;
+  /** The family described last in the scrape under way. */
+  family: MetaFamily | undefined;
   /** Iteration of the last good scrape with a body; slots not touched since count as absent. */
   #goodIteration = 0;
   #goodCount = 0;
@@ -181,7 +187,14 @@ export class ScrapeCache {
   ): number {
     let family = this.#families.get(line.family);
     if (family === undefined) {
-      family = { type: TYPE_UNKNOWN, help: '', unit: '', lastIteration: 0 };
+      family = {
+        name: line.family,
+        changedIteration: this.iteration,
+        type: TYPE_UNKNOWN,
+        help: '',
+        unit: '',
+        lastIteration: 0,
+      };
       this.#families.set(line.family, family);
     }
     const slot = this.#add(bytes, start, end, SlotKind.meta);
@@ -194,6 +207,9 @@ export class ScrapeCache {
   applyMeta(slot: number, inForce: { metricType: number; unit: string }): void {
     const { family, kind, text, type } = this.#metaLines[this.#ref[slot]!]!;
     family.lastIteration = this.iteration;
+    this.family = family;
+    const known = kind === MetaKind.type ? family.type : kind === MetaKind.help ? family.help : family.unit;
+    if (known !== (kind === MetaKind.type ? type : text)) family.changedIteration = this.iteration;
     switch (kind) {
       case MetaKind.help:
         family.help = text;

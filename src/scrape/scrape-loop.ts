@@ -298,10 +298,14 @@ export class ScrapeLoop {
 
   #noteRefused(counts: IngestCounts): void {
     const { metrics, logger } = this.#options;
-    const { outOfOrder, duplicate, outOfBounds } = counts;
+    const { outOfOrder, duplicate, outOfBounds, outOfOrderExemplars } = counts;
     if (outOfOrder > 0) {
       metrics.samplesOutOfOrder.inc(outOfOrder);
       logger.warn({ num_dropped: outOfOrder }, 'Error on ingesting out-of-order samples');
+    }
+    if (outOfOrderExemplars > 0) {
+      metrics.exemplarsOutOfOrder.inc(outOfOrderExemplars);
+      logger.warn({ num_dropped: outOfOrderExemplars }, 'Error on ingesting out-of-order exemplars');
     }
     if (duplicate > 0) {
       metrics.samplesDuplicate.inc(duplicate);

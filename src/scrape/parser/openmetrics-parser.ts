@@ -14,7 +14,7 @@ const UNTERMINATED = 'data does not end with # EOF';
 
 /**
  * OpenMetrics text, versions 0.0.1 and 1.0.0: single spaces, seconds in timestamps, no free comments, `# EOF` at the
- * end. Exemplars are checked and left out.
+ * end.
  *
  * @see prometheus model/textparse/openmetricslex.l, openmetricsparse.go
  */
@@ -28,6 +28,13 @@ export class OpenMetricsParser extends ExpositionParser {
   get readTo(): number {
     return this.position;
   }
+
+  /** Where the labels of the present sample's exemplar begin, braces included; -1 when it has none. */
+  exemplarStart = -1;
+  exemplarEnd = 0;
+  exemplarValue = 0;
+  /** Its own time; NaN when it has none. */
+  exemplarMs = NaN;
 
   /** Set when the present sample is followed by a space too many: it counts, and the next entry is the error. */
   #spaceLeft = false;
@@ -83,6 +90,7 @@ export class OpenMetricsParser extends ExpositionParser {
     const valueEnd = this.#token(from, 'expected value after metric');
     this.value = this.readFloat(from + 1, valueEnd);
     this.timestampMs = NaN;
+    this.exemplarStart = -1;
     let at = valueEnd;
     if (this.#atExemplar(at)) {
       this.position = this.#exemplar(at);
@@ -167,15 +175,18 @@ export class OpenMetricsParser extends ExpositionParser {
     );
   }
 
-  /** Checks the exemplar ` # {labels} value [timestamp]` at `from`; returns the position after its line. */
+  /** Reads the exemplar ` # {labels} value [timestamp]` at `from`; returns the position after its line. */
   #exemplar(from: number): number {
     const labelsEnd = this.readLabels(from + 4, undefined, false);
     const valueEnd = this.#token(labelsEnd, 'expected value after exemplar labels');
-    this.readFloat(labelsEnd + 1, valueEnd);
+    this.exemplarStart = from + 3;
+    this.exemplarEnd = labelsEnd;
+    this.exemplarValue = this.readFloat(labelsEnd + 1, valueEnd);
+    this.exemplarMs = NaN;
     let at = valueEnd;
     if (this.bytes[at] === SPACE) {
       const timestampEnd = this.#token(at, 'expected timestamp or comment');
-      this.#readTimestamp(at + 1, timestampEnd, 'exemplar timestamp');
+      this.exemplarMs = this.#readTimestamp(at + 1, timestampEnd, 'exemplar timestamp');
       at = timestampEnd;
     }
     if (this.bytes[at] !== NEWLINE) {
