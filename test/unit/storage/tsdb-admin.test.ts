@@ -178,6 +178,21 @@ describe('deleting', () => {
     expect(cursor.count).toBe(0);
     querier.close();
   });
+
+  it('in memory that the log cannot take deletes nothing there, and can be done again', async () => {
+    const files = new MemoryFileSystem();
+    const tsdb = await open(files);
+    await fill(tsdb);
+    files.fault = ({ kind, path }) =>
+      kind === 'append' && path.includes('/wal/') ? { code: 'ENOSPC' } : undefined;
+    const deletion = tsdb.admin.deleteSeries(POD_A, START + 9 * HOUR_MS, START + 9 * HOUR_MS);
+    await expect(deletion).rejects.toMatchObject({ code: 'TOCSIN_ERR_STORAGE' });
+    expect(await hours(tsdb, 'a')).toEqual(ALL_HOURS);
+    files.fault = undefined;
+    await tsdb.admin.deleteSeries(POD_A, START + 9 * HOUR_MS, START + 9 * HOUR_MS);
+    await opened.pop()!.close();
+    expect(await hours(await open(files), 'a')).toEqual(ALL_HOURS.filter((hour) => hour !== 9));
+  });
 });
 
 describe('a snapshot', () => {
