@@ -278,6 +278,7 @@ export class Fakes {
       options: { ...OPTIONS, ...options },
       hasPrometheus,
       readiness: () => this.readiness,
+      walReplay: () => ({ min: 0, max: 3, current: 2 }),
       prometheus: () => (this.readiness === 'ready' ? this.#prometheus() : undefined),
       alertmanager: () => (this.readiness === 'ready' && this.hasEmbedded ? this.#alertmanager() : undefined),
       reload: () => {

@@ -35,6 +35,18 @@ describe('health and readiness', () => {
     expect(ready.headers['x-prometheus-stopping']).toBe(String(readiness === 'stopping'));
   });
 
+  it('tells how far the log was read while nothing else is answered', async () => {
+    open();
+    fakes.readiness = 'starting';
+    const status = await api.inject('/api/v1/status/walreplay');
+    expect([status.statusCode, status.json()]).toEqual([
+      200,
+      { status: 'success', data: { min: 0, max: 3, current: 2 } },
+    ]);
+    const query = await api.inject('/api/v1/query?query=up');
+    expect([query.statusCode, query.body]).toEqual([503, 'Service Unavailable']);
+  });
+
   it('answers HEAD', async () => {
     open();
     expect((await api.inject({ method: 'HEAD', url: '/-/ready' })).statusCode).toBe(200);
