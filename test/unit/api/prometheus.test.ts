@@ -723,14 +723,34 @@ describe('status', () => {
   });
 });
 
+describe('query_exemplars', () => {
+  it.each([
+    ['query=up&start=2&end=1', 'end timestamp must not be before start timestamp'],
+    [
+      'query=up&start=x',
+      `invalid parameter "start": invalid time value for 'start': cannot parse "x" to a valid timestamp`,
+    ],
+  ])('refuses %s', async (query, error) => {
+    expect(await get(`/api/v1/query_exemplars?${query}`)).toEqual(badData(error));
+  });
+
+  it('has no content for an expression without selectors, and a list for others', async () => {
+    expect((await api.inject('/api/v1/query_exemplars?query=1')).statusCode).toBe(204);
+    expect(await get('/api/v1/query_exemplars?query=rate(up[5m])')).toEqual({
+      status: 200,
+      body: { status: 'success', data: [] },
+    });
+  });
+});
+
 describe('what is not there', () => {
   it('says which parts of the contract are not in this version', async () => {
-    expect(await get('/api/v1/query_exemplars')).toEqual({
+    expect(await get('/api/v1/features')).toEqual({
       status: 404,
       body: {
         status: 'error',
         errorType: 'not_found',
-        error: 'query_exemplars is not in this version of tocsin',
+        error: 'features is not in this version of tocsin',
       },
     });
     const write = await api.inject({ method: 'POST', url: '/api/v1/write', payload: Buffer.from([1, 2]) });

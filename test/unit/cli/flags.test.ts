@@ -69,9 +69,7 @@ describe('flags of serve', () => {
     const { enabled, warnings } = readFeatures(flags);
     expect([...enabled]).toEqual(['extra-scrape-metrics']);
     expect(warnings).toHaveLength(2);
-    expect(() => readFeatures(parseServeFlags(['--enable-feature=exemplar-storage']))).toThrow(
-      /not in this version/,
-    );
+    expect(() => readFeatures(parseServeFlags(['--enable-feature=agent']))).toThrow(/not in this version/);
   });
 
   test('the help lists what works and hides what does not', () => {

@@ -229,5 +229,5 @@ function characterCount(labels: Labels): number {
     count += text.length;
   }
   if (count <= MAX_LABEL_CHARACTERS) return count;
-  return labels.flat.reduce((sum, text) => sum + [...text].length, 0);
+  return labels.flat.reduce((sum, text) => sum + Array.from(text).length, 0);
 }
