@@ -201,6 +201,7 @@ export class Tocsin {
     const { options, ports, registry } = this;
     const { clock, files, http, random, logger, environment } = ports;
     const config = this.#config;
+    storage.setOutOfOrderWindow(config.storage.outOfOrderTimeWindowMs);
     const onFailure = (name: string, error: unknown): void => {
       this.#logger.error({ task: name, err: error }, 'Background work failed');
     };
@@ -328,6 +329,7 @@ export class Tocsin {
       // From here on nothing can fail for what the files say.
       this.#config = next;
       rooms.storage.setRetention(this.retention);
+      rooms.storage.setOutOfOrderWindow(next.storage.outOfOrderTimeWindowMs);
       rooms.storage.exemplars.resize(this.#maxExemplars);
       rooms.router.apply(next.global.externalLabels, next.alerting.alertRelabelConfigs);
       await reloadAlerts();

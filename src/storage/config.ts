@@ -19,6 +19,8 @@ export interface StorageConfig {
    * @see prometheus config/config.go TSDBRetentionConfig
    */
   readonly retention: RetentionConfig | undefined;
+  /** How far behind the newest sample others are still taken, in milliseconds; 0 takes none out of order. */
+  readonly outOfOrderTimeWindowMs: number;
   /** How many exemplars are kept; 0 or less is none. Not looked at without the feature `exemplar-storage`. */
   readonly maxExemplars: number;
 }
@@ -26,13 +28,8 @@ export interface StorageConfig {
 /** As many exemplars as Prometheus keeps when nobody says. */
 const DEFAULT_MAX_EXEMPLARS = 100_000;
 
-const outOfOrderSchema = durationSchema.refine(
-  (windowMs) => windowMs === 0,
-  'a window for out-of-order samples is not in this version',
-);
-
 const tsdbSchema = z.strictObject({
-  out_of_order_time_window: outOfOrderSchema.optional(),
+  out_of_order_time_window: durationSchema.optional(),
   retention: z
     .strictObject({
       time: durationSchema.optional(),
@@ -60,18 +57,22 @@ const fieldsSchema = z.strictObject({
 });
 
 /** `storage:` of Prometheus. */
-export const storageConfigSchema: z.ZodType<StorageConfig> = fieldsSchema.transform(({ tsdb, exemplars }) => ({
-  retention: tsdb?.retention && {
-    timeMs: tsdb.retention.time ?? 0,
-    sizeBytes: tsdb.retention.size ?? 0,
-    percentage: tsdb.retention.percentage ?? 0,
-  },
-  // A section that leaves it out says 0, as in Prometheus.
-  maxExemplars: exemplars === undefined ? DEFAULT_MAX_EXEMPLARS : (exemplars.max_exemplars ?? 0),
-}));
+export const storageConfigSchema: z.ZodType<StorageConfig> = fieldsSchema.transform(
+  ({ tsdb, exemplars }) => ({
+    outOfOrderTimeWindowMs: tsdb?.out_of_order_time_window ?? 0,
+    retention: tsdb?.retention && {
+      timeMs: tsdb.retention.time ?? 0,
+      sizeBytes: tsdb.retention.size ?? 0,
+      percentage: tsdb.retention.percentage ?? 0,
+    },
+    // A section that leaves it out says 0, as in Prometheus.
+    maxExemplars: exemplars === undefined ? DEFAULT_MAX_EXEMPLARS : (exemplars.max_exemplars ?? 0),
+  }),
+);
 
 /** What holds when the file has no `storage:`. */
 export const DEFAULT_STORAGE_CONFIG: StorageConfig = {
+  outOfOrderTimeWindowMs: 0,
   retention: undefined,
   maxExemplars: DEFAULT_MAX_EXEMPLARS,
 };

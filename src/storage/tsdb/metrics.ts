@@ -233,6 +233,18 @@ export class TsdbMetrics {
       'Total number of out of bound samples ingestion failed attempts with out of order support disabled.',
       () => ({ float: counters.outOfBounds, histogram: counters.outOfBoundsHistograms }),
     );
+    samplesFrom(
+      registry,
+      'prometheus_tsdb_too_old_samples_total',
+      'Total number of out of order samples ingestion failed attempts with out of support enabled, but sample outside of time window.',
+      () => ({ float: counters.tooOld, histogram: counters.tooOldHistograms }),
+    );
+    samplesFrom(
+      registry,
+      'prometheus_tsdb_head_out_of_order_samples_appended_total',
+      'Total number of appended out of order samples.',
+      () => ({ float: counters.appendedOutOfOrder, histogram: counters.appendedOutOfOrderHistograms }),
+    );
     countFrom(
       registry,
       'tocsin_tsdb_duplicate_samples_total',

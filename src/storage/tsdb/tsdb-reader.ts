@@ -31,6 +31,7 @@ import { HeadQuerier } from './head/head-querier.ts';
 import type { HeadReaderData } from './head/head-reader-lease.ts';
 import { mergeQueriers } from './merge/merge-queriers.ts';
 import type { SlabAnnouncement } from './head/slabs.ts';
+import { OooQuerier } from './ooo/ooo-querier.ts';
 
 /** A block, as readers are told of it. Its samples have minMs <= t < maxMs. */
 export interface BlockPlace {
@@ -129,6 +130,8 @@ export class OpenBlocks {
 export class TsdbReader implements ReadableStorage {
   /** What is in memory alone. */
   readonly head: ReadableStorage;
+  /** What came out of order alone. */
+  readonly outOfOrder: ReadableStorage;
   readonly #reader: HeadReader;
   readonly #blocks: OpenBlocks;
   readonly #drain: () => void;
@@ -154,6 +157,7 @@ export class TsdbReader implements ReadableStorage {
     reader.setDeleted(unpackDeletions(deleted));
     this.#drain = take;
     this.#reader = reader;
+    this.outOfOrder = { querier: (minMs, maxMs) => new OooQuerier(reader, minMs, maxMs) };
     this.head = { querier: (minMs, maxMs) => new HeadQuerier(reader, minMs, maxMs) };
   }
 
@@ -191,10 +195,12 @@ export class TsdbQuerier implements Querier {
     const maxMs = Math.min(hints.maxMs, this.#maxMs);
     for (;;) {
       const { truncatedMs } = this.#reader;
+      const oooVersion = this.#reader.outOfOrder.version;
       const others = this.#queriers(minMs, maxMs);
       const inHead = await this.#head.select(matchers, hints);
       // Cut meanwhile: series may have gone from memory that were looked for there.
-      if (this.#reader.truncatedMs !== truncatedMs) continue;
+      if (this.#reader.truncatedMs !== truncatedMs || this.#reader.outOfOrder.version !== oooVersion)
+        continue;
       if (others.length === 0) return inHead;
       return mergeQueriers([new Selected(inHead), ...others]).select(matchers, hints);
     }

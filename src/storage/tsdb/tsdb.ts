@@ -25,11 +25,14 @@ import { DEFAULT_CHUNK_RANGE_MS, HeadStorage } from './head/head-storage.ts';
 import type { FolderLock, ProcessIdentity } from './lock-file.ts';
 import { lockFolder } from './lock-file.ts';
 import { TsdbMetrics } from './metrics.ts';
+import type { OooSpan } from './ooo/ooo-store.ts';
+import { OooLog } from './ooo/ooo-log.ts';
 import { TsdbQuerier } from './tsdb-reader.ts';
 import type { ReaderLease, StorageAnnouncement } from './tsdb-reader.ts';
 import { LogKeeper } from './wal/log-keeper.ts';
 import { replayStatusOf } from './wal/replay-status.ts';
 import type { WalReplayStatus } from './wal/replay-status.ts';
+import { IdMap } from './wal/id-map.ts';
 import { SEGMENT_BYTES } from './wal/wal-format.ts';
 import type { WalHold } from './wal/wal-hold.ts';
 import type { WalProgress } from './wal/wal-position.ts';
@@ -101,6 +104,7 @@ export class Tsdb implements SampleStorage {
   readonly #worker: StorageWorker;
   readonly #pacer: Pacer;
   readonly #log: LogKeeper;
+  readonly #oooLog: OooLog;
   #isClosing = false;
   #maintaining: Promise<void> = Promise.resolve();
 
@@ -113,7 +117,9 @@ export class Tsdb implements SampleStorage {
     readonly replay: ReplayReport;
     readonly walFolder: string;
     readonly blocks: BlockStore;
+    readonly oooLog: OooLog;
   }) {
+    this.#oooLog = parts.oooLog;
     this.#options = parts.options;
     this.#blocks = parts.blocks;
     this.#pacer = new Pacer(parts.options.clock, STRETCH_MS);
@@ -129,6 +135,7 @@ export class Tsdb implements SampleStorage {
         ? new InlineStorageWorker({
             files: parts.options.files,
             head: this.#storage,
+            outOfOrder: this.#storage.outOfOrder,
             pause: () => this.#pause(),
             monotonicMs: () => parts.options.clock.monotonicMs(),
           })
@@ -185,11 +192,17 @@ export class Tsdb implements SampleStorage {
       const blocks = await BlockStore.load({ files, path, logger, pause });
       // The log begins to take records only after it was read, and the head needs to know it before.
       let wal: WalWriter | undefined;
+      let oooLog: OooLog | undefined;
+      const rows = new IdMap();
       const storage = new HeadStorage({
         chunkRangeMs: options.chunkRangeMs ?? DEFAULT_CHUNK_RANGE_MS,
         log: {
           log: (record, keep) => wal!.log(record, keep),
           flush: () => clock.track(wal!.flush()),
+        },
+        oooLog: {
+          log: (record, keep) => oooLog!.log(record, keep),
+          flush: () => clock.track(oooLog!.flush()),
         },
       });
       const minValidMs = storage.head.startAfter(blocks.endMs);
@@ -203,11 +216,24 @@ export class Tsdb implements SampleStorage {
         clock,
         logger,
         minValidMs,
+        rows,
         target: {
           ...storage.extras.replayTarget(minValidMs),
           tombstone: (ref, minMs, maxMs) => storage.deletions.replay(ref, minMs, maxMs),
         },
         onProgress: (done, total) => options.onReplay?.(statusOf(done, total)),
+      });
+      const segmentBytes = options.walSegmentBytes ?? SEGMENT_BYTES;
+      const compression = options.walCompression ?? 'snappy';
+      oooLog = await OooLog.open({
+        files,
+        path,
+        head: storage.head,
+        rows,
+        clock,
+        logger,
+        segmentBytes,
+        compression,
       });
       storage.deletions.endReplay();
       const tookMs = clock.monotonicMs() - startMs;
@@ -219,15 +245,15 @@ export class Tsdb implements SampleStorage {
         segment: replay.nextSegment,
         counters: metrics.wal,
         monotonicMs: () => clock.monotonicMs(),
-        segmentBytes: options.walSegmentBytes ?? SEGMENT_BYTES,
-        compression: options.walCompression ?? 'snappy',
+        segmentBytes,
+        compression,
       });
       const log = wal;
       const hasRoom = await orUnusable(path, () => log.start());
       if (!hasRoom)
         logger.error({ path }, 'the disk is full: samples are kept in memory only until it has room');
       logger.info({ ...replay, tookMs: Math.round(tookMs) }, 'the write-ahead log was read');
-      const tsdb = new Tsdb({ options, storage, wal, metrics, lock, replay, walFolder, blocks });
+      const tsdb = new Tsdb({ options, storage, wal, metrics, lock, replay, walFolder, blocks, oooLog });
       tsdb.#startTasks();
       return tsdb;
     } catch (error) {
@@ -315,6 +341,11 @@ export class Tsdb implements SampleStorage {
     this.#life.retention = retention;
   }
 
+  /** How far behind the newest sample others are taken, in milliseconds, at a reload; 0 takes none out of order. */
+  setOutOfOrderWindow(windowMs: number): void {
+    this.#storage.head.outOfOrder.windowMs = windowMs;
+  }
+
   /** Makes blocks of what is old enough, joins blocks, drops what is behind the retention: what is due now. */
   maintain(): Promise<void> {
     return this.#inTurn(() => this.#maintain());
@@ -332,6 +363,7 @@ export class Tsdb implements SampleStorage {
     await this.#maintaining;
     await this.#life.settle();
     try {
+      await this.#oooLog.close();
       await this.#wal.close();
     } finally {
       this.#blocks.open.close();
@@ -361,6 +393,7 @@ export class Tsdb implements SampleStorage {
         await clock.sleep(syncIntervalMs, signal);
         try {
           await clock.track(this.#wal.sync());
+          await clock.track(this.#oooLog.sync());
         } catch (error) {
           this.#options.logger.error({ err: error }, `syncing the log failed: ${errorText(error)}`);
         }
@@ -404,6 +437,7 @@ export class Tsdb implements SampleStorage {
         maxBlockMs: options.maxBlockMs,
         segmentBytes: options.chunkSegmentBytes ?? 0,
         truncateHead: (minMs) => this.#truncate(minMs),
+        outOfOrder: this.#outOfOrder(),
         otherBytes: () => this.#log.bytes,
         isEnding: () => this.#isClosing,
       },
@@ -423,6 +457,21 @@ export class Tsdb implements SampleStorage {
       };
     });
     return life;
+  }
+
+  #outOfOrder(): { begin: () => OooSpan | undefined; end: () => Promise<void> } {
+    const { outOfOrder } = this.#storage.head;
+    let segment = 0;
+    return {
+      begin: () => {
+        segment = this.#oooLog.rotate();
+        return outOfOrder.beginCompaction();
+      },
+      end: async () => {
+        outOfOrder.endCompaction();
+        await this.#oooLog.removeBefore(segment);
+      },
+    };
   }
 
   #makeAdmin(): BlockAdmin {

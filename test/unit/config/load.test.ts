@@ -135,10 +135,6 @@ alertmanager:
       '1:47: global scrape timeout greater than scrape interval',
     ],
     [
-      'storage: {tsdb: {out_of_order_time_window: 5m}}',
-      '1:44: storage.tsdb.out_of_order_time_window: a window for out-of-order samples is not in this version',
-    ],
-    [
       'rule_files: [a/*/b.yml]',
       '1:14: rule_files[0]: invalid file path "/c/a/*/b.yml": "*" may stand in the last part only',
     ],

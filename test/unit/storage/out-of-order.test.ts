@@ -3,12 +3,19 @@ import { expect, test } from 'vitest';
 import { Labels } from '../../../src/core/labels.ts';
 import { Matcher } from '../../../src/core/matcher.ts';
 import { AppendOutcome, SampleBuffer } from '../../../src/storage/seam.ts';
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
+import { silentLogger } from '../../../src/core/log.ts';
+import { createRegistry } from '../../../src/core/metrics.ts';
+import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
+import { VirtualClock } from '../../../src/core/virtual-clock.ts';
+import type { ReadableStorage } from '../../../src/storage/seam.ts';
+import { Tsdb } from '../../../src/storage/tsdb/index.ts';
 import { HeadStorage } from '../../../src/storage/tsdb/head/head-storage.ts';
 
 const WINDOW_MS = 3_600_000;
 const START_MS = 1_700_000_000_000;
 
-async function samplesOf(storage: HeadStorage, name: string): Promise<[number, number][]> {
+async function samplesOf(storage: ReadableStorage, name: string): Promise<[number, number][]> {
   const querier = storage.querier(-(2 ** 50), 2 ** 50);
   const all = { minMs: -(2 ** 50), maxMs: 2 ** 50, limit: 0 };
   const cursor = await querier.select([new Matcher('__name__', '=', name)], all);
@@ -91,4 +98,57 @@ test('what was compacted goes, what came meanwhile stays', async () => {
   outOfOrder.endCompaction();
   expect(outOfOrder.seriesCount).toBe(0);
   expect(outOfOrder.view.isEmpty).toBe(true);
+});
+
+const HOUR_MS = 3_600_000;
+
+test('the same is there after restarts and when blocks were made of it', async () => {
+  const step = fc.oneof(
+    { weight: 8, arbitrary: fc.array(fc.integer({ min: -600, max: 0 }), { minLength: 1, maxLength: 60 }) },
+    { weight: 1, arbitrary: fc.constant('restart' as const) },
+    { weight: 1, arbitrary: fc.constant('compact' as const) },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 14 }), async (steps) => {
+      const files = new MemoryFileSystem();
+      const clock = new VirtualClock(START_MS);
+      const open = async (): Promise<Tsdb> => {
+        const tsdb = await Tsdb.open({
+          files,
+          path: '/data',
+          clock,
+          logger: silentLogger,
+          registry: createRegistry(),
+          random: new SeededRandom(1),
+          retention: { timeMs: 0, sizeBytes: 0, percentage: 0 },
+          lock: undefined,
+        });
+        tsdb.setOutOfOrderWindow(10 * HOUR_MS);
+        return tsdb;
+      };
+      let tsdb = await open();
+      let newestMs = START_MS;
+      const expected = new Map<number, number>();
+      for (const next of [[0], ...steps, 'compact' as const, 'restart' as const]) {
+        if (next === 'restart') {
+          await tsdb.close();
+          tsdb = await open();
+        } else if (next === 'compact') await tsdb.maintain();
+        else {
+          const appender = tsdb.appender(newestMs + HOUR_MS);
+          const ref = appender.series(Labels.fromEntries([['__name__', 'm']]));
+          for (const minutes of [60, ...next]) {
+            const tMs = newestMs + minutes * 60_000;
+            const outcome = appender.append(ref, tMs, tMs);
+            if (outcome === AppendOutcome.stored) expected.set(tMs, tMs);
+          }
+          newestMs += HOUR_MS;
+          await appender.commit();
+        }
+        expect(await samplesOf(tsdb, 'm')).toEqual([...expected].sort(([a], [b]) => a - b));
+      }
+      await tsdb.close();
+    }),
+    { numRuns: 15 },
+  );
 });

@@ -2,6 +2,7 @@ import type { Clock } from '../../../core/clock.ts';
 import { errorText } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { FileSystem, Random } from '../../../core/ports.ts';
+import type { BlockMeta } from '../block/index.ts';
 import type { Epochs } from '../head/epochs.ts';
 import type { BlockStore, StoredBlock } from './block-store.ts';
 import { blockRanges, planCompaction } from './compaction-plan.ts';
@@ -46,6 +47,11 @@ export interface BlockLifeOptions {
   readonly segmentBytes: number;
   /** Takes everything before this out of the head and its log: it is in a block. */
   readonly truncateHead: (minMs: number) => Promise<void>;
+  /** Samples that came out of order, between being marked and being in blocks. */
+  readonly outOfOrder: {
+    begin(): { readonly minMs: number; readonly maxMs: number } | undefined;
+    end(): Promise<void>;
+  };
   /** Bytes that count beside blocks. */
   readonly otherBytes: () => number;
   /** Whether the program ends: nothing more is begun. */
@@ -70,6 +76,8 @@ export class BlockLife {
   readonly #removals = new Set<Promise<void>>();
   readonly #headBackoff = new Backoff();
   readonly #diskBackoff = new Backoff();
+  readonly #oooBackoff = new Backoff();
+  #owesOutOfOrder = false;
 
   constructor(options: BlockLifeOptions, retention: Retention) {
     this.#options = options;
@@ -100,12 +108,14 @@ export class BlockLife {
       } catch (error) {
         if (error instanceof InterruptedError) return false;
         failures.push(error);
-        if (backoff === this.#headBackoff || isUnwritable(error)) backoff?.failed(this.#nowMs());
+        if (backoff === this.#headBackoff || backoff === this.#oooBackoff || isUnwritable(error))
+          backoff?.failed(this.#nowMs());
         return false;
       }
     };
     const writeHead = (): Promise<boolean> => attempt(() => this.writeHead(), this.#headBackoff);
     while (await writeHead());
+    if (this.#owesOutOfOrder) await attempt(() => this.writeOutOfOrder(), this.#oooBackoff);
     await attempt(() => this.expire());
     while (await attempt(() => this.compact(), this.#diskBackoff)) {
       // The head must not wait for a long row of compactions.
@@ -128,17 +138,39 @@ export class BlockLife {
     const minMs = Math.floor(minTimeMs / minBlockMs) * minBlockMs;
     await this.writeSpan(minMs, minMs + minBlockMs, []);
     await this.#options.truncateHead(minMs + minBlockMs);
+    this.#owesOutOfOrder = true;
     return true;
   }
 
+  /**
+   * Makes blocks of what came out of order until now, and takes that out of memory; false, because there is no more to do.
+   *
+   * @see prometheus tsdb/db.go compactOOOHead
+   */
+  async writeOutOfOrder(): Promise<boolean> {
+    const { minBlockMs, outOfOrder } = this.#options;
+    const span = outOfOrder.begin();
+    const firstMs = Math.floor((span?.minMs ?? 0) / minBlockMs) * minBlockMs;
+    for (let fromMs = firstMs; span !== undefined && fromMs <= span.maxMs; fromMs += minBlockMs)
+      await this.writeSpan(fromMs, fromMs + minBlockMs, ['from-out-of-order'], true);
+    await outOfOrder.end();
+    this.#owesOutOfOrder = false;
+    return false;
+  }
+
   /** Makes a block of what the head has with minMs <= t < maxMs; the head keeps it. */
-  async writeSpan(minMs: number, maxMs: number, hints: readonly string[]): Promise<void> {
+  async writeSpan(
+    minMs: number,
+    maxMs: number,
+    hints: readonly string[],
+    isOutOfOrder = false,
+  ): Promise<void> {
     const { path, segmentBytes, store, clock, logger } = this.#options;
     const ulid = this.#ulid();
     const startMs = clock.monotonicMs();
     const { block } = await this.#work({
       kind: 'headBlock',
-      job: { path, ulid, minMs, maxMs, hints, segmentBytes },
+      job: { path, ulid, minMs, maxMs, hints, segmentBytes, isOutOfOrder },
     });
     if (block === undefined) return;
     await this.#use(ulid, () => store.replace([], ulid));
@@ -174,8 +206,12 @@ export class BlockLife {
     const { store, minBlockMs, metrics, clock } = this.#options;
     const nowMs = clock.monotonicMs();
     for (const [name, untilMs] of this.#resting) if (untilMs <= nowMs) this.#resting.delete(name);
+    // A block joined with these would seem to have all of a time that is still in the head.
+    const { endMs } = store;
+    const isEarly = ({ maxTime, compaction }: BlockMeta): boolean =>
+      maxTime > endMs && compaction.hints.includes('from-out-of-order');
     const blocks = store.blocks.map(({ name, meta }) => {
-      return { folder: name, meta, isResting: this.#resting.has(name) };
+      return { folder: name, meta, isResting: this.#resting.has(name) || isEarly(meta) };
     });
     const plan = planCompaction(blocks, blockRanges(minBlockMs, this.#maxBlockMs()));
     if (plan.length === 0) return false;

@@ -27,6 +27,8 @@ export interface JobPorts {
   readonly files: FileSystem;
   /** What is in memory. */
   readonly head: ReadableStorage;
+  /** What came out of order, alone. */
+  readonly outOfOrder: ReadableStorage;
   readonly pause: () => Promise<void>;
   readonly monotonicMs: () => number;
 }
@@ -35,7 +37,14 @@ export interface JobPorts {
 export async function runStorageJob(work: StorageJob, ports: JobPorts): Promise<StorageJobResult> {
   switch (work.kind) {
     case 'headBlock': {
-      return { block: await writeHeadBlock(work.job, ports.head, ports), checkpoint: undefined };
+      return {
+        block: await writeHeadBlock(
+          work.job,
+          work.job.isOutOfOrder === true ? ports.outOfOrder : ports.head,
+          ports,
+        ),
+        checkpoint: undefined,
+      };
     }
     case 'compact': {
       return { block: await compactBlocks(work.job, ports), checkpoint: undefined };

@@ -33,6 +33,7 @@ export function run(context: ThreadContext): void {
   runStorageJob(work, {
     files: context.files,
     head: reader.head,
+    outOfOrder: reader.outOfOrder,
     // Nothing else waits in this thread.
     pause: () => Promise.resolve(),
     monotonicMs: () => context.clock.monotonicMs(),

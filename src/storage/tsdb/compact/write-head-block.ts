@@ -22,6 +22,8 @@ export interface HeadBlockJob {
   readonly minMs: number;
   readonly maxMs: number;
   readonly hints: readonly string[];
+  /** Of what came out of order, instead of all the rest. */
+  readonly isOutOfOrder?: boolean;
   /** Most bytes of a file of chunks; 0 is the usual 512 MiB. */
   readonly segmentBytes: number;
 }

@@ -98,7 +98,7 @@ export class HeadReader {
   }
 
   /** Series that match and have a chunk within the time of the hints, in order of labels. Needs a pin. */
-  select(matchers: readonly Matcher[], hints: SelectHints): SeriesCursor {
+  select(matchers: readonly Matcher[], hints: SelectHints): HeadCursor {
     const floorMs = this.truncatedMs;
     const deleted = this.#deleted.isEmpty ? undefined : this.#deleted;
     const refs = selectRefs(this.#slabs, this.#labels, matchers);
@@ -395,7 +395,8 @@ function haveCommon(a: Uint32Array, b: Uint32Array): boolean {
   return false;
 }
 
-class HeadCursor implements SeriesCursor, ChunkSource {
+/** Walks series of the head; good as long as the pin under which it was made. */
+export class HeadCursor implements SeriesCursor, ChunkSource {
   readonly count: number;
   readonly #reader: HeadReader;
   readonly #rows: Uint32Array;
@@ -445,6 +446,16 @@ class HeadCursor implements SeriesCursor, ChunkSource {
     const at = this.#order[this.#at]!;
     this.#reader.read(this.#rows[at]!, minMs, maxMs, this.#floorMs, into);
     const list = this.#oooLists?.[at] ?? 0;
+    if (list !== 0) this.#reader.outOfOrder.merge(list, minMs, maxMs, into);
+    const deleted = this.#deletedHere();
+    if (deleted !== undefined) dropWithin(into, 0, deleted);
+    return into.length;
+  }
+
+  /** Fills `into` with what came out of order alone. Returns how many samples that is. */
+  readOutOfOrder(minMs: number, maxMs: number, into: SampleBuffer): number {
+    into.clear();
+    const list = this.#oooLists?.[this.#order[this.#at]!] ?? 0;
     if (list !== 0) this.#reader.outOfOrder.merge(list, minMs, maxMs, into);
     const deleted = this.#deletedHere();
     if (deleted !== undefined) dropWithin(into, 0, deleted);

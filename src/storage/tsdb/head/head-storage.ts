@@ -4,6 +4,7 @@ import type {
   Cardinality,
   CardinalityRow,
   Querier,
+  ReadableStorage,
   SampleStorage,
   StorageStats,
 } from '../../seam.ts';
@@ -16,6 +17,7 @@ import { SLOTS_PER_READER } from './head-reader-lease.ts';
 import type { HeadReaderLease } from './head-reader-lease.ts';
 import { READER_SLOTS } from './head-slabs.ts';
 import { Head } from './head.ts';
+import { OooQuerier } from '../ooo/ooo-querier.ts';
 import type { SeriesExtras } from './series-extras.ts';
 import type { SlabAnnouncement } from './slabs.ts';
 
@@ -43,6 +45,11 @@ export class HeadStorage implements SampleStorage {
     this.reader = new HeadReader(this.head.slabs, this.head.labels, this.head.epochs);
     this.deletions = new HeadDeletions(this.head, this.reader, options.log);
   }
+
+  /** What came out of order alone. */
+  readonly outOfOrder: ReadableStorage = {
+    querier: (minMs, maxMs) => new OooQuerier(this.reader, minMs, maxMs),
+  };
 
   /** What appenders counted so far. */
   get counters(): Readonly<AppendCounters> {

@@ -53,6 +53,8 @@ export interface ReplayOptions {
   /** Samples before this are left out: blocks have them. */
   readonly minValidMs?: number;
   readonly target?: ReplayTarget;
+  /** Gets the row of each log number, plus one. */
+  readonly rows?: IdMap;
   /** Nothing is tidied and nothing repaired: somebody else may be writing the log. */
   readonly readOnly?: boolean;
   /** Told after each file how many of how many are done, for `/api/v1/status/walreplay`. */
@@ -147,7 +149,7 @@ class Replay implements RecordSink {
   readonly #minValidMs: number;
   readonly #target: ReplayTarget | undefined;
   /** Row + 1 by log number. */
-  readonly #rows = new IdMap();
+  readonly #rows: IdMap;
   readonly #toldTypes = new Set<number>();
   #minMs = Infinity;
   #maxMs = -Infinity;
@@ -155,7 +157,8 @@ class Replay implements RecordSink {
   sampleCount = 0;
   unknownSamples = 0;
 
-  constructor({ head, logger, minValidMs, target }: ReplayOptions) {
+  constructor({ head, logger, minValidMs, target, rows }: ReplayOptions) {
+    this.#rows = rows ?? new IdMap();
     this.#head = head;
     this.#logger = logger;
     this.#minValidMs = minValidMs ?? -Infinity;
