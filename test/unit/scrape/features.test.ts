@@ -357,3 +357,43 @@ test('starts are found as by looking behind each sample', () => {
     { numRuns: 2000 },
   );
 });
+
+describe('exemplar-storage', () => {
+  const body =
+    '# TYPE a counter\na_total 1 # {trace_id="x\\"y"} 0.5 12.25\n' +
+    '# TYPE h histogram\nh_bucket{le="1"} 1 # {t="1"} 0.7\nh_bucket{le="+Inf"} 1 9 # {t="2"} -1\n# EOF\n';
+
+  test('hands over exemplars with their own times or those of their samples', async () => {
+    const world = await worldOf(['exemplar-storage'], [body]);
+    await world.pass(10);
+    const atMs = Object.values(world.storage.dump())[0]![0]!.tMs;
+    expect(world.storage.extras.slice(0, 3)).toEqual([
+      'a_total {trace_id="x\\"y"} 0.5 12250 own',
+      `h_bucket {t="1"} 0.7 ${atMs}`,
+      'h_bucket {t="2"} -1 9000',
+    ]);
+    expect(await world.metric('prometheus_target_scrapes_exemplar_out_of_order_total')).toBeGreaterThan(0);
+    await world.manager.stop();
+  });
+
+  test('nothing without it', async () => {
+    const world = await worldOf([], [body]);
+    await world.pass(10);
+    expect(world.storage.extras).toEqual([]);
+    await world.manager.stop();
+  });
+});
+
+describe('metadata-wal-records', () => {
+  test('describes series when they are new and when it changes, if the family is theirs', async () => {
+    const first =
+      '# HELP a_bytes Old.\n# TYPE a_bytes summary\n# UNIT a_bytes bytes\na_bytes_sum 1\nother 1\n# EOF\n';
+    const world = await worldOf(['metadata-wal-records'], [first, first, first.replace('Old', 'New')]);
+    await world.pass(40);
+    expect(world.storage.extras).toEqual([
+      'a_bytes_sum is summary,bytes,Old.',
+      'a_bytes_sum is summary,bytes,New.',
+    ]);
+    await world.manager.stop();
+  });
+});

@@ -1,5 +1,5 @@
 import type { Labels } from '../../../src/core/labels.ts';
-import { AppendOutcome, isStale } from '../../../src/storage/index.ts';
+import { AppendOutcome, ExemplarOutcome, isStale } from '../../../src/storage/index.ts';
 import type {
   Appender,
   Cardinality,
@@ -30,6 +30,8 @@ export class ScrapeStorage implements SampleStorage {
   failCommits = false;
   commits = 0;
   rollbacks = 0;
+  /** Exemplars and metadata that came, whether committed or not: series, then what came. */
+  readonly extras: string[] = [];
   /** How often a series was looked up by its labels. */
   lookups = 0;
 
@@ -52,6 +54,14 @@ export class ScrapeStorage implements SampleStorage {
     return {
       series: (labels) => this.#refOf(labels),
       isLive: (ref) => this.#series[ref] !== undefined,
+      appendExemplar: (ref, { labels, value, timestampMs, hasTimestamp }) => {
+        const own = hasTimestamp ? ' own' : '';
+        this.extras.push(`${this.#series[ref]!.labels.metricName} ${labels} ${value} ${timestampMs}${own}`);
+        return value < 0 ? ExemplarOutcome.outOfOrder : ExemplarOutcome.stored;
+      },
+      updateMetadata: (ref, { type, unit, help }) => {
+        this.extras.push(`${this.#series[ref]!.labels.metricName} is ${type},${unit},${help}`);
+      },
       append,
       appendRich(ref, tMs, { value, histogram, startMs }) {
         if (histogram !== undefined) throw new Error('this storage of tests keeps floats only');
