@@ -25,19 +25,16 @@ import { DEFAULT_CHUNK_RANGE_MS, HeadStorage } from './head/head-storage.ts';
 import type { FolderLock, ProcessIdentity } from './lock-file.ts';
 import { lockFolder } from './lock-file.ts';
 import { TsdbMetrics } from './metrics.ts';
-import type { OooSpan } from './ooo/ooo-store.ts';
-import { OooLog } from './ooo/ooo-log.ts';
+import type { OooLog } from './ooo/ooo-log.ts';
 import { TsdbQuerier } from './tsdb-reader.ts';
 import type { ReaderLease, StorageAnnouncement } from './tsdb-reader.ts';
 import { LogKeeper } from './wal/log-keeper.ts';
-import { replayStatusOf } from './wal/replay-status.ts';
 import type { WalReplayStatus } from './wal/replay-status.ts';
-import { IdMap } from './wal/id-map.ts';
 import { SEGMENT_BYTES } from './wal/wal-format.ts';
 import type { WalHold } from './wal/wal-hold.ts';
 import type { WalProgress } from './wal/wal-position.ts';
 import type { WalCompression } from './wal/record-compression.ts';
-import { replayWal } from './wal/wal-replay.ts';
+import { readLogs } from './read-logs.ts';
 import type { ReplayReport } from './wal/wal-replay.ts';
 import { WalWriter } from './wal/wal-writer.ts';
 
@@ -193,7 +190,6 @@ export class Tsdb implements SampleStorage {
       // The log begins to take records only after it was read, and the head needs to know it before.
       let wal: WalWriter | undefined;
       let oooLog: OooLog | undefined;
-      const rows = new IdMap();
       const storage = new HeadStorage({
         chunkRangeMs: options.chunkRangeMs ?? DEFAULT_CHUNK_RANGE_MS,
         log: {
@@ -208,34 +204,8 @@ export class Tsdb implements SampleStorage {
       const minValidMs = storage.head.startAfter(blocks.endMs);
       storage.extras.exemplars.resize(options.maxExemplars ?? 0);
       const startMs = clock.monotonicMs();
-      const statusOf = await replayStatusOf(files, walFolder);
-      const replay = await replayWal({
-        files,
-        folder: walFolder,
-        head: storage.head,
-        clock,
-        logger,
-        minValidMs,
-        rows,
-        target: {
-          ...storage.extras.replayTarget(minValidMs),
-          tombstone: (ref, minMs, maxMs) => storage.deletions.replay(ref, minMs, maxMs),
-        },
-        onProgress: (done, total) => options.onReplay?.(statusOf(done, total)),
-      });
-      const segmentBytes = options.walSegmentBytes ?? SEGMENT_BYTES;
-      const compression = options.walCompression ?? 'snappy';
-      oooLog = await OooLog.open({
-        files,
-        path,
-        head: storage.head,
-        rows,
-        clock,
-        logger,
-        segmentBytes,
-        compression,
-      });
-      storage.deletions.endReplay();
+      const { replay, oooLog: opened } = await readLogs(options, storage, minValidMs);
+      oooLog = opened;
       const tookMs = clock.monotonicMs() - startMs;
       metrics.replayDuration.set(tookMs / 1000);
       metrics.corruptions.inc(replay.damagedSegments);
@@ -245,8 +215,8 @@ export class Tsdb implements SampleStorage {
         segment: replay.nextSegment,
         counters: metrics.wal,
         monotonicMs: () => clock.monotonicMs(),
-        segmentBytes,
-        compression,
+        segmentBytes: options.walSegmentBytes ?? SEGMENT_BYTES,
+        compression: options.walCompression ?? 'snappy',
       });
       const log = wal;
       const hasRoom = await orUnusable(path, () => log.start());
@@ -344,6 +314,7 @@ export class Tsdb implements SampleStorage {
   /** How far behind the newest sample others are taken, in milliseconds, at a reload; 0 takes none out of order. */
   setOutOfOrderWindow(windowMs: number): void {
     this.#storage.head.outOfOrder.windowMs = windowMs;
+    this.#storage.extras.exemplars.outOfOrderWindowMs = windowMs;
   }
 
   /** Makes blocks of what is old enough, joins blocks, drops what is behind the retention: what is due now. */
@@ -437,7 +408,7 @@ export class Tsdb implements SampleStorage {
         maxBlockMs: options.maxBlockMs,
         segmentBytes: options.chunkSegmentBytes ?? 0,
         truncateHead: (minMs) => this.#truncate(minMs),
-        outOfOrder: this.#outOfOrder(),
+        outOfOrder: this.#oooLog.compaction(this.#storage.head.outOfOrder),
         otherBytes: () => this.#log.bytes,
         isEnding: () => this.#isClosing,
       },
@@ -457,21 +428,6 @@ export class Tsdb implements SampleStorage {
       };
     });
     return life;
-  }
-
-  #outOfOrder(): { begin: () => OooSpan | undefined; end: () => Promise<void> } {
-    const { outOfOrder } = this.#storage.head;
-    let segment = 0;
-    return {
-      begin: () => {
-        segment = this.#oooLog.rotate();
-        return outOfOrder.beginCompaction();
-      },
-      end: async () => {
-        outOfOrder.endCompaction();
-        await this.#oooLog.removeBefore(segment);
-      },
-    };
   }
 
   #makeAdmin(): BlockAdmin {

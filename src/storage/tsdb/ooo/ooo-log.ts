@@ -6,6 +6,7 @@ import type { FileSystem } from '../../../core/ports.ts';
 import type { SampleLog } from '../head/head-appender.ts';
 import type { Head } from '../head/head.ts';
 import { Row } from '../head/head-slabs.ts';
+import type { OooSpan, OooStore } from './ooo-store.ts';
 import type { StoredSample } from '../stored-sample.ts';
 import type { IdMap } from '../wal/id-map.ts';
 import type { WalCompression } from '../wal/record-compression.ts';
@@ -85,13 +86,23 @@ export class OooLog implements SampleLog {
     return this.#writer.sync();
   }
 
-  /** Begins a segment. Returns its index: what was logged before is in those before it. */
-  rotate(): number {
-    return this.#writer.rotate();
+  /** How what is in memory, and in this log, becomes blocks: between `begin` and `end` they are written. */
+  compaction(store: OooStore): { begin: () => OooSpan | undefined; end: () => Promise<void> } {
+    let segment = 0;
+    return {
+      begin: () => {
+        segment = this.#writer.rotate();
+        return store.beginCompaction();
+      },
+      end: async () => {
+        store.endCompaction();
+        await this.#removeBefore(segment);
+      },
+    };
   }
 
   /** Removes the segments before this one. */
-  async removeBefore(segment: number): Promise<void> {
+  async #removeBefore(segment: number): Promise<void> {
     if ((await this.#files.stat(this.#folder)) === undefined) return;
     await this.flush();
     const { segments } = await listWal(this.#files, this.#folder);

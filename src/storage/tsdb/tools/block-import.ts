@@ -46,6 +46,7 @@ export class BlockImport {
       case AppendOutcome.duplicate:
         return false;
       case AppendOutcome.outOfOrder:
+      case AppendOutcome.tooOld:
       case AppendOutcome.outOfBounds: {
         const late = this.#late.get(ref) ?? new Map<number, number>();
         this.#late.set(ref, late);

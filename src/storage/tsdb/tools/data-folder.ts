@@ -12,6 +12,8 @@ import { endOfBlocks } from '../compact/block-store.ts';
 import { isUlid, ulidTimeMs } from '../compact/ulid.ts';
 import { HeadStorage } from '../head/head-storage.ts';
 import { mergeQueriers } from '../merge/merge-queriers.ts';
+import { replayOutOfOrder } from '../ooo/ooo-log.ts';
+import { IdMap } from '../wal/id-map.ts';
 import { listWal } from '../wal/wal-folder.ts';
 import { replayWal } from '../wal/wal-replay.ts';
 
@@ -159,9 +161,11 @@ async function readHead(
 ): Promise<HeadStorage | undefined> {
   const folder = join(path, 'wal');
   const endMs = endOfBlocks(blocks);
-  if (maxMs < endMs || (await files.stat(folder)) === undefined) return undefined;
+  const hasOutOfOrder = (await files.stat(join(path, 'wbl'))) !== undefined;
+  if ((maxMs < endMs && !hasOutOfOrder) || (await files.stat(folder)) === undefined) return undefined;
   const storage = new HeadStorage();
   const minValidMs = storage.head.startAfter(endMs);
+  const rows = new IdMap();
   await replayWal({
     files,
     folder,
@@ -169,6 +173,7 @@ async function readHead(
     clock,
     logger,
     minValidMs,
+    rows,
     readOnly: true,
     target: {
       exemplar: () => undefined,
@@ -178,6 +183,7 @@ async function readHead(
       },
     },
   });
+  await replayOutOfOrder({ files, path, head: storage.head, rows, clock, logger }, true);
   return storage;
 }
 
