@@ -56,7 +56,9 @@ export class ScrapeStorage implements SampleStorage {
       isLive: (ref) => this.#series[ref] !== undefined,
       appendExemplar: (ref, { labels, value, timestampMs, hasTimestamp }) => {
         const own = hasTimestamp ? ' own' : '';
-        this.extras.push(`${this.#series[ref]!.labels.metricName} ${labels.toString()} ${value} ${timestampMs}${own}`);
+        this.extras.push(
+          `${this.#series[ref]!.labels.metricName} ${labels.toString()} ${value} ${timestampMs}${own}`,
+        );
         return value < 0 ? ExemplarOutcome.outOfOrder : ExemplarOutcome.stored;
       },
       updateMetadata: (ref, { type, unit, help }) => {

@@ -101,7 +101,11 @@ export class SeriesExtras {
       // The log does not say.
       hasTimestamp: true,
     };
+    // The log has those that were taken; the window of then may have been another one.
+    const { outOfOrderWindowMs } = this.exemplars;
+    this.exemplars.outOfOrderWindowMs = Infinity;
     this.exemplars.add(ref, () => this.#labelsOf(ref), exemplar);
+    this.exemplars.outOfOrderWindowMs = outOfOrderWindowMs;
   }
 
   #rowOf(ref: SeriesRef): number {
