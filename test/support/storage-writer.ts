@@ -8,6 +8,7 @@
  * append); otherwise heavy work is done in a thread, and the parent kills.
  */
 import { writeSync } from 'node:fs';
+import { hasSystemCode } from '../../src/core/errors.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { Labels } from '../../src/core/labels.ts';
 import { createRegistry } from '../../src/core/metrics.ts';
@@ -61,6 +62,18 @@ class DeadlyFiles extends NodeFileSystem {
   }
 }
 
+/** Prints at once, so that it has left the process when it dies; waits while the parent is behind. */
+function acknowledge(tMs: number): void {
+  for (;;) {
+    try {
+      writeSync(1, `${tMs}\n`);
+      return;
+    } catch (error) {
+      if (!hasSystemCode(error, new Set(['EAGAIN']))) throw error;
+    }
+  }
+}
+
 const isDeadly = operationsLeft > 0;
 const tsdb = await Tsdb.open({
   files: isDeadly ? new DeadlyFiles() : new NodeFileSystem(),
@@ -85,8 +98,7 @@ for (let tMs = Number(from); ; tMs += STEP_MS) {
     appender.append(ref, tMs, valueAt(series, tMs));
   }
   await appender.commit();
-  // At once, so that it has left the process when it dies.
-  writeSync(1, `${tMs}\n`);
+  acknowledge(tMs);
   maintenance ??= tsdb.maintain().finally(() => {
     maintenance = undefined;
   });
