@@ -334,8 +334,8 @@ export class Tsdb implements SampleStorage {
     await this.#maintaining;
     await this.#life.settle();
     try {
-      await this.#oooLog.close();
-      await this.#wal.close();
+      const closed = await Promise.allSettled([this.#oooLog.close(), this.#wal.close()]);
+      for (const result of closed) if (result.status === 'rejected') throw result.reason;
     } finally {
       this.#blocks.open.close();
       await this.#lock?.release();

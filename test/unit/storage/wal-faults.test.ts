@@ -151,6 +151,34 @@ describe('a log on a disk that fails', () => {
     );
   });
 
+  it('keeps the damaged segment aside when the last step of its repair fails', async () => {
+    const files = new MemoryFileSystem();
+    const tsdb = await open(files);
+    for (let tick = 0; tick < 3; tick++) await commit(tsdb, tick, 100, 0);
+    await tsdb.close();
+    const path = `/data/wal/${segmentName(0)}`;
+    let damaged: Uint8Array | undefined;
+    files.corrupt(path, (bytes) => {
+      bytes[bytes.length - 40]! ^= 1;
+      damaged = bytes.slice();
+      return bytes;
+    });
+    let isReplaced = false;
+    files.fault = ({ kind, path: asked }) => {
+      if (kind === 'rename' && asked.startsWith(`${path}.tmp`)) isReplaced = true;
+      return isReplaced && kind === 'remove' ? { code: 'EIO' } : undefined;
+    };
+    await expect(open(files)).rejects.toThrow('EIO');
+    expect(isReplaced).toBe(true);
+    files.fault = undefined;
+    const handle = await files.open(`${path}.damaged`, 'read');
+    const kept = new Uint8Array(damaged!.length);
+    expect(await handle.read(kept, 0, kept.length, 0)).toBe(kept.length);
+    await handle.close();
+    expect(kept).toEqual(damaged);
+    expect(await contents(await open(files))).toContain('pod-99@1');
+  });
+
   it('starts on a full disk, damaged segment included, and logs when there is room', async () => {
     const files = new MemoryFileSystem();
     let tsdb = await open(files);

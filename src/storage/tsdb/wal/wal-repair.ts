@@ -39,6 +39,7 @@ export async function repairSegment(
   try {
     keptAs = await keepAside(files, path);
     await rewrite(files, path);
+    await files.rename(join(`${path}.tmp`, basename(path)), path);
   } catch (error) {
     await files.remove(`${path}.tmp`).catch(() => undefined);
     if (keptAs !== undefined) await files.remove(keptAs).catch(() => undefined);
@@ -49,6 +50,9 @@ export async function repairSegment(
     );
     return;
   }
+  // From here on the other name is the only one that the damaged file has: nothing that fails may take it away.
+  await files.syncFolder(dirname(path));
+  await files.remove(`${path}.tmp`);
   const stretches = report.damage.map(({ fromByte, toByte }) => `${fromByte}-${toByte}`).join(' ');
   logger.error(
     { ...fields, stretches, keptAs, goodRecords: report.records },
@@ -64,6 +68,7 @@ async function keepAside(files: FileSystem, path: string): Promise<string> {
   return target;
 }
 
+/** Writes a segment's good records to a file of the same name in `<path>.tmp`. */
 async function rewrite(files: FileSystem, path: string): Promise<void> {
   const temporary = `${path}.tmp`;
   await files.remove(temporary);
@@ -91,7 +96,4 @@ async function rewrite(files: FileSystem, path: string): Promise<void> {
     await writer.abandon();
     throw error;
   }
-  await files.rename(join(temporary, basename(path)), path);
-  await files.syncFolder(dirname(path));
-  await files.remove(temporary);
 }
