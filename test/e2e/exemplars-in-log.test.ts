@@ -12,6 +12,7 @@ import { NodeFileSystem } from '../../src/core/system/node-file-system.ts';
 import { SystemClock } from '../../src/core/system/system-clock.ts';
 import { Tsdb } from '../../src/storage/index.ts';
 import { freePort, stopProcess, waitForReady } from '../support/processes.ts';
+import { hasProgram } from '../support/programs.ts';
 import { getData } from '../support/tocsin.ts';
 
 const SERIES = Labels.fromObject({ __name__: 'requests_total', pod: 'a' });
@@ -30,57 +31,65 @@ function open(path: string): Promise<Tsdb> {
   });
 }
 
-it('Prometheus reads exemplars and metadata of our log, and we after it', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tocsin-exemplars-'));
-  try {
-    const nowMs = new SystemClock().nowMs();
-    const tsdb = await open(folder);
-    const appender = tsdb.appender(nowMs);
-    const ref = appender.series(SERIES);
-    appender.updateMetadata?.(ref, { type: 'counter', unit: '', help: 'Requests.' });
-    for (const [i, age] of [3000, 2000, 1000].entries()) {
-      appender.append(ref, nowMs - age, i);
-      const labels = Labels.fromObject({ trace_id: `t${i}` });
-      appender.appendExemplar?.(ref, { labels, value: i / 4, timestampMs: nowMs - age, hasTimestamp: true });
-    }
-    await appender.commit();
-    await tsdb.close();
-    const port = await freePort();
-    const url = `http://127.0.0.1:${port}`;
-    const child = spawn(
-      'prometheus',
-      [
-        '--config.file=/dev/null',
-        `--storage.tsdb.path=${folder}`,
-        `--web.listen-address=127.0.0.1:${port}`,
-        '--enable-feature=exemplar-storage',
-      ],
-      { stdio: 'ignore' },
-    );
+it.skipIf(!hasProgram('prometheus'))(
+  'Prometheus reads exemplars and metadata of our log, and we after it',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tocsin-exemplars-'));
     try {
-      await waitForReady(`${url}/-/ready`, child);
-      const end = nowMs / 1000;
-      const found = await getData(
-        `${url}/api/v1/query_exemplars?query=requests_total&start=${end - 60}&end=${end}`,
+      const nowMs = new SystemClock().nowMs();
+      const tsdb = await open(folder);
+      const appender = tsdb.appender(nowMs);
+      const ref = appender.series(SERIES);
+      appender.updateMetadata?.(ref, { type: 'counter', unit: '', help: 'Requests.' });
+      for (const [i, age] of [3000, 2000, 1000].entries()) {
+        appender.append(ref, nowMs - age, i);
+        const labels = Labels.fromObject({ trace_id: `t${i}` });
+        appender.appendExemplar?.(ref, {
+          labels,
+          value: i / 4,
+          timestampMs: nowMs - age,
+          hasTimestamp: true,
+        });
+      }
+      await appender.commit();
+      await tsdb.close();
+      const port = await freePort();
+      const url = `http://127.0.0.1:${port}`;
+      const child = spawn(
+        'prometheus',
+        [
+          '--config.file=/dev/null',
+          `--storage.tsdb.path=${folder}`,
+          `--web.listen-address=127.0.0.1:${port}`,
+          '--enable-feature=exemplar-storage',
+        ],
+        { stdio: 'ignore' },
       );
-      expect(found).toEqual([
-        {
-          seriesLabels: { __name__: 'requests_total', pod: 'a' },
-          exemplars: [3000, 2000, 1000].map((age, i) => ({
-            labels: { trace_id: `t${i}` },
-            value: String(i / 4),
-            timestamp: (nowMs - age) / 1000,
-          })),
-        },
-      ]);
+      try {
+        await waitForReady(`${url}/-/ready`, child);
+        const end = nowMs / 1000;
+        const found = await getData(
+          `${url}/api/v1/query_exemplars?query=requests_total&start=${end - 60}&end=${end}`,
+        );
+        expect(found).toEqual([
+          {
+            seriesLabels: { __name__: 'requests_total', pod: 'a' },
+            exemplars: [3000, 2000, 1000].map((age, i) => ({
+              labels: { trace_id: `t${i}` },
+              value: String(i / 4),
+              timestamp: (nowMs - age) / 1000,
+            })),
+          },
+        ]);
+      } finally {
+        await stopProcess(child);
+      }
+      const again = await open(folder);
+      const [series] = again.exemplars.select(0, nowMs, [[new Matcher('pod', '=', 'a')]]);
+      await again.close();
+      expect(series?.exemplars.map(({ value }) => value)).toEqual([0, 0.25, 0.5]);
     } finally {
-      await stopProcess(child);
+      rmSync(folder, { recursive: true, force: true });
     }
-    const again = await open(folder);
-    const [series] = again.exemplars.select(0, nowMs, [[new Matcher('pod', '=', 'a')]]);
-    await again.close();
-    expect(series?.exemplars.map(({ value }) => value)).toEqual([0, 0.25, 0.5]);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+  },
+);

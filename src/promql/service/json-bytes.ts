@@ -13,8 +13,9 @@ const MAX_SHORT = 256;
 /** Whole numbers below this are written digit by digit. */
 const MAX_PLAIN = 1e9;
 
-/** How many texts of floats are kept; a power of two. */
-const KEPT_FLOATS = 1 << 12;
+/** The power of two of how many texts of floats are kept. */
+const KEPT_BITS = 12;
+const KEPT_FLOATS = 1 << KEPT_BITS;
 /** No text of a float is longer: `-0.0000012345678901234567` has 25 bytes. */
 const MAX_FLOAT = 32;
 
@@ -135,7 +136,7 @@ export function secondsText(timeMs: number): string {
 
 /**
  * Texts of the floats that were written last, each in the one place that its bits choose. Rates, ratios and quantiles of a dashboard
- * have few values that come again and again, and finding the shortest text of one takes ten times what looking here does.
+ * have few values that come again and again, and finding the shortest text of one costs more than looking here.
  */
 class FloatTexts {
   readonly #values = new Float64Array(KEPT_FLOATS);
@@ -147,7 +148,7 @@ class FloatTexts {
   /** Writes a float's text; returns the end. */
   write(bytes: Uint8Array, start: number, value: number): number {
     this.#asked[0] = value;
-    const place = Math.imul(this.#words[0]! ^ this.#words[1]!, 0x9e3779b1) >>> 20;
+    const place = Math.imul(this.#words[0]! ^ this.#words[1]!, 0x9e3779b1) >>> (32 - KEPT_BITS);
     const from = place * MAX_FLOAT;
     const texts = this.#texts;
     // 0 has a way of its own, so that -0 is the only one here that equals it; NaN is never found.

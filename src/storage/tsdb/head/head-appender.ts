@@ -97,10 +97,9 @@ export class Appenders {
   commit(batch: PendingSamples, extras: PendingExtras | undefined): Promise<void> {
     this.counters.committed++;
     this.#logSeries();
-    const log = this.#log && ((record: Uint8Array, keep: boolean) => this.#log?.log(record, keep));
-    if (extras !== undefined) this.extras.commitMetadata(extras, log);
+    if (extras !== undefined) this.extras.commitMetadata(extras, this.#log);
     this.#apply(batch);
-    if (extras !== undefined) this.extras.commitExemplars(extras, log);
+    if (extras !== undefined) this.extras.commitExemplars(extras, this.#log);
     const hasOutOfOrder = this.outOfOrder.commit(batch.outOfOrder);
     this.#giveBack(batch);
     if (hasOutOfOrder) return this.outOfOrder.flush();

@@ -115,7 +115,6 @@ export class HeadDeletions {
     if (stones === undefined) return;
     this.#stones = stones;
     this.truncate();
-    this.#use(this.#stones);
   }
 
   /** Forgets what concerns series and times that are gone from memory. */

@@ -5,6 +5,7 @@ import type { Exemplar, SeriesMetadata, SeriesRef } from '../../seam.ts';
 import type { ReplayTarget } from '../wal/wal-replay.ts';
 import { RecordWriter } from '../wal/record-writer.ts';
 import { ExemplarStore } from './exemplar-store.ts';
+import type { SampleLog } from './head-appender.ts';
 import type { Head } from './head.ts';
 import { Row } from './head-slabs.ts';
 import { MetadataStore } from './metadata-store.ts';
@@ -14,9 +15,6 @@ export interface PendingExtras {
   readonly exemplars: { readonly ref: SeriesRef; readonly exemplar: Exemplar }[];
   readonly metadata: { readonly ref: SeriesRef; readonly metadata: SeriesMetadata }[];
 }
-
-/** Where records go. */
-type Log = ((record: Uint8Array, keep: boolean) => void) | undefined;
 
 /** What a head keeps of its series besides samples: exemplars and metadata. The writer thread's own. */
 export class SeriesExtras {
@@ -51,7 +49,7 @@ export class SeriesExtras {
   }
 
   /** Puts metadata to work and logs what is new; the log knows their series. */
-  commitMetadata({ metadata }: PendingExtras, log: Log): void {
+  commitMetadata({ metadata }: PendingExtras, log: SampleLog | undefined): void {
     if (metadata.length === 0) return;
     const record = this.#record;
     record.beginMetadata();
@@ -62,11 +60,11 @@ export class SeriesExtras {
       this.metadata.set(row, ref, said);
       record.metadata(this.#head.walIdOf(row), said.type, said.unit, said.help);
     }
-    if (record.count > 0) log?.(record.bytes, true);
+    if (record.count > 0) log?.log(record.bytes, true);
   }
 
   /** Makes exemplars visible and logs those that were taken. */
-  commitExemplars({ exemplars }: PendingExtras, log: Log): void {
+  commitExemplars({ exemplars }: PendingExtras, log: SampleLog | undefined): void {
     if (exemplars.length === 0) return;
     const record = this.#record;
     record.beginExemplars();
@@ -76,7 +74,7 @@ export class SeriesExtras {
       const walId = this.#head.walIdOf(this.#rowOf(ref));
       record.exemplar(walId, exemplar.timestampMs, exemplar.value, exemplar.labels.flat);
     }
-    if (record.count > 0) log?.(record.bytes, false);
+    if (record.count > 0) log?.log(record.bytes, false);
   }
 
   /** Takes what the log holds besides samples; exemplars before `minValidMs` are left out, as their samples are. */

@@ -2,12 +2,10 @@ import { join } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
 import { TocsinError, errorText } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/log.ts';
-import type { Matcher } from '../../../core/matcher.ts';
 import type { FileSystem } from '../../../core/ports.ts';
-import type { Querier, SampleBuffer, SelectHints, SeriesCursor } from '../../seam.ts';
-import { BlockReader, Tombstones } from '../block/index.ts';
+import type { Querier } from '../../seam.ts';
+import { BlockReader } from '../block/index.ts';
 import type { BlockMeta } from '../block/index.ts';
-import { dropWithin } from '../block/drop-samples.ts';
 import { endOfBlocks } from '../compact/block-store.ts';
 import { isUlid, ulidTimeMs } from '../compact/ulid.ts';
 import { HeadStorage } from '../head/head-storage.ts';
@@ -99,12 +97,10 @@ export interface ReadOnlyOptions {
 export class ReadOnlyData {
   readonly #blocks: readonly BlockReader[];
   readonly #head: HeadStorage | undefined;
-  readonly #deleted: Tombstones;
 
-  private constructor(blocks: readonly BlockReader[], head: HeadStorage | undefined, deleted: Tombstones) {
+  private constructor(blocks: readonly BlockReader[], head: HeadStorage | undefined) {
     this.#blocks = blocks;
     this.#head = head;
-    this.#deleted = deleted;
   }
 
   /**
@@ -117,10 +113,9 @@ export class ReadOnlyData {
       let blocks: readonly BlockReader[] = [];
       try {
         blocks = await openAll(options.files, options.path);
-        const deleted = new Tombstones();
-        const head = await readHead(options, blocks, deleted);
+        const head = await readHead(options, blocks);
         if ((await stateOf(options)) === before || attempt === MAX_TRIES)
-          return new ReadOnlyData(blocks, head, deleted);
+          return new ReadOnlyData(blocks, head);
       } catch (error) {
         for (const block of blocks) block.close();
         if ((await stateOf(options)) === before || attempt === MAX_TRIES) throw error;
@@ -135,8 +130,7 @@ export class ReadOnlyData {
     const queriers = this.#blocks
       .filter(({ meta }) => meta.minTime <= maxMs && meta.maxTime > minMs)
       .map((block) => block.querier(minMs, maxMs));
-    if (this.#head !== undefined)
-      queriers.push(new WithoutDeleted(this.#head.querier(minMs, maxMs), this.#deleted));
+    if (this.#head !== undefined) queriers.push(this.#head.querier(minMs, maxMs));
     return mergeQueriers(queriers);
   }
 
@@ -157,7 +151,6 @@ async function stateOf({ files, path }: ReadOnlyOptions): Promise<string> {
 async function readHead(
   { files, path, clock, logger, maxMs }: ReadOnlyOptions,
   blocks: readonly BlockReader[],
-  deleted: Tombstones,
 ): Promise<HeadStorage | undefined> {
   const folder = join(path, 'wal');
   const endMs = endOfBlocks(blocks);
@@ -179,50 +172,11 @@ async function readHead(
       exemplar: () => undefined,
       metadata: () => undefined,
       tombstone: (ref, fromMs, toMs) => {
-        deleted.add(ref, { minMs: fromMs, maxMs: toMs });
+        storage.deletions.replay(ref, fromMs, toMs);
       },
     },
   });
   await replayOutOfOrder({ files, path, head: storage.head, rows, clock, logger }, true);
+  storage.deletions.endReplay();
   return storage;
-}
-
-/** Leaves out what was deleted in the log. */
-class WithoutDeleted implements Querier {
-  readonly #inner: Querier;
-  readonly #deleted: Tombstones;
-
-  constructor(inner: Querier, deleted: Tombstones) {
-    this.#inner = inner;
-    this.#deleted = deleted;
-  }
-
-  async select(matchers: readonly Matcher[], hints: SelectHints): Promise<SeriesCursor> {
-    const cursor = await this.#inner.select(matchers, hints);
-    const deleted = this.#deleted;
-    return {
-      count: cursor.count,
-      next: () => cursor.next(),
-      labels: () => cursor.labels(),
-      ref: () => cursor.ref(),
-      read(minMs: number, maxMs: number, into: SampleBuffer): number {
-        cursor.read(minMs, maxMs, into);
-        const spans = deleted.of(cursor.ref());
-        if (spans.length > 0) dropWithin(into, 0, spans);
-        return into.length;
-      },
-    };
-  }
-
-  labelNames(matchers: readonly Matcher[], limit: number): Promise<string[]> {
-    return this.#inner.labelNames(matchers, limit);
-  }
-
-  labelValues(name: string, matchers: readonly Matcher[], limit: number): Promise<string[]> {
-    return this.#inner.labelValues(name, matchers, limit);
-  }
-
-  close(): void {
-    this.#inner.close();
-  }
 }
