@@ -10,7 +10,7 @@ export { metaJson } from './block/index.ts';
 export type { BlockMeta } from './block/index.ts';
 export type { TsdbAdmin } from './compact/tsdb-admin.ts';
 export { Tsdb } from './tsdb.ts';
-export type { TsdbOptions } from './tsdb.ts';
+export type { TsdbOptions } from './tsdb-options.ts';
 export type { WalTailLoss } from './wal/wal-tail.ts';
 export type { WalPosition, WalProgress } from './wal/wal-position.ts';
 export type { WalHold } from './wal/wal-hold.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { HeadStorage } from './head/head-storage.ts';
 import { OooLog } from './ooo/ooo-log.ts';
-import type { TsdbOptions } from './tsdb.ts';
+import type { TsdbOptions } from './tsdb-options.ts';
 import { IdMap } from './wal/id-map.ts';
 import { replayStatusOf } from './wal/replay-status.ts';
 import { SEGMENT_BYTES } from './wal/wal-format.ts';

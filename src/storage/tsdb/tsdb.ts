@@ -1,16 +1,11 @@
-import { join } from 'node:path';
-import type { Clock } from '../../core/clock.ts';
-import { TocsinError, errorText } from '../../core/errors.ts';
-import type { Logger } from '../../core/log.ts';
+import { errorText } from '../../core/errors.ts';
 import type { Registry } from '../../core/metrics.ts';
 import { Pacer } from '../../core/pacer.ts';
-import type { FileSystem, Random } from '../../core/ports.ts';
 import { TaskScope } from '../../core/task-scope.ts';
-import type { Threads } from '../../core/threads.ts';
 import type { Appender, Cardinality, Querier, SampleStorage, StorageStats } from '../seam.ts';
 import { BlockLife } from './compact/block-life.ts';
 import type { Retention } from './compact/block-life.ts';
-import { BlockStore } from './compact/block-store.ts';
+import type { BlockStore } from './compact/block-store.ts';
 import type { DamagedBlock, StoredBlock } from './compact/block-store.ts';
 import { InterruptedError } from './compact/failures.ts';
 import { InlineStorageWorker } from './compact/inline-storage-worker.ts';
@@ -21,61 +16,25 @@ import type { TsdbAdmin } from './compact/tsdb-admin.ts';
 import { ThreadedStorageWorker } from './compact/threaded-storage-worker.ts';
 import { observeExemplars } from './head/exemplar-metrics.ts';
 import type { ExemplarStore } from './head/exemplar-store.ts';
-import { DEFAULT_CHUNK_RANGE_MS, HeadStorage } from './head/head-storage.ts';
-import type { FolderLock, ProcessIdentity } from './lock-file.ts';
-import { lockFolder } from './lock-file.ts';
-import { TsdbMetrics } from './metrics.ts';
+import type { HeadStorage } from './head/head-storage.ts';
+import type { FolderLock } from './lock-file.ts';
+import type { TsdbMetrics } from './metrics.ts';
+import { openTsdb } from './open-tsdb.ts';
+import type { TsdbParts } from './open-tsdb.ts';
 import type { OooLog } from './ooo/ooo-log.ts';
+import type { TsdbOptions } from './tsdb-options.ts';
 import { TsdbQuerier } from './tsdb-reader.ts';
 import type { ReaderLease, StorageAnnouncement } from './tsdb-reader.ts';
 import { LogKeeper } from './wal/log-keeper.ts';
-import type { WalReplayStatus } from './wal/replay-status.ts';
-import { SEGMENT_BYTES } from './wal/wal-format.ts';
 import type { WalHold } from './wal/wal-hold.ts';
 import type { WalProgress } from './wal/wal-position.ts';
-import type { WalCompression } from './wal/record-compression.ts';
-import { readLogs } from './read-logs.ts';
 import type { ReplayReport } from './wal/wal-replay.ts';
-import { WalWriter } from './wal/wal-writer.ts';
+import type { WalWriter } from './wal/wal-writer.ts';
 
 /** How often it is looked at what is to be done, as in Prometheus. */
 const MAINTENANCE_MS = 60_000;
 /** How long work in the main thread goes on before others get a turn. */
 const STRETCH_MS = 5;
-
-/** What {@link Tsdb.open} needs. */
-export interface TsdbOptions {
-  readonly files: FileSystem;
-  /** `--storage.tsdb.path`; made when it is missing. */
-  readonly path: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly registry: Registry;
-  readonly random: Random;
-  /** Where heavy work is done; in this thread, a slice at a time, when absent. */
-  readonly threads?: { readonly starter: Threads; readonly maxHeapMiB: number } | undefined;
-  readonly retention: Retention;
-  /** `--storage.tsdb.min-block-duration`: 2 hours. */
-  readonly chunkRangeMs?: number | undefined;
-  /** `--storage.tsdb.max-block-duration`; undefined is a tenth of the retention, 31 days at most. */
-  readonly maxBlockMs?: number | undefined;
-  /** `--storage.tsdb.max-block-chunk-segment-size`; 512 MiB. */
-  readonly chunkSegmentBytes?: number | undefined;
-  /** `--storage.tsdb.wal-segment-size`: 128 MiB. */
-  readonly walSegmentBytes?: number;
-  /** `--storage.tsdb.wal-compression-type`: snappy. */
-  readonly walCompression?: WalCompression;
-  /** How many segments of the log somebody who reads behind may keep from removal. Default 64: 8 GiB. */
-  readonly maxHeldSegments?: number;
-  /** How often the log is synced to disk, against power cuts; 0 only at the end of segments, as Prometheus does. Default 10 s. */
-  readonly syncIntervalMs?: number;
-  /** Told how far reading the log at the start has come. */
-  readonly onReplay?: (status: WalReplayStatus) => void;
-  /** How many exemplars are kept; none when absent. */
-  readonly maxExemplars?: number;
-  /** undefined is `--storage.tsdb.no-lockfile`. */
-  readonly lock: ProcessIdentity | undefined;
-}
 
 /**
  * The embedded engine over a Prometheus data directory: a head in shared memory, its write-ahead log under `<path>/wal`, blocks.
@@ -105,17 +64,7 @@ export class Tsdb implements SampleStorage {
   #isClosing = false;
   #maintaining: Promise<void> = Promise.resolve();
 
-  private constructor(parts: {
-    readonly options: TsdbOptions;
-    readonly storage: HeadStorage;
-    readonly wal: WalWriter;
-    readonly metrics: TsdbMetrics;
-    readonly lock: FolderLock | undefined;
-    readonly replay: ReplayReport;
-    readonly walFolder: string;
-    readonly blocks: BlockStore;
-    readonly oooLog: OooLog;
-  }) {
+  private constructor(parts: TsdbParts) {
     this.#oooLog = parts.oooLog;
     this.#options = parts.options;
     this.#blocks = parts.blocks;
@@ -176,60 +125,9 @@ export class Tsdb implements SampleStorage {
    * use, TOCSIN_ERR_STORAGE when reading or repairing the log fails. Blocks that cannot be read are left out and said.
    */
   static async open(options: TsdbOptions): Promise<Tsdb> {
-    const { files, path, clock, logger } = options;
-    const walFolder = join(path, 'wal');
-    const metrics = new TsdbMetrics(options.registry);
-    await orUnusable(path, () => files.makeFolder(walFolder));
-    const lock =
-      options.lock && (await orUnusable(path, () => lockFolder(files, path, options.lock!, logger)));
-    metrics.cleanStart.set(lock === undefined ? -1 : lock.wasStale ? 0 : 1);
-    try {
-      const pacer = new Pacer(clock, STRETCH_MS);
-      const pause = (): Promise<void> => pacer.pause();
-      const blocks = await BlockStore.load({ files, path, logger, pause });
-      // The log begins to take records only after it was read, and the head needs to know it before.
-      let wal: WalWriter | undefined;
-      let oooLog: OooLog | undefined;
-      const storage = new HeadStorage({
-        chunkRangeMs: options.chunkRangeMs ?? DEFAULT_CHUNK_RANGE_MS,
-        log: {
-          log: (record, keep) => wal!.log(record, keep),
-          flush: () => clock.track(wal!.flush()),
-        },
-        oooLog: {
-          log: (record, keep) => oooLog!.log(record, keep),
-          flush: () => clock.track(oooLog!.flush()),
-        },
-      });
-      const minValidMs = storage.head.startAfter(blocks.endMs);
-      storage.extras.exemplars.resize(options.maxExemplars ?? 0);
-      const startMs = clock.monotonicMs();
-      const { replay, oooLog: opened } = await readLogs(options, storage, minValidMs);
-      oooLog = opened;
-      const tookMs = clock.monotonicMs() - startMs;
-      metrics.replayDuration.set(tookMs / 1000);
-      metrics.corruptions.inc(replay.damagedSegments);
-      wal = new WalWriter({
-        files,
-        folder: walFolder,
-        segment: replay.nextSegment,
-        counters: metrics.wal,
-        monotonicMs: () => clock.monotonicMs(),
-        segmentBytes: options.walSegmentBytes ?? SEGMENT_BYTES,
-        compression: options.walCompression ?? 'snappy',
-      });
-      const log = wal;
-      const hasRoom = await orUnusable(path, () => log.start());
-      if (!hasRoom)
-        logger.error({ path }, 'the disk is full: samples are kept in memory only until it has room');
-      logger.info({ ...replay, tookMs: Math.round(tookMs) }, 'the write-ahead log was read');
-      const tsdb = new Tsdb({ options, storage, wal, metrics, lock, replay, walFolder, blocks, oooLog });
-      tsdb.#startTasks();
-      return tsdb;
-    } catch (error) {
-      await lock?.release();
-      throw error;
-    }
+    const tsdb = new Tsdb(await openTsdb(options));
+    tsdb.#startTasks();
+    return tsdb;
   }
 
   appender(nowMs: number): Appender {
@@ -477,20 +375,6 @@ export class Tsdb implements SampleStorage {
 
   #pause(): Promise<void> {
     return this.#pacer.pause();
-  }
-}
-
-/** Runs a step that fails when the folder is not ours to write; its failure says so. */
-async function orUnusable<T>(path: string, step: () => Promise<T>): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
-    if (error instanceof TocsinError && error.code === 'TOCSIN_ERR_DATA_FOLDER') throw error;
-    throw new TocsinError(
-      'TOCSIN_ERR_DATA_FOLDER',
-      `cannot use the data folder ${path}: ${errorText(error)}; make it writable or choose another --storage.tsdb.path`,
-      { cause: error },
-    );
   }
 }
 
