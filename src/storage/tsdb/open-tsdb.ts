@@ -2,15 +2,16 @@ import { join } from 'node:path';
 import { TocsinError, errorText } from '../../core/errors.ts';
 import { Pacer } from '../../core/pacer.ts';
 import { BlockStore } from './compact/block-store.ts';
+import { EarlyWrites } from './early/early-writes.ts';
+import { HeadLog } from './early/head-log.ts';
 import { DEFAULT_CHUNK_RANGE_MS, HeadStorage } from './head/head-storage.ts';
 import { lockFolder } from './lock-file.ts';
 import type { FolderLock } from './lock-file.ts';
 import { TsdbMetrics } from './metrics.ts';
-import type { OooLog } from './ooo/ooo-log.ts';
-import { readLogs } from './read-logs.ts';
+import { OooLog } from './ooo/ooo-log.ts';
 import type { TsdbOptions } from './tsdb-options.ts';
+import { listWal } from './wal/wal-folder.ts';
 import { SEGMENT_BYTES } from './wal/wal-format.ts';
-import type { ReplayReport } from './wal/wal-replay.ts';
 import { WalWriter } from './wal/wal-writer.ts';
 
 /** How long work goes on before others get a turn. */
@@ -23,13 +24,21 @@ export interface TsdbParts {
   readonly wal: WalWriter;
   readonly metrics: TsdbMetrics;
   readonly lock: FolderLock | undefined;
-  readonly replay: ReplayReport;
   readonly walFolder: string;
   readonly blocks: BlockStore;
   readonly oooLog: OooLog;
+  /** Takes samples while the log is read. */
+  readonly early: EarlyWrites;
+  /** The segment with which this run's log begins. */
+  readonly segment: number;
+  /** Samples before this are in blocks. */
+  readonly minValidMs: number;
 }
 
-/** The steps of a start: the folder, its lock, its blocks, its log. Rejects as `Tsdb.open` does. */
+/**
+ * The steps of a start up to where the log is to be read: the folder, its lock, its blocks, a new segment. Rejects as `Tsdb.open`
+ * does.
+ */
 export async function openTsdb(options: TsdbOptions): Promise<TsdbParts> {
   const { files, path, clock, logger } = options;
   const walFolder = join(path, 'wal');
@@ -39,45 +48,37 @@ export async function openTsdb(options: TsdbOptions): Promise<TsdbParts> {
   metrics.cleanStart.set(lock === undefined ? -1 : lock.wasStale ? 0 : 1);
   try {
     const pacer = new Pacer(clock, STRETCH_MS);
-    const pause = (): Promise<void> => pacer.pause();
-    const blocks = await BlockStore.load({ files, path, logger, pause });
-    // The log begins to take records only after it was read, and the head needs to know it before.
-    let wal: WalWriter | undefined;
-    let oooLog: OooLog | undefined;
+    const blocks = await BlockStore.load({ files, path, logger, pause: () => pacer.pause() });
+    const { segments, checkpoint = -1 } = await listWal(files, walFolder);
+    const segment = Math.max(segments.at(-1) ?? -1, checkpoint) + 1;
+    const segmentBytes = options.walSegmentBytes ?? SEGMENT_BYTES;
+    const compression = options.walCompression ?? 'snappy';
+    const wal = new WalWriter({
+      files,
+      folder: walFolder,
+      segment,
+      counters: metrics.wal,
+      monotonicMs: () => clock.monotonicMs(),
+      segmentBytes,
+      compression,
+    });
+    const oooLog = await OooLog.open({ files, path, clock, segmentBytes, compression });
+    const log = new HeadLog(wal, clock);
     const storage = new HeadStorage({
       chunkRangeMs: options.chunkRangeMs ?? DEFAULT_CHUNK_RANGE_MS,
-      log: {
-        log: (record, keep) => wal!.log(record, keep),
-        flush: () => clock.track(wal!.flush()),
-      },
+      log,
       oooLog: {
-        log: (record, keep) => oooLog!.log(record, keep),
-        flush: () => clock.track(oooLog!.flush()),
+        log: (record, keep) => oooLog.log(record, keep),
+        flush: () => clock.track(oooLog.flush()),
       },
     });
     const minValidMs = storage.head.startAfter(blocks.endMs);
     storage.extras.exemplars.resize(options.maxExemplars ?? 0);
-    const startMs = clock.monotonicMs();
-    const { replay, oooLog: opened } = await readLogs(options, storage, minValidMs);
-    oooLog = opened;
-    const tookMs = clock.monotonicMs() - startMs;
-    metrics.replayDuration.set(tookMs / 1000);
-    metrics.corruptions.inc(replay.damagedSegments);
-    wal = new WalWriter({
-      files,
-      folder: walFolder,
-      segment: replay.nextSegment,
-      counters: metrics.wal,
-      monotonicMs: () => clock.monotonicMs(),
-      segmentBytes: options.walSegmentBytes ?? SEGMENT_BYTES,
-      compression: options.walCompression ?? 'snappy',
-    });
-    const log = wal;
-    const hasRoom = await orUnusable(path, () => log.start());
+    const early = new EarlyWrites({ files, clock, logger, walFolder, storage, wal, log, segment });
+    const hasRoom = await orUnusable(path, () => wal.start());
     if (!hasRoom)
       logger.error({ path }, 'the disk is full: samples are kept in memory only until it has room');
-    logger.info({ ...replay, tookMs: Math.round(tookMs) }, 'the write-ahead log was read');
-    return { options, storage, wal, metrics, lock, replay, walFolder, blocks, oooLog };
+    return { options, storage, wal, metrics, lock, walFolder, blocks, oooLog, early, segment, minValidMs };
   } catch (error) {
     await lock?.release();
     throw error;

@@ -14,6 +14,7 @@ import type { StorageWorker } from './compact/storage-jobs.ts';
 import { BlockAdmin } from './compact/tsdb-admin.ts';
 import type { TsdbAdmin } from './compact/tsdb-admin.ts';
 import { ThreadedStorageWorker } from './compact/threaded-storage-worker.ts';
+import type { EarlyWrites } from './early/early-writes.ts';
 import { observeExemplars } from './head/exemplar-metrics.ts';
 import type { ExemplarStore } from './head/exemplar-store.ts';
 import type { HeadStorage } from './head/head-storage.ts';
@@ -23,16 +24,26 @@ import { openTsdb } from './open-tsdb.ts';
 import type { TsdbParts } from './open-tsdb.ts';
 import type { OooLog } from './ooo/ooo-log.ts';
 import type { TsdbOptions } from './tsdb-options.ts';
+import { readLogs } from './read-logs.ts';
 import { TsdbQuerier } from './tsdb-reader.ts';
 import type { ReaderLease, StorageAnnouncement } from './tsdb-reader.ts';
 import { LogKeeper } from './wal/log-keeper.ts';
 import type { WalHold } from './wal/wal-hold.ts';
-import type { WalProgress } from './wal/wal-position.ts';
+import type { WalPosition, WalProgress } from './wal/wal-position.ts';
 import type { ReplayReport } from './wal/wal-replay.ts';
 import type { WalWriter } from './wal/wal-writer.ts';
 
 /** How often it is looked at what is to be done, as in Prometheus. */
 const MAINTENANCE_MS = 60_000;
+const NOTHING_READ: ReplayReport = {
+  segments: 0,
+  series: 0,
+  samples: 0,
+  unknownSamples: 0,
+  damagedSegments: 0,
+  droppedBytes: 0,
+  nextSegment: 0,
+};
 /** How long work in the main thread goes on before others get a turn. */
 const STRETCH_MS = 5;
 
@@ -44,8 +55,12 @@ const STRETCH_MS = 5;
  * commits reject with TOCSIN_ERR_STORAGE and the samples are in memory only.
  */
 export class Tsdb implements SampleStorage {
-  /** What reading the log at the start did. */
-  readonly replay: ReplayReport;
+  /** Resolves when the log was read; rejects with TOCSIN_ERR_STORAGE when it can't be, or when this is closed before. */
+  readonly ready: Promise<void>;
+  readonly #early: EarlyWrites;
+  readonly #segment: number;
+  readonly #ending = new AbortController();
+  #replay = NOTHING_READ;
   readonly #options: TsdbOptions;
   readonly #storage: HeadStorage;
   readonly #wal: WalWriter;
@@ -61,7 +76,6 @@ export class Tsdb implements SampleStorage {
   readonly #pacer: Pacer;
   readonly #log: LogKeeper;
   readonly #oooLog: OooLog;
-  #isClosing = false;
   #maintaining: Promise<void> = Promise.resolve();
 
   private constructor(parts: TsdbParts) {
@@ -74,7 +88,8 @@ export class Tsdb implements SampleStorage {
     this.#metrics = parts.metrics;
     this.#lock = parts.lock;
     this.#walFolder = parts.walFolder;
-    this.replay = parts.replay;
+    this.#early = parts.early;
+    this.#segment = parts.segment;
     const { logger, registry, threads } = parts.options;
     this.#worker =
       threads === undefined
@@ -118,6 +133,9 @@ export class Tsdb implements SampleStorage {
       walCompression: parts.options.walCompression ?? 'snappy',
       walBytes: () => this.#log.bytes,
     });
+    this.ready = this.#readLogs(parts);
+    // Whoever waits for it is told.
+    this.ready.catch(() => undefined);
   }
 
   /**
@@ -125,13 +143,33 @@ export class Tsdb implements SampleStorage {
    * use, TOCSIN_ERR_STORAGE when reading or repairing the log fails. Blocks that cannot be read are left out and said.
    */
   static async open(options: TsdbOptions): Promise<Tsdb> {
-    const tsdb = new Tsdb(await openTsdb(options));
-    tsdb.#startTasks();
+    const tsdb = await Tsdb.begin(options);
+    try {
+      await tsdb.ready;
+    } catch (error) {
+      await tsdb.close().catch((failure: unknown) => {
+        options.logger.error({ err: failure }, `giving the data folder free failed: ${errorText(failure)}`);
+      });
+      throw error;
+    }
     return tsdb;
   }
 
+  /**
+   * As {@link open}, but resolves before the log is read, to an engine that takes samples. Until {@link ready} resolves, commits go
+   * to the log only, and queries see a part of what there is.
+   */
+  static async begin(options: TsdbOptions): Promise<Tsdb> {
+    return new Tsdb(await openTsdb(options));
+  }
+
+  /** What reading the log at the start did; zeros until {@link ready} resolves. */
+  get replay(): ReplayReport {
+    return this.#replay;
+  }
+
   appender(nowMs: number): Appender {
-    return this.#storage.appender(nowMs);
+    return this.#early.isOver ? this.#storage.appender(nowMs) : this.#early.appender(nowMs);
   }
 
   querier(minMs: number, maxMs: number): Querier {
@@ -185,10 +223,11 @@ export class Tsdb implements SampleStorage {
   }
 
   /** Where the log is, and where it lies: for whoever reads it behind its writer with a `WalTail`. */
-  get wal(): WalProgress & { readonly folder: string } {
+  get wal(): WalProgress & { readonly folder: string; readonly start: WalPosition } {
     const wal = this.#wal;
     return {
       folder: this.#walFolder,
+      start: { segment: this.#segment, offset: 0 },
       get position() {
         return wal.position;
       },
@@ -222,10 +261,11 @@ export class Tsdb implements SampleStorage {
 
   /**
    * Writes and syncs what is left of the log and gives the folder free. No appender may be open. Work on blocks that is under way
-   * is broken off; the next start does it again.
+   * is broken off, and so is reading the log at the start; the next start does it again.
    */
   async close(): Promise<void> {
-    this.#isClosing = true;
+    this.#ending.abort(new InterruptedError('reading the log'));
+    await Promise.allSettled([this.ready]);
     // Before the tasks: they wait for it.
     await this.#worker.close();
     await this.#tasks.stop();
@@ -240,8 +280,23 @@ export class Tsdb implements SampleStorage {
     }
   }
 
-  #startTasks(): void {
-    const { clock, syncIntervalMs = 10_000 } = this.#options;
+  async #readLogs(parts: TsdbParts): Promise<void> {
+    const { clock, logger } = this.#options;
+    const startMs = clock.monotonicMs();
+    this.#startSyncing();
+    const { replay, early, otherNumbers } = await readLogs(parts, this.#ending.signal);
+    const tookMs = clock.monotonicMs() - startMs;
+    this.#replay = replay;
+    this.#metrics.replayDuration.set(tookMs / 1000);
+    this.#metrics.corruptions.inc(replay.damagedSegments);
+    this.#log.noteOtherNumbers(otherNumbers);
+    logger.info({ ...replay, ...early, tookMs: Math.round(tookMs) }, 'the write-ahead log was read');
+    this.#ending.signal.throwIfAborted();
+    this.#startMaintaining();
+  }
+
+  #startMaintaining(): void {
+    const { clock } = this.#options;
     this.#tasks.spawn('blocks', async (signal) => {
       await this.#log.measure();
       for (;;) {
@@ -256,6 +311,10 @@ export class Tsdb implements SampleStorage {
         }
       }
     });
+  }
+
+  #startSyncing(): void {
+    const { clock, syncIntervalMs = 10_000 } = this.#options;
     if (syncIntervalMs === 0) return;
     this.#tasks.spawn('log sync', async (signal) => {
       for (;;) {
@@ -270,9 +329,9 @@ export class Tsdb implements SampleStorage {
     });
   }
 
-  /** Work on blocks is done one after the other. */
+  /** Work on blocks is done one after the other, when the log was read. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.#maintaining.then(work);
+    const next = this.#maintaining.then(() => this.ready).then(work);
     this.#maintaining = next.then(
       () => undefined,
       () => undefined,
@@ -308,7 +367,7 @@ export class Tsdb implements SampleStorage {
         truncateHead: (minMs) => this.#truncate(minMs),
         outOfOrder: this.#oooLog.compaction(this.#storage.head.outOfOrder),
         otherBytes: () => this.#log.bytes,
-        isEnding: () => this.#isClosing,
+        isEnding: () => this.#ending.signal.aborted,
       },
       options.retention,
     );

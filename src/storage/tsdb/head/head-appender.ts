@@ -22,7 +22,7 @@ import type { StoredSample } from '../stored-sample.ts';
 import { RecordWriter, RichRecords } from '../wal/wal-records.ts';
 
 /** How far ahead of now a sample may be. Prometheus' scrapes: 10 minutes. */
-const MAX_AHEAD_MS = 10 * 60_000;
+export const MAX_AHEAD_MS: number = 10 * 60_000;
 /** Times beyond this are not exact in the formats. */
 const MAX_TIME_MS = 2 ** 52;
 
@@ -96,7 +96,7 @@ export class Appenders {
   /** Applies a batch, and what there is besides samples, to the head and logs it. */
   commit(batch: PendingSamples, extras: PendingExtras | undefined): Promise<void> {
     this.counters.committed++;
-    this.#logSeries();
+    this.logSeries();
     if (extras !== undefined) this.extras.commitMetadata(extras, this.#log);
     this.#apply(batch);
     if (extras !== undefined) this.extras.commitExemplars(extras, this.#log);
@@ -138,8 +138,8 @@ export class Appenders {
     this.#pool.push(batch);
   }
 
-  /** Series that anybody made since the last commit: some of them may have samples in this one. */
-  #logSeries(): void {
+  /** Logs the series that anybody made since the last commit: some of them may have samples in this one. */
+  logSeries(): void {
     const refs = this.#head.takeUnlogged();
     if (refs.length === 0 || this.#log === undefined) return;
     this.#record.beginSeries();

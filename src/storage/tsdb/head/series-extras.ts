@@ -119,7 +119,7 @@ export class SeriesExtras {
 }
 
 /** An exemplar without labels that have no value. */
-function withoutEmpty(exemplar: Exemplar): Exemplar {
+export function withoutEmpty(exemplar: Exemplar): Exemplar {
   const { labels } = exemplar;
   for (let i = 1; i < labels.flat.length; i += 2) {
     if (labels.flat[i] !== '') continue;

@@ -22,13 +22,23 @@ export interface OooLogOptions {
   readonly files: FileSystem;
   /** The data folder. */
   readonly path: string;
+  readonly clock: Clock;
+  readonly segmentBytes: number;
+  readonly compression: WalCompression;
+}
+
+/** What reading the log needs. */
+export interface OooReplayOptions {
+  readonly files: FileSystem;
+  /** The data folder. */
+  readonly path: string;
   readonly head: Head;
   /** Row + 1 by log number, as reading the write-ahead log gave it. */
   readonly rows: IdMap;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly segmentBytes: number;
-  readonly compression: WalCompression;
+  /** Ends the reading; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 const SLICE_MS = 8;
@@ -59,12 +69,13 @@ export class OooLog implements SampleLog {
     });
   }
 
-  /**
-   * Puts what the folder holds into the head, repairing the log where it is damaged. Rejects with TOCSIN_ERR_STORAGE when a
-   * file cannot be read.
-   */
+  /** Opens the log behind what it holds; {@link replayOutOfOrder} reads that, before the first record is logged. */
   static async open(options: OooLogOptions): Promise<OooLog> {
-    return new OooLog(options, await replayOutOfOrder(options, false));
+    const { files, path } = options;
+    const folder = join(path, 'wbl');
+    const isThere = (await files.stat(folder)) !== undefined;
+    const { segments } = isThere ? await listWal(files, folder) : { segments: [] };
+    return new OooLog(options, (segments.at(-1) ?? -1) + 1);
   }
 
   log(record: Uint8Array, keep: boolean): void {
@@ -117,13 +128,16 @@ export class OooLog implements SampleLog {
   }
 }
 
-/** Puts what `wbl/` holds into a head. Resolves to the index of the next segment. `readOnly` repairs nothing. */
+/**
+ * Puts what `wbl/` holds into a head, repairing the log where it is damaged unless `readOnly`. Rejects with TOCSIN_ERR_STORAGE when
+ * a file cannot be read.
+ */
 export async function replayOutOfOrder(
-  { files, path, head, rows, clock, logger }: Omit<OooLogOptions, 'segmentBytes' | 'compression'>,
+  { files, path, head, rows, clock, logger, signal }: OooReplayOptions,
   readOnly: boolean,
-): Promise<number> {
+): Promise<void> {
   const folder = join(path, 'wbl');
-  if ((await files.stat(folder)) === undefined) return 0;
+  if ((await files.stat(folder)) === undefined) return;
   const { segments } = await listWal(files, folder);
   const pacer = new Pacer(clock, SLICE_MS);
   let samples = 0;
@@ -159,12 +173,14 @@ export async function replayOutOfOrder(
           logger.error({ segment: file, err: error }, 'a record of out-of-order samples is not understood');
         }
       },
-      () => pacer.pause(),
+      () => {
+        signal?.throwIfAborted();
+        return pacer.pause();
+      },
     );
     if (report.damage.length > 0 && !readOnly) await repairSegment(files, file, report, logger);
   }
   head.outOfOrder.publish();
   if (segments.length > 0)
     logger.info({ segments: segments.length, samples, unknownSamples }, 'out-of-order samples were read');
-  return (segments.at(-1) ?? -1) + 1;
 }

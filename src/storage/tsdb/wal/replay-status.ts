@@ -17,8 +17,9 @@ export interface WalReplayStatus {
 export async function replayStatusOf(
   files: FileSystem,
   folder: string,
+  before?: number,
 ): Promise<(done: number, total: number) => WalReplayStatus> {
-  const { segments, checkpoint = -1 } = await listWal(files, folder);
+  const { segments, checkpoint = -1 } = await listWal(files, folder, before);
   const read = segments.filter((index) => index > checkpoint);
   const min = read[0] ?? checkpoint + 1;
   const max = read.at(-1) ?? min;

@@ -13,10 +13,13 @@ export interface WalFolder {
   readonly temporary: readonly string[];
 }
 
-/** Looks at a log's folder. */
-export async function listWal(files: FileSystem, folder: string): Promise<WalFolder> {
+/** Looks at a log's folder; segments from `before` on are left out. */
+export async function listWal(files: FileSystem, folder: string, before = Infinity): Promise<WalFolder> {
   const names = await files.list(folder);
-  const segments = names.map(segmentIndex).filter((index) => index !== undefined);
+  const segments = names
+    .map(segmentIndex)
+    .filter((index) => index !== undefined)
+    .filter((index) => index < before);
   const checkpoints = names.map(checkpointIndex).filter((index) => index !== undefined);
   segments.sort((a, b) => a - b);
   checkpoints.sort((a, b) => a - b);

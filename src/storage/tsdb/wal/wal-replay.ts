@@ -55,6 +55,14 @@ export interface ReplayOptions {
   readonly target?: ReplayTarget;
   /** Gets the row of each log number, plus one. */
   readonly rows?: IdMap;
+  /** Segments from this one on are not read: they are being written. */
+  readonly before?: number;
+  /** Others may have been given numbers from this one on: a series that has one gets another, and is to be logged. */
+  readonly numbersFrom?: number;
+  /** Told of a number, other than its own, under which the log names a series. */
+  readonly onOtherNumber?: (walId: number, ref: SeriesRef) => void;
+  /** Ends the reading; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
   /** Nothing is tidied and nothing repaired: somebody else may be writing the log. */
   readonly readOnly?: boolean;
   /** Told after each file how many of how many are done, for `/api/v1/status/walreplay`. */
@@ -68,7 +76,7 @@ export interface ReplayOptions {
  */
 export async function replayWal(options: ReplayOptions): Promise<ReplayReport> {
   const { files, folder, head, clock, logger } = options;
-  const found = await listWal(files, folder);
+  const found = await listWal(files, folder, options.before);
   if (options.readOnly !== true) await tidy(files, folder, found, logger);
   const paths = await walFiles(files, folder, found);
   const replay = new Replay(options);
@@ -76,6 +84,7 @@ export async function replayWal(options: ReplayOptions): Promise<ReplayReport> {
   let droppedBytes = 0;
   let sinceMs = clock.monotonicMs();
   const pause = async (): Promise<void> => {
+    options.signal?.throwIfAborted();
     if (clock.monotonicMs() - sinceMs < SLICE_MS) return;
     head.chunks.endBatch();
     await clock.yieldTurn();
@@ -148,6 +157,8 @@ class Replay implements RecordSink {
   readonly #logger: Logger;
   readonly #minValidMs: number;
   readonly #target: ReplayTarget | undefined;
+  readonly #numbersFrom: number;
+  readonly #onOtherNumber: ReplayOptions['onOtherNumber'];
   /** Row + 1 by log number. */
   readonly #rows: IdMap;
   readonly #toldTypes = new Set<number>();
@@ -157,7 +168,9 @@ class Replay implements RecordSink {
   sampleCount = 0;
   unknownSamples = 0;
 
-  constructor({ head, logger, minValidMs, target, rows }: ReplayOptions) {
+  constructor({ head, logger, minValidMs, target, rows, numbersFrom, onOtherNumber }: ReplayOptions) {
+    this.#numbersFrom = numbersFrom ?? Infinity;
+    this.#onOtherNumber = onOtherNumber;
     this.#rows = rows ?? new IdMap();
     this.#head = head;
     this.#logger = logger;
@@ -192,8 +205,10 @@ class Replay implements RecordSink {
     const labels = Labels.fromEntries(entries);
     this.#head.reserveWalIds(walId + 1);
     if (labels.size === 0) return;
-    const ref = this.#head.series(labels, walId);
-    this.#rows.set(walId, this.#head.slabs.rowOf(ref) + 1);
+    const ref = this.#head.series(labels, walId < this.#numbersFrom ? walId : undefined);
+    const row = this.#head.slabs.rowOf(ref);
+    this.#rows.set(walId, row + 1);
+    if (this.#head.walIdOf(row) !== walId) this.#onOtherNumber?.(walId, ref);
     this.seriesCount++;
   }
 

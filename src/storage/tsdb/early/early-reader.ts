@@ -1,0 +1,96 @@
+import { Labels } from '../../../core/labels.ts';
+import { AppendOutcome } from '../../seam.ts';
+import type { Appender, SeriesRef } from '../../seam.ts';
+import type { HeadStorage } from '../head/head-storage.ts';
+import { Row } from '../head/head-slabs.ts';
+import type { StoredSample } from '../stored-sample.ts';
+import type { IdMap } from '../wal/id-map.ts';
+import type { RecordSink } from '../wal/wal-records.ts';
+
+const wordBox = new Uint32Array(2);
+const floatBox = new Float64Array(wordBox.buffer);
+
+/** Appends what records of the log hold to a head, as whoever logged them would have done. */
+export class EarlyReader implements RecordSink {
+  readonly #storage: HeadStorage;
+  /** Row + 1 by log number. */
+  readonly #rows: IdMap;
+  readonly #isZero: (ref: SeriesRef, tMs: number) => boolean;
+  #appender: Appender | undefined;
+  /** How many samples there were. */
+  samples = 0;
+  /** How many of them the head did not take. */
+  refused = 0;
+
+  /** `isZero` tells zeros of where a counter began. */
+  constructor(storage: HeadStorage, rows: IdMap, isZero: (ref: SeriesRef, tMs: number) => boolean) {
+    this.#storage = storage;
+    this.#rows = rows;
+    this.#isZero = isZero;
+  }
+
+  /** Makes visible what came since the last time. */
+  commit(): Promise<void> {
+    const appender = this.#appender;
+    this.#appender = undefined;
+    return appender?.commit() ?? Promise.resolve();
+  }
+
+  series(walId: number, flat: readonly string[]): void {
+    const entries: [string, string][] = [];
+    for (let i = 0; i < flat.length; i += 2) entries.push([flat[i]!, flat[i + 1]!]);
+    const { head } = this.#storage;
+    this.#rows.set(walId, head.slabs.rowOf(head.series(Labels.fromEntries(entries))) + 1);
+  }
+
+  sample(walId: number, tMs: number, low: number, high: number): void {
+    const ref = this.#refOf(walId);
+    wordBox[0] = low;
+    wordBox[1] = high;
+    const value = floatBox[0]!;
+    if (value === 0 && this.#isZero(ref, tMs)) this.#open().appendStartZero(ref, tMs, tMs + 1);
+    else this.#count(ref === 0 ? undefined : this.#open().append(ref, tMs, value));
+  }
+
+  rich(walId: number, tMs: number, { low, high, histogram, startMs }: StoredSample): void {
+    const ref = this.#refOf(walId);
+    wordBox[0] = low;
+    wordBox[1] = high;
+    const sample = { value: floatBox[0]!, histogram, startMs };
+    this.#count(ref === 0 ? undefined : this.#open().appendRich(ref, tMs, sample));
+  }
+
+  exemplar(walId: number, tMs: number, value: number, flat: readonly string[]): void {
+    const ref = this.#refOf(walId);
+    if (ref === 0) return;
+    const entries: [string, string][] = [];
+    for (let i = 0; i < flat.length; i += 2) entries.push([flat[i]!, flat[i + 1]!]);
+    const labels = Labels.fromEntries(entries);
+    this.#open().appendExemplar?.(ref, { labels, value, timestampMs: tMs, hasTimestamp: true });
+  }
+
+  metadata(walId: number, type: string, unit: string, help: string): void {
+    const ref = this.#refOf(walId);
+    if (ref !== 0) this.#open().updateMetadata?.(ref, { type, unit, help });
+  }
+
+  /** Nothing can be deleted before the log was read. */
+  tombstone(): void {}
+
+  #open(): Appender {
+    // How far ahead samples were was looked at when they came.
+    return (this.#appender ??= this.#storage.appender(Infinity));
+  }
+
+  #count(outcome: AppendOutcome | undefined): void {
+    this.samples++;
+    if (outcome === undefined || outcome > AppendOutcome.same) this.refused++;
+  }
+
+  /** The series of a number, 0 when the log did not name it. */
+  #refOf(walId: number): SeriesRef {
+    const row = this.#rows.get(walId) - 1;
+    const { head } = this.#storage;
+    return row < 0 ? 0 : head.rowWords(row)[head.rowStart(row) + Row.ref]!;
+  }
+}
