@@ -11,6 +11,7 @@ import type { ScrapeManager } from '../scrape/index.ts';
 import type {
   BlockMeta,
   ReadableStorage,
+  RemoteReadAnswer,
   SampleStorage,
   SeriesExemplars,
   TsdbAdmin,
@@ -40,6 +41,8 @@ export interface PrometheusPorts {
   readonly parseOptions?: ParseOptions;
   /** Where queries find their samples. */
   readonly readable: ReadableStorage;
+  /** Where `/federate` finds them; {@link readable} when absent. */
+  readonly federated?: ReadableStorage;
   readonly storage: Pick<SampleStorage, 'stats' | 'cardinality'> & {
     /** Absent where no exemplars are kept: there are none. */
     readonly exemplars?: {
@@ -49,6 +52,8 @@ export interface PrometheusPorts {
   /** The data folder. */
   readonly tsdb: { readonly blocks: readonly { readonly meta: BlockMeta }[]; readonly admin: TsdbAdmin };
   readonly receivers?: ReceiverPorts;
+  /** Answers remote reads; none are answered when absent. */
+  readonly remoteRead?: { read(body: Uint8Array, signal: AbortSignal): Promise<RemoteReadAnswer> };
   readonly scrape: Pick<ScrapeManager, 'scrapePools' | 'targets' | 'targetMetadata'>;
   readonly rules: Pick<RuleManager, 'groups' | 'activeAlerts'>;
   /** URLs that alerts are sent to, the embedded Alertmanager's included, and those that relabelling dropped. */

@@ -3,6 +3,13 @@ import type { PromqlFeatures } from '../promql/index.ts';
 import type { ScrapeFeatures } from '../scrape/index.ts';
 import type { StartTimes, WriteMessage } from '../storage/index.ts';
 
+/** `--storage.remote.read-…`; see RemoteReadServerOptions. */
+interface RemoteReadFlags {
+  readonly maxSamples: number;
+  readonly maxConcurrent: number;
+  readonly maxFrameBytes: number;
+}
+
 /** How a tocsin runs: what its flags say. Durations in milliseconds. */
 export interface TocsinOptions {
   /** undefined looks for the default names. */
@@ -78,9 +85,18 @@ export interface TocsinOptions {
   readonly scrape?: ScrapeFeatures;
   /** How long a stop tries to send what remote write has read; then it goes out after the next start. */
   readonly remoteFlushMs: number;
+  /** Bounds of remote reads; {@link DEFAULT_REMOTE_READ} when absent. */
+  readonly remoteRead?: RemoteReadFlags;
   /** For `/api/v1/status/flags`. */
   readonly shownFlags: Readonly<Record<string, string>>;
 }
 
 /** Retention when nobody says. */
 export const DEFAULT_RETENTION_MS: number = 15 * 24 * 60 * 60 * 1000;
+
+/** Bounds of remote reads when nobody says. */
+export const DEFAULT_REMOTE_READ: RemoteReadFlags = {
+  maxSamples: 5e7,
+  maxConcurrent: 10,
+  maxFrameBytes: 1024 * 1024,
+};

@@ -16,14 +16,21 @@ import {
   ThreadedQueryService,
   engineFeatures,
 } from '../promql/index.ts';
-import type { ReadableStorage, Tsdb } from '../storage/index.ts';
+import { FanoutStorage, type ReadableStorage, RemoteReadClient, type Tsdb } from '../storage/index.ts';
+import { Pacer } from '../core/pacer.ts';
+import { VERSION } from './version.ts';
 import type { TocsinOptions } from './options.ts';
 import type { TocsinPorts } from './ports.ts';
+
+/** Length of blocks when nobody says. */
+const DEFAULT_BLOCK_MS = 2 * 60 * 60 * 1000;
+/** Longest stretch of putting together what others gave without giving other work a turn. */
+const STRETCH_MS = 5;
 
 /** What a {@link QuerySide} is made of. */
 export interface QuerySideOptions {
   readonly ports: TocsinPorts;
-  readonly options: Pick<TocsinOptions, 'query' | 'promql'>;
+  readonly options: Pick<TocsinOptions, 'query' | 'promql' | 'minBlockMs'>;
   readonly registry: Registry;
   readonly storage: Tsdb;
   /** The configuration at work. */
@@ -35,6 +42,8 @@ interface Answering {
   readonly engine: QueryEngine;
   readonly service: QueryService;
   readonly readable: ReadableStorage;
+  /** For `/federate`: what `remote_read` has is not in it. */
+  readonly federated: ReadableStorage;
 }
 
 /**
@@ -58,6 +67,13 @@ export class QuerySide {
   readonly readable: ReadableStorage = {
     querier: (minMs, maxMs) => this.#answering.readable.querier(minMs, maxMs),
   };
+  /** Samples for `/federate`. */
+  readonly federated: ReadableStorage = {
+    querier: (minMs, maxMs) => this.#answering.federated.querier(minMs, maxMs),
+  };
+  /** What is here, and what `remote_read` has. */
+  readonly fanout: ReadableStorage;
+  readonly #remoteRead: RemoteReadClient;
   readonly #ports: TocsinPorts;
   readonly #monitor: QueryMonitor;
   readonly #log: QueryLog;
@@ -65,6 +81,7 @@ export class QuerySide {
   readonly #local: Answering;
   #answering: Answering;
   #remoteFingerprint = '';
+  #readFingerprint = '';
 
   constructor({ ports, options, registry, storage, config }: QuerySideOptions) {
     const { clock, files, threads } = ports;
@@ -72,35 +89,54 @@ export class QuerySide {
     const metrics = new EngineMetrics(registry, options.query.maxConcurrency);
     this.#log = new QueryLog({ files, clock, logger, metrics });
     const monitor = new QueryMonitor({ clock, metrics, log: this.#log });
+    this.#remoteRead = new RemoteReadClient({
+      http: ports.http,
+      files,
+      clock,
+      logger: ports.logger.child({ component: 'remote' }),
+      registry,
+      environment: ports.environment,
+      userAgent: `tocsin/${VERSION}`,
+      localStartMs: () => localStartMs(storage, options.minBlockMs ?? DEFAULT_BLOCK_MS),
+    });
+    const pacer = new Pacer(clock, STRETCH_MS);
+    this.fanout = new FanoutStorage({
+      local: storage,
+      view: () => this.#remoteRead.view,
+      transport: this.#remoteRead,
+      pause: () => pacer.pause(),
+    });
+    const readable = this.fanout;
     const common = {
       ...options.query,
-      storage,
       clock,
       logger,
       monitor,
       subqueryStepMs: () => config().global.evaluationIntervalMs,
     };
     const createEngine = (): LocalQueryEngine =>
-      new LocalQueryEngine({ ...common, ...engineFeatures(options.promql) });
+      new LocalQueryEngine({ ...common, storage: readable, ...engineFeatures(options.promql) });
     const engine = createEngine();
     this.#ports = ports;
     this.#monitor = monitor;
     if (threads === undefined) {
       const service = new LocalQueryService(createEngine(), monitor, clock);
-      this.#answering = this.#local = { engine, service, readable: storage };
+      this.#answering = this.#local = { engine, service, readable, federated: storage };
       return;
     }
     const threadMetrics = new ThreadMetrics(registry);
     const { starter, maxThreads, maxHeapMiB } = threads;
     this.#threaded = new ThreadedQueryService({
       ...common,
+      storage,
+      remoteRead: this.#remoteRead,
       threads: starter,
       metrics: threadMetrics,
       maxThreads,
       maxHeapMiB,
       features: options.promql,
     });
-    this.#answering = this.#local = { engine, service: this.#threaded, readable: storage };
+    this.#answering = this.#local = { engine, service: this.#threaded, readable, federated: storage };
   }
 
   /** Opens the query log and starts what there is to start. Rejects when the log cannot be written. */
@@ -110,11 +146,15 @@ export class QuerySide {
   }
 
   /**
-   * Opens the query log of a configuration, also when it is the same as before, and takes on its `remote_storage`. Queries
+   * Opens the query log of a configuration, also when it is the same as before, and takes on its `remote_read` and `remote_storage`. Queries
    * under way end where they began. Rejects when the log cannot be written; nothing has changed then.
    */
   async use(config: LoadedConfig): Promise<void> {
     await this.#log.use(config.global.queryLogFile);
+    if (config.fingerprints.remoteRead !== this.#readFingerprint) {
+      this.#readFingerprint = config.fingerprints.remoteRead;
+      this.#remoteRead.apply(config.remoteRead, config.global.externalLabels);
+    }
     const fingerprint = config.fingerprints.remoteStorage;
     if (fingerprint === this.#remoteFingerprint) return;
     this.#remoteFingerprint = fingerprint;
@@ -128,12 +168,24 @@ export class QuerySide {
       engine: new RemoteQueryEngine({ api, monitor: this.#monitor, clock }),
       service: new RemoteQueryService(api, this.#monitor, clock),
       readable: new RemoteReadableStorage(api),
+      federated: new RemoteReadableStorage(api),
     };
   }
 
   /** Ends what is being evaluated for the API; rules have stopped. */
   async stop(): Promise<void> {
+    this.#remoteRead.stop();
     await this.#threaded?.close();
     await this.#log.close();
   }
+}
+
+/**
+ * From when on everything is here: some time after the oldest sample, for a start takes a while.
+ *
+ * @see prometheus cmd/prometheus/main.go readyStorage.StartTime
+ */
+function localStartMs(storage: Tsdb, blockMs: number): number {
+  const oldestMs = storage.blocks[0]?.meta.minTime ?? storage.stats().minTimeMs;
+  return oldestMs === undefined ? Infinity : oldestMs + 2 * blockMs;
 }

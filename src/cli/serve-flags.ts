@@ -192,9 +192,24 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
     '1m',
     'How long to wait flushing samples on shutdown or configuration reload.',
   ),
-  ignored('storage.remote.read-sample-limit', 'integer', '5e7', 'remote read is a later version'),
-  ignored('storage.remote.read-concurrent-limit', 'integer', '10', 'remote read is a later version'),
-  ignored('storage.remote.read-max-bytes-in-frame', 'integer', '1048576', 'remote read is a later version'),
+  used(
+    'storage.remote.read-sample-limit',
+    'integer',
+    '5e7',
+    'Most samples of a remote read that does not ask for streamed chunks, for each of its queries; 0 is no limit.',
+  ),
+  used(
+    'storage.remote.read-concurrent-limit',
+    'integer',
+    '10',
+    'Most remote reads at a time; 0 is no limit.',
+  ),
+  used(
+    'storage.remote.read-max-bytes-in-frame',
+    'integer',
+    '1048576',
+    'About the most bytes of a frame of streamed chunks; a client may refuse longer ones.',
+  ),
   used(
     'rules.alert.for-outage-tolerance',
     'duration',

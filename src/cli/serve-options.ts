@@ -117,6 +117,11 @@ export function optionsFromFlags(flags: ParsedFlags, features: ReadonlySet<strin
     enableAdmin: flags.isOn('web.enable-admin-api'),
     autoReload: flags.isOn('config.auto-reload') || features.has('auto-reload-config'),
     autoReloadIntervalMs: flags.durationMs('config.auto-reload-interval'),
+    remoteRead: {
+      maxSamples: flags.integer('storage.remote.read-sample-limit'),
+      maxConcurrent: flags.integer('storage.remote.read-concurrent-limit'),
+      maxFrameBytes: flags.integer('storage.remote.read-max-bytes-in-frame'),
+    },
     remoteFlushMs: flags.durationMs('storage.remote.flush-deadline'),
     rules: {
       outageToleranceMs: flags.durationMs('rules.alert.for-outage-tolerance'),

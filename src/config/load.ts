@@ -16,6 +16,7 @@ import type { RemoteStorageConfig } from '../promql/config.ts';
 import type { StorageConfig } from '../storage/config.ts';
 import type { OtlpConfig } from '../storage/remote/otlp/config.ts';
 import type { RemoteWriteConfig } from '../storage/remote/config.ts';
+import type { RemoteReadConfig } from '../storage/remote/read/config.ts';
 import { loadAlertmanagerFile, loadBuiltInAlertmanager, resolveAlertmanager } from './alertmanager.ts';
 import type { LoadedAlertmanager } from './alertmanager.ts';
 import type { MatcherReader } from './alertmanager-schema.ts';
@@ -34,7 +35,15 @@ const DEFAULT_FILES = ['tocsin.yml', 'prometheus.yml'];
 
 /** Parts of a configuration that change apart from each other. */
 export type ConfigSection =
-  'global' | 'scrape' | 'rules' | 'alerting' | 'storage' | 'remoteWrite' | 'remoteStorage' | 'alertmanager';
+  | 'global'
+  | 'scrape'
+  | 'rules'
+  | 'alerting'
+  | 'storage'
+  | 'remoteWrite'
+  | 'remoteRead'
+  | 'remoteStorage'
+  | 'alertmanager';
 
 /** `global`, with its defaults. */
 export interface GlobalConfig {
@@ -62,6 +71,7 @@ export interface LoadedConfig {
   readonly alerting: AlertingConfig;
   readonly storage: StorageConfig;
   readonly remoteWrite: readonly RemoteWriteConfig[];
+  readonly remoteRead: readonly RemoteReadConfig[];
   /** How metrics received by OTLP become series. */
   readonly otlp: OtlpConfig;
   /** Where queries and rules are evaluated; undefined when that is here. */
@@ -160,6 +170,7 @@ class Loader {
       alerting: fingerprintOf(part('alerting')),
       storage: fingerprintOf(part('storage')),
       remoteWrite: fingerprintOf(part('remote_write'), JSON.stringify(global.externalLabels)),
+      remoteRead: fingerprintOf(part('remote_read'), JSON.stringify(global.externalLabels)),
       remoteStorage: fingerprintOf(part('remote_storage')),
       alertmanager: alertmanager?.fingerprint ?? '',
     };
@@ -171,6 +182,7 @@ class Loader {
       alerting: this.#fields.alerting,
       storage: this.#fields.storage,
       remoteWrite: this.#fields.remote_write,
+      remoteRead: this.#fields.remote_read,
       otlp: this.#fields.otlp,
       remoteStorage: this.#fields.remote_storage,
       alertmanager,

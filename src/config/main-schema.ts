@@ -17,6 +17,8 @@ import { otlpSchema } from '../storage/remote/otlp/config.ts';
 import type { OtlpConfig } from '../storage/remote/otlp/config.ts';
 import { remoteWriteSchema } from '../storage/remote/config.ts';
 import type { RemoteWriteConfig } from '../storage/remote/config.ts';
+import { remoteReadSchema } from '../storage/remote/read/config.ts';
+import type { RemoteReadConfig } from '../storage/remote/read/config.ts';
 import { createAlertmanagerSchema } from './alertmanager-schema.ts';
 import type { AlertmanagerFields, MatcherReader } from './alertmanager-schema.ts';
 import { isLastPartPattern } from './glob.ts';
@@ -44,7 +46,7 @@ const patternsSchema = z
   .default([]);
 
 /** Keys of the contract that this version does not have. */
-const LATER_KEYS = ['remote_read', 'tracing', 'models', 'slos', 'maintenance', 'actions', 'review', 'state'];
+const LATER_KEYS = ['tracing', 'models', 'slos', 'maintenance', 'actions', 'review', 'state'];
 
 /** Endpoints are told apart by their names. */
 function checkNames(
@@ -73,6 +75,7 @@ export interface MainFields {
   readonly scrape_configs: readonly ScrapeConfigFields[];
   readonly storage: StorageConfig;
   readonly remote_write: readonly RemoteWriteConfig[];
+  readonly remote_read: readonly RemoteReadConfig[];
   readonly otlp: OtlpConfig;
   readonly remote_storage?: RemoteStorageConfig | undefined;
   readonly alertmanager?: AlertmanagerFields | undefined;
@@ -91,6 +94,7 @@ export function createMainSchema(matchers?: MatcherReader): z.ZodType<MainFields
       scrape_configs: z.array(scrapeConfigSchema).default([]),
       storage: storageConfigSchema.default(DEFAULT_STORAGE_CONFIG),
       remote_write: z.array(remoteWriteSchema).default([]).superRefine(checkNames('remote_write')),
+      remote_read: z.array(remoteReadSchema).default([]).superRefine(checkNames('remote_read')),
       otlp: otlpSchema.prefault({}),
       remote_storage: remoteStorageSchema.optional(),
       alertmanager: createAlertmanagerSchema(matchers).optional(),

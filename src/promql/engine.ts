@@ -252,7 +252,7 @@ export class LocalQueryEngine implements QueryEngine {
       run.sortedMs = this.#clock.monotonicMs();
       return {
         value,
-        warnings: annotations.texts('warning', request.text),
+        warnings: [...(querier.warnings ?? []), ...annotations.texts('warning', request.text)],
         infos: annotations.texts('info', request.text),
       };
     } finally {
@@ -261,10 +261,11 @@ export class LocalQueryEngine implements QueryEngine {
   }
 
   async #select(querier: Querier, plan: Plan, control: QueryControl): Promise<OpenSelection[]> {
+    const { stepMs } = plan.grid;
     const selections: OpenSelection[] = [];
     for (const { matchers, minMs, maxMs, uses } of plan.selections) {
       try {
-        const cursor = await querier.select(matchers, { minMs, maxMs, limit: 0 });
+        const cursor = await querier.select(matchers, { minMs, maxMs, limit: 0, stepMs });
         selections.push({ cursor, minMs, maxMs, uses });
       } catch (error) {
         if (!(error instanceof TocsinError)) throw error;

@@ -1,6 +1,6 @@
 import type { FloatHistogram } from '../core/histogram/float-histogram.ts';
 import type { Labels } from '../core/labels.ts';
-import type { SharedReads } from './shared-reads.ts';
+import type { ReadableStorage } from '../storage/index.ts';
 
 /** One series' value at the time of an instant query. */
 export interface VectorSample {
@@ -121,8 +121,8 @@ export interface QueryWatcher {
 
 /** Options of both kinds of query. */
 export interface QueryOptions {
-  /** Reads that this query has in common with others at the same time. */
-  readonly reads?: SharedReads;
+  /** Where this query reads: what it has in common with others at the same time, as a rule. The engine's storage when absent. */
+  readonly reads?: ReadableStorage;
   /** How far back an instant selector looks, exclusive; the engine's default when absent. */
   readonly lookbackMs?: number;
   /** The engine's default when absent; never longer than it. */

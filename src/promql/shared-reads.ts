@@ -3,7 +3,7 @@ import type { Matcher } from '../core/matcher.ts';
 import {
   SampleBuffer,
   type Querier,
-  type SampleStorage,
+  type ReadableStorage,
   type SelectHints,
   type SeriesCursor,
   type SeriesRef,
@@ -36,11 +36,11 @@ interface KeptSeries {
  * Lives as long as the rules do whose reads it shares; used by one tick at a time.
  */
 export class ReadSharer {
-  readonly #storage: SampleStorage;
+  readonly #storage: ReadableStorage;
   #reaches: ReadonlyMap<string, Reach> = new Map();
   #labels: ReadonlyMap<SeriesRef, Labels> = new Map();
 
-  constructor(storage: SampleStorage) {
+  constructor(storage: ReadableStorage) {
     this.#storage = storage;
   }
 
@@ -59,7 +59,7 @@ export class ReadSharer {
 
 /** The reads of one tick. All its queries see the samples as they were when the first of them looked. */
 export class SharedReads {
-  readonly #storage: SampleStorage;
+  readonly #storage: ReadableStorage;
   readonly #timeMs: number;
   readonly #expected: ReadonlyMap<string, Reach>;
   readonly #knownLabels: ReadonlyMap<SeriesRef, Labels>;
@@ -71,7 +71,7 @@ export class SharedReads {
   #room = MAX_SAMPLES;
 
   constructor(
-    storage: SampleStorage,
+    storage: ReadableStorage,
     timeMs: number,
     expected: ReadonlyMap<string, Reach>,
     knownLabels: ReadonlyMap<SeriesRef, Labels>,
@@ -86,6 +86,11 @@ export class SharedReads {
   querier(minMs: number, maxMs: number): Querier {
     const own = (): Querier => this.#storage.querier(minMs, maxMs);
     return new SharedQuerier(this, own);
+  }
+
+  /** What is missing in what was read so far. */
+  get warnings(): readonly string[] {
+    return this.#queriers.flatMap(({ warnings = [] }) => warnings);
   }
 
   /** A metric got samples in this tick: the queries that follow must see them. */
@@ -250,6 +255,10 @@ class SharedQuerier implements Querier {
 
   async labelValues(name: string, matchers: readonly Matcher[], limit: number): Promise<string[]> {
     return await this.#unshared().labelValues(name, matchers, limit);
+  }
+
+  get warnings(): readonly string[] {
+    return [...new Set([...this.#reads.warnings, ...(this.#own?.warnings ?? [])])];
   }
 
   close(): void {

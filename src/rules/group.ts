@@ -77,7 +77,7 @@ export class RuleGroup {
     this.config = config;
     this.intervalMs = intervalMs;
     this.#ports = ports;
-    this.#sharer = new ReadSharer(ports.storage);
+    this.#sharer = new ReadSharer(ports.reads ?? ports.storage);
     this.#logger = ports.logger.child({ file: config.file, group: config.name });
     this.#schedule = groupSchedule(config.file, config.name, intervalMs);
     this.#rules = config.rules.map((rule) => new Rule(rule, !restore));

@@ -7,7 +7,7 @@ import type { Logger } from '../core/log.ts';
 import type { Registry } from '../core/metrics.ts';
 import { TaskScope } from '../core/task-scope.ts';
 import type { QueryEngine } from '../promql/index.ts';
-import type { SampleStorage } from '../storage/index.ts';
+import type { ReadableStorage, SampleStorage } from '../storage/index.ts';
 import { expandRuleTemplate } from '../template/index.ts';
 import type { RuleGroupConfig } from './config.ts';
 import { RuleGroup, groupKey } from './group.ts';
@@ -23,6 +23,8 @@ export interface RuleManagerOptions {
   readonly registry: Registry;
   readonly engine: QueryEngine;
   readonly storage: SampleStorage;
+  /** Where expressions find their samples; {@link storage} when absent. */
+  readonly reads?: ReadableStorage;
   readonly sink: AlertSink;
   readonly settings: RuleSettings;
   /** External labels, then alert_relabel_configs; undefined drops the alert. */
@@ -60,6 +62,7 @@ export class RuleManager {
       logger,
       engine,
       storage,
+      reads: options.reads,
       sink,
       prepare,
       metrics: new RuleMetrics(registry),

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { Labels } from '../core/labels.ts';
 import type { Logger } from '../core/log.ts';
 import type { QueryEngine, QueryValue, VectorSample } from '../promql/index.ts';
-import type { SampleStorage } from '../storage/index.ts';
+import type { ReadableStorage, SampleStorage } from '../storage/index.ts';
 import type { RuleTemplateContext } from '../template/index.ts';
 import type { RuleMetrics } from './metrics.ts';
 
@@ -44,6 +44,8 @@ export interface RulePorts {
   readonly metrics: RuleMetrics;
   readonly engine: QueryEngine;
   readonly storage: SampleStorage;
+  /** Where expressions find their samples; {@link storage} when absent. */
+  readonly reads?: ReadableStorage | undefined;
   readonly sink: AlertSink;
   readonly expandTemplate: ExpandTemplate;
   /** Makes the labels that leave the rule: external labels, then alert_relabel_configs; undefined drops the alert. */

@@ -220,6 +220,8 @@ export interface SelectHints {
   readonly limit: number;
   /** Nobody will ask for samples. */
   readonly labelsOnly?: boolean;
+  /** Time between the steps of the query; 0 or absent where there is one. */
+  readonly stepMs?: number;
 }
 
 /** Reads within a span of time; close it when done (it may pin memory). Failures reject with TOCSIN_ERR_STORAGE. */
@@ -229,6 +231,8 @@ export interface Querier {
   labelNames(matchers: readonly Matcher[], limit: number): Promise<string[]>;
   /** Sorted values of a label on series that match. */
   labelValues(name: string, matchers: readonly Matcher[], limit: number): Promise<string[]>;
+  /** What is missing in the selections so far, and why; nothing when absent. */
+  readonly warnings?: readonly string[];
   close(): void;
 }
 

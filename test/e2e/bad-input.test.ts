@@ -103,9 +103,9 @@ const BAD_CONFIGURATION: readonly BadStart[] = [
   },
   {
     name: 'a key of a later version',
-    files: { 'tocsin.yml': yaml('remote_read:', '  - url: http://localhost/read') },
+    files: { 'tocsin.yml': yaml('tracing:', '  endpoint: localhost:4317') },
     args: SERVE,
-    says: ['tocsin: tocsin.yml:1:1: key "remote_read" is not in this version'],
+    says: ['tocsin: tocsin.yml:1:1: key "tracing" is not in this version'],
   },
   {
     name: 'several problems at once, a line for each',

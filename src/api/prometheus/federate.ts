@@ -37,7 +37,7 @@ export async function federate(
   const sets = params.all('match[]').map((text) => selector(text));
   const maxMs = deps.clock.nowMs();
   const minMs = maxMs - deps.options.lookbackMs;
-  const querier = ports.readable.querier(minMs, maxMs);
+  const querier = (ports.federated ?? ports.readable).querier(minMs, maxMs);
   const found = new Map<string, Newest>();
   try {
     for (const matchers of sets) {

@@ -14,6 +14,7 @@ import { ApiError } from '../api-error.ts';
 import { json } from '../json-text.ts';
 import { invalidParam, type Params } from '../params.ts';
 import type { BytesAnswer, Success } from '../reply.ts';
+import { withAbort } from '../with-abort.ts';
 import type { V1Context, V1Route } from './handler.ts';
 
 /** Most points of a series that one range query may ask for. */
@@ -70,8 +71,12 @@ async function evaluate(
     perStepStats: stats === 'all',
     origin,
   };
-  const answer = await withAbort(reply.raw, (signal) => ports.queries.answer(asked, signal));
-  return bytesAnswer(answer, stats);
+  try {
+    const answer = await withAbort(reply.raw, (signal) => ports.queries.answer(asked, signal));
+    return bytesAnswer(answer, stats);
+  } catch (error) {
+    throw queryError(error);
+  }
 }
 
 function formatQuery(context: V1Context): Success {
@@ -104,26 +109,6 @@ function queryOptions(params: Params): { lookbackMs?: number; timeoutMs?: number
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(lookbackMs !== undefined && lookbackMs > 0 && { lookbackMs }),
   };
-}
-
-/** Runs a query that is given up when nobody waits for the answer any more. */
-async function withAbort(
-  response: NodeJS.EventEmitter & { readonly writableFinished: boolean; readonly destroyed: boolean },
-  run: (signal: AbortSignal) => Promise<QueryAnswer>,
-): Promise<QueryAnswer> {
-  const controller = new AbortController();
-  const onClose = (): void => {
-    if (!response.writableFinished) controller.abort(new QueryError('canceled', 'the client went away'));
-  };
-  response.once('close', onClose);
-  if (response.destroyed) onClose();
-  try {
-    return await run(controller.signal);
-  } catch (error) {
-    throw queryError(error);
-  } finally {
-    response.off('close', onClose);
-  }
 }
 
 /** As the API words what went wrong with a query. */

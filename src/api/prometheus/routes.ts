@@ -10,6 +10,7 @@ import { ADMIN_ROUTES } from './admin.ts';
 import { EXEMPLAR_ROUTES } from './exemplars.ts';
 import type { V1Route } from './handler.ts';
 import { QUERY_ROUTES } from './query.ts';
+import { addReadRoute } from './read.ts';
 import { RULE_ROUTES } from './rules.ts';
 import { SERIES_ROUTES } from './series.ts';
 import { STATUS_ROUTES } from './status.ts';
@@ -35,7 +36,6 @@ const NOT_IN_VERSION: readonly (readonly [path: string, ...methods: ('GET' | 'PO
   ['/notifications', 'GET'],
   ['/notifications/live', 'GET'],
   ['/openapi.yaml', 'GET'],
-  ['/read', 'POST'],
   ['/search/metric_names', 'GET', 'POST'],
   ['/search/label_names', 'GET', 'POST'],
   ['/search/label_values', 'GET', 'POST'],
@@ -66,6 +66,7 @@ export function addPrometheusRoutes(app: FastifyInstance, deps: ApiDeps): void {
   }
   void app.register((below, _options, done) => {
     addReceiverRoutes(below, deps);
+    addReadRoute(below, deps);
     done();
   });
   app.options('/*', (_request, reply) => reply.code(204).send());

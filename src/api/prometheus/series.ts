@@ -51,7 +51,8 @@ async function series(context: V1Context): Promise<Success> {
     if (sets.length > 1) all.sort((a, b) => a.compare(b));
     isTruncated = limit > 0 && all.length > limit;
     if (isTruncated) all = all.slice(0, limit);
-    return { data: jsonList(all, labelsJson), warnings: isTruncated ? [TRUNCATED] : [] };
+    const warnings = [...(querier.warnings ?? []), ...(isTruncated ? [TRUNCATED] : [])];
+    return { data: jsonList(all, labelsJson), warnings };
   });
 }
 

@@ -107,6 +107,13 @@ export class ProtoWriter {
     });
   }
 
+  /** Packed signed numbers, as sint32 and sint64 have them; exact below 2^52. */
+  sints(field: number, values: Iterable<number>): void {
+    this.message(field, () => {
+      for (const value of values) this.#varint(value >= 0 ? value * 2 : -value * 2 - 1);
+    });
+  }
+
   /** Fields that were written before. */
   raw(bytes: Uint8Array): void {
     this.#reserve(bytes.length);

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import type { ReadableStorage } from '../../storage/index.ts';
 import type { QueryEngine, QueryResult, QueryValue, QueryWatcher } from '../query-engine.ts';
 import type { QueryRequest } from './query-service.ts';
 import { JsonBytes } from './json-bytes.ts';
@@ -19,7 +20,7 @@ export function ask(
   engine: QueryEngine,
   request: QueryRequest,
   signal: AbortSignal,
-  watcher?: QueryWatcher,
+  more: { readonly watcher?: QueryWatcher; readonly reads?: ReadableStorage | undefined } = {},
 ): Promise<QueryResult> {
   const { query, startMs, endMs, stepMs, lookbackMs, timeoutMs, perStepStats, origin } = request;
   const options = {
@@ -28,7 +29,8 @@ export function ask(
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(perStepStats && { perStepStats }),
     ...(origin && { origin }),
-    ...(watcher && { watcher }),
+    ...(more.watcher && { watcher: more.watcher }),
+    ...(more.reads && { reads: more.reads }),
   };
   return request.kind === 'instant'
     ? engine.instant(query, startMs, options)

@@ -1,8 +1,14 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 import { type Thread, type ThreadEnd, type Threads, threadModuleUrl } from '../../core/threads.ts';
-import type { ReaderLease, StorageAnnouncement } from '../../storage/index.ts';
+import type {
+  ReaderLease,
+  RemoteReadPort,
+  RemoteReadView,
+  StorageAnnouncement,
+} from '../../storage/index.ts';
 import { QueryError, type QueryStats } from '../query-engine.ts';
-import { PieceStream } from './piece-stream.ts';
+import { PieceStream } from '../../core/piece-stream.ts';
+import { QueryFetches } from './query-fetches.ts';
 import type { ActiveQuery } from './query-monitor.ts';
 import { type QueryAnswer, type QueryRequest, noPieces } from './query-service.ts';
 import type { FromQueryThread, QueryThreadData, ToQueryThread } from './thread-protocol.ts';
@@ -25,6 +31,8 @@ export interface PendingQuery {
   /** On the monotonic clock. */
   readonly deadlineMs: number;
   readonly subqueryStepMs: number;
+  /** Where else to read. */
+  readonly remote: RemoteReadView | undefined;
 }
 
 /** How a query came out. */
@@ -36,6 +44,7 @@ export type QueryOutcome =
 
 interface Running {
   readonly query: PendingQuery;
+  readonly fetches: QueryFetches | undefined;
   readonly settle: (outcome: QueryOutcome) => void;
 }
 
@@ -45,6 +54,8 @@ export interface QueryThreadOptions {
   readonly storage: LeasableStorage;
   readonly clock: Clock;
   readonly maxHeapMiB: number;
+  /** Reads elsewhere; absent where queries never ask for that. */
+  readonly remoteRead?: RemoteReadPort | undefined;
   readonly data: Omit<QueryThreadData, 'head'>;
   /** Called once; `isForced` when it was ended because of a query that would not end. */
   readonly onEnd: (end: ThreadEnd, isForced: boolean) => void;
@@ -99,7 +110,7 @@ export class QueryThreadHandle {
 
   /** Evaluates; never rejects. */
   async run(query: PendingQuery): Promise<QueryOutcome> {
-    const { active, request, deadlineMs, subqueryStepMs } = query;
+    const { active, request, deadlineMs, subqueryStepMs, remote } = query;
     const { id, signal } = active;
     const timeoutMs = Math.max(0, deadlineMs - this.#clock.monotonicMs());
     let patience: Timer | undefined;
@@ -114,15 +125,17 @@ export class QueryThreadHandle {
         this.#force(id, new QueryError('canceled', text));
       });
     };
+    const fetches = this.#fetches(query);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       return await new Promise<QueryOutcome>((settle) => {
-        this.#running.set(id, { query, settle });
-        this.#post({ type: 'start', id, request, timeoutMs, subqueryStepMs });
+        this.#running.set(id, { query, settle, fetches });
+        this.#post({ type: 'start', id, request, timeoutMs, subqueryStepMs, remote });
         if (signal.aborted) onAbort();
       });
     } finally {
       this.#running.delete(id);
+      fetches?.endAll();
       limit.cancel();
       patience?.cancel();
       signal.removeEventListener('abort', onAbort);
@@ -139,6 +152,14 @@ export class QueryThreadHandle {
     this.#thread.post(message);
   }
 
+  #fetches({ active: { id, signal }, deadlineMs }: PendingQuery): QueryFetches | undefined {
+    const { remoteRead } = this.#options;
+    if (remoteRead === undefined) return undefined;
+    return new QueryFetches(remoteRead, this.#clock, { deadlineMs, signal }, (fetch, news, transfer) => {
+      this.#thread.post({ type: 'fetched', id, fetch, news } satisfies ToQueryThread, transfer);
+    });
+  }
+
   /** Ends the thread because of a query that does not end by itself. */
   #force(id: number, error: QueryError): void {
     if (!this.isOpen || !this.#running.has(id)) return;
@@ -151,6 +172,12 @@ export class QueryThreadHandle {
     switch (message.type) {
       case 'progress':
         this.#running.get(id)?.query.active.progressed(message.samplesRead);
+        return;
+      case 'fetch':
+        void this.#running.get(id)?.fetches?.start(message.fetch, message.ask);
+        return;
+      case 'endFetch':
+        this.#running.get(id)?.fetches?.end(message.fetch);
         return;
       case 'answer':
         this.#answered(message);

@@ -2,12 +2,19 @@ import type { Clock } from '../../core/clock.ts';
 import { errorText } from '../../core/errors.ts';
 import { silentLogger } from '../../core/log.ts';
 import type { ThreadContext } from '../../core/threads.ts';
-import { type StorageAnnouncement, TsdbReader } from '../../storage/index.ts';
+import { Pacer } from '../../core/pacer.ts';
+import {
+  FanoutStorage,
+  type RemoteReadView,
+  type StorageAnnouncement,
+  TsdbReader,
+} from '../../storage/index.ts';
 import { LocalQueryEngine } from '../engine.ts';
 import { engineFeatures } from '../features.ts';
 import { QueryError, type QueryStats } from '../query-engine.ts';
 import { AnswerText, ask, limitSeries, PieceBuffers } from './answer-text.ts';
 import type { QueryRequest } from './query-service.ts';
+import { ThreadFetches } from './thread-fetches.ts';
 import {
   PIECES_AHEAD,
   type FromQueryThread,
@@ -23,6 +30,7 @@ const PROGRESS_MS = 250;
 /** What {@link run} makes of the thread's data. */
 interface Setup {
   readonly engine: LocalQueryEngine;
+  readonly storage: TsdbReader;
   readonly clock: Clock;
   readonly buffers: PieceBuffers;
   readonly send: (message: FromQueryThread, transfer?: readonly ArrayBuffer[]) => void;
@@ -33,31 +41,36 @@ class ThreadQuery {
   readonly #id: number;
   readonly #setup: Setup;
   readonly #controller = new AbortController();
+  /** What it reads elsewhere. */
+  readonly fetches: ThreadFetches;
   #ahead = 0;
   #onRoom: (() => void) | undefined;
 
   constructor(id: number, setup: Setup) {
     this.#id = id;
     this.#setup = setup;
+    this.fetches = new ThreadFetches(id, setup.send);
   }
 
-  async run(request: QueryRequest): Promise<void> {
+  async run(request: QueryRequest, remote: RemoteReadView | undefined): Promise<void> {
     const id = this.#id;
     const { engine, clock, buffers, send } = this.#setup;
     let stats: QueryStats | undefined;
     let toldMs = clock.monotonicMs();
     try {
-      const result = await ask(engine, request, this.#controller.signal, {
+      const reads = remote && this.#fanout(remote);
+      const watcher = {
         started() {},
-        progressed(samplesRead) {
+        progressed(samplesRead: number) {
           if (clock.monotonicMs() - toldMs < PROGRESS_MS) return;
           toldMs = clock.monotonicMs();
           send({ type: 'progress', id, samplesRead });
         },
-        ended(final) {
+        ended(final: QueryStats) {
           stats = final;
         },
-      });
+      };
+      const result = await ask(engine, request, this.#controller.signal, { watcher, reads });
       const { value, isTruncated } = limitSeries(result.value, request.limit);
       const { warnings, infos } = result;
       const text = new AnswerText(value, clock, buffers);
@@ -82,6 +95,13 @@ class ThreadQuery {
   used(): void {
     this.#ahead--;
     this.#onRoom?.();
+  }
+
+  #fanout(view: RemoteReadView): FanoutStorage {
+    const { storage, clock } = this.#setup;
+    const pacer = new Pacer(clock, SLICE_MS);
+    const pause = (): Promise<void> => pacer.pause();
+    return new FanoutStorage({ local: storage, view: () => view, transport: this.fetches, pause });
   }
 
   async #sendRest(text: AnswerText): Promise<void> {
@@ -127,6 +147,7 @@ export function run(context: ThreadContext): void {
   const queries = new Map<number, ThreadQuery>();
   const setup: Setup = {
     engine,
+    storage,
     clock,
     buffers: new PieceBuffers(),
     send: (message, transfer) => {
@@ -137,9 +158,9 @@ export function run(context: ThreadContext): void {
     const message = received as ToQueryThread;
     if (message.type !== 'start') {
       const query = queries.get(message.id);
-      if (message.type === 'cancel') {
-        query?.cancel(message.why);
-      } else {
+      if (message.type === 'cancel') query?.cancel(message.why);
+      else if (message.type === 'fetched') query?.fetches.receive(message.fetch, message.news);
+      else {
         setup.buffers.give(message.buffer);
         query?.used();
       }
@@ -148,7 +169,7 @@ export function run(context: ThreadContext): void {
     subqueryStepMs = message.subqueryStepMs;
     const query = new ThreadQuery(message.id, setup);
     queries.set(message.id, query);
-    void query.run({ ...message.request, timeoutMs: message.timeoutMs }).finally(() => {
+    void query.run({ ...message.request, timeoutMs: message.timeoutMs }, message.remote).finally(() => {
       queries.delete(message.id);
     });
   });

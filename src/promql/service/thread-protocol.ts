@@ -1,4 +1,4 @@
-import type { TsdbReaderData } from '../../storage/index.ts';
+import type { ReadAsk, ReadForm, RemoteReadView, TsdbReaderData } from '../../storage/index.ts';
 import type { PromqlFeatures } from '../features.ts';
 import type { QueryErrorKind, QueryStats, QueryValue } from '../query-engine.ts';
 import type { QueryRequest } from './query-service.ts';
@@ -23,11 +23,22 @@ export type ToQueryThread =
       /** What is left of the query's time. */
       readonly timeoutMs: number;
       readonly subqueryStepMs: number;
+      /** Where else to read; undefined when nowhere. */
+      readonly remote: RemoteReadView | undefined;
     }
+  /** What came of a `fetch`. */
+  | { readonly type: 'fetched'; readonly id: number; readonly fetch: number; readonly news: FetchNews }
   /** The query, or what is left of its answer, is no longer wanted. */
   | { readonly type: 'cancel'; readonly id: number; readonly why: string }
   /** A piece was used; its memory can be written anew. */
   | { readonly type: 'used'; readonly id: number; readonly buffer: ArrayBuffer };
+
+/** What comes of a fetch: how it is laid out, its bytes, and its end or what was wrong. */
+export type FetchNews =
+  | { readonly kind: 'begin'; readonly form: ReadForm }
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'failed'; readonly message: string };
 
 /** The answer of a query without its text. */
 export interface AnswerHead {
@@ -40,6 +51,10 @@ export interface AnswerHead {
 /** What a query thread says. After `failed` and the last piece nothing more comes of a query. */
 export type FromQueryThread =
   | { readonly type: 'progress'; readonly id: number; readonly samplesRead: number }
+  /** The query needs what an endpoint of `remote_read` has. */
+  | { readonly type: 'fetch'; readonly id: number; readonly fetch: number; readonly ask: ReadAsk }
+  /** It needs no more of that. */
+  | { readonly type: 'endFetch'; readonly id: number; readonly fetch: number }
   | {
       readonly type: 'answer';
       readonly id: number;

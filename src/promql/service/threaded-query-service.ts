@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import { errorText } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { ThreadEnd, Threads } from '../../core/threads.ts';
+import type { RemoteReadPort } from '../../storage/index.ts';
 import type { PromqlFeatures } from '../features.ts';
 import type { ThreadMetrics } from '../metrics.ts';
 import { NO_STATS, QueryError, type QueryStats } from '../query-engine.ts';
@@ -36,6 +37,8 @@ export interface ThreadedQueryServiceOptions {
   /** Resolution of subqueries that give none, asked at each query. */
   readonly subqueryStepMs: () => number;
   readonly features: PromqlFeatures;
+  /** The endpoints of `remote_read`; none when absent. */
+  readonly remoteRead?: RemoteReadPort;
 }
 
 /**
@@ -59,7 +62,7 @@ export class ThreadedQueryService implements QueryService {
   }
 
   async answer(request: QueryRequest, signal: AbortSignal): Promise<QueryAnswer> {
-    const { clock, monitor, subqueryStepMs } = this.#options;
+    const { clock, monitor, subqueryStepMs, remoteRead } = this.#options;
     const { kind, query, startMs, endMs, stepMs, origin } = request;
     const longestMs = this.#options.timeoutMs;
     const timeoutMs = Math.min(longestMs, request.timeoutMs ?? longestMs);
@@ -78,6 +81,7 @@ export class ThreadedQueryService implements QueryService {
       active,
       deadlineMs: arrivedMs + timeoutMs,
       subqueryStepMs: subqueryStepMs(),
+      remote: remoteRead?.view,
     };
     const outcome = await this.#run(pending).finally(() => {
       this.#gate.leave();
@@ -135,12 +139,14 @@ export class ThreadedQueryService implements QueryService {
   }
 
   #startThread(): QueryThreadHandle {
-    const { threads, storage, clock, maxHeapMiB, lookbackMs, maxSamples, features, metrics } = this.#options;
+    const { threads, storage, clock, maxHeapMiB, lookbackMs, maxSamples, features, metrics, remoteRead } =
+      this.#options;
     const thread = new QueryThreadHandle({
       threads,
       storage,
       clock,
       maxHeapMiB,
+      remoteRead,
       data: { lookbackMs, maxSamples, features },
       onEnd: (end, isForced) => {
         this.#threads.delete(thread);

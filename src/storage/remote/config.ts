@@ -52,7 +52,11 @@ export interface RemoteWriteConfig {
   readonly http: HttpClientConfig;
 }
 
-const headersSchema = z
+/** `headers` of remote write and remote read. */
+export const remoteHeadersSchema: z.ZodType<
+  Record<string, string>,
+  Record<string, string | number | boolean> | undefined
+> = z
   .record(z.string(), textSchema)
   .superRefine((headers, context) => {
     for (const name of Object.keys(headers)) {
@@ -66,7 +70,8 @@ const headersSchema = z
   })
   .default({});
 
-const urlSchema = z.string().superRefine((text, context) => {
+/** `url` of remote write and remote read. */
+export const remoteUrlSchema: z.ZodType<string, string> = z.string().superRefine((text, context) => {
   const url = URL.parse(text);
   if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return;
   context.addIssue({ code: 'custom', message: `${JSON.stringify(text)} is not an http or https URL` });
@@ -108,11 +113,11 @@ export const remoteWriteSchema: z.ZodType<RemoteWriteConfig> = notInVersion(
   z.strictObject({
     ...httpClientShape,
     enable_http2: z.boolean().default(false),
-    url: urlSchema,
+    url: remoteUrlSchema,
     name: z.string().default(''),
     remote_timeout: positiveDurationSchema.default(30_000),
     protobuf_message: z.enum(WRITE_MESSAGES).default('prometheus.WriteRequest'),
-    headers: headersSchema,
+    headers: remoteHeadersSchema,
     write_relabel_configs: relabelConfigsSchema,
     send_exemplars: z.boolean().default(false),
     send_native_histograms: z.boolean().default(false),

@@ -119,7 +119,16 @@ alertmanager:
 
   const refused: [yaml: string, message: string][] = [
     ['scrape_confgis: []', '1:1: unknown key "scrape_confgis"; did you mean "scrape_configs"?'],
-    ['remote_read: []', '1:1: key "remote_read" is not in this version'],
+    ['remote_read: [{}]', '1:15: key "url" is missing in remote_read[0]'],
+    ['remote_read: [{url: a}]', '1:21: remote_read[0].url: "a" is not an http or https URL'],
+    [
+      'remote_read: [{url: "http://a", headers: {Authorization: x}}]',
+      '1:58: remote_read[0].headers.Authorization: authorization header must be changed via the basic_auth, authorization, oauth2, sigv4, azuread or google_iam parameter',
+    ],
+    [
+      'remote_read: [{url: "http://a", name: n}, {url: "http://b", name: n}]',
+      '1:67: remote_read[1].name: found multiple remote_read configs with job name "n"',
+    ],
     ['models: []', '1:1: key "models" is not in this version'],
     ['remote_writes: []', '1:1: unknown key "remote_writes"; did you mean "remote_write"?'],
     [

@@ -8,11 +8,11 @@ import {
 
 /**
  * The labels of a received series from names and values in turn, in any order; a text that says what is wrong with them
- * when they cannot be a series.
+ * when they cannot be a series. What others evaluated may have no name: see `needsName`.
  *
  * @see prometheus storage/remote/write_handler.go appendV2
  */
-export function receivedLabels(flat: readonly string[]): Labels | string {
+export function receivedLabels(flat: readonly string[], needsName = true): Labels | string {
   const sorted: string[] = [];
   const places = Array.from({ length: flat.length / 2 }, (_, i) => 2 * i);
   places.sort((a, b) => compareText(flat[a]!, flat[b]!));
@@ -31,7 +31,7 @@ export function receivedLabels(flat: readonly string[]): Labels | string {
     if (value !== '') sorted.push(name, value);
   }
   const labels = Labels.fromSortedFlat(sorted);
-  if (!isValid || !hasName) return `invalid metric name or labels, got ${shown(labels)}`;
+  if (!isValid || (needsName && !hasName)) return `invalid metric name or labels, got ${shown(labels)}`;
   if (repeated !== undefined) {
     return `invalid labels for series, labels ${shown(labels)}, duplicated label ${repeated}`;
   }

@@ -1,8 +1,8 @@
-import type { FloatHistogram, Spans } from '../../../core/histogram/float-histogram.ts';
 import type { Labels } from '../../../core/labels.ts';
 import { METRIC_TYPES } from '../../../core/metric-types.ts';
 import { ProtoWriter } from '../../../core/protobuf/proto-writer.ts';
 import type { WriteMessage } from '../config.ts';
+import { writeHistogram } from '../proto/write-histogram.ts';
 import type { OutgoingBatch, SentExemplar } from './outgoing-batch.ts';
 
 /** Metadata of a metric family, as remote write 1.0 sends it. */
@@ -71,7 +71,7 @@ export class WriteRequestWriter {
   #valueV1(batch: OutgoingBatch, i: number): void {
     const out = this.#out;
     const histogram = batch.rich.get(i)?.histogram;
-    if (histogram !== undefined) this.#histogram(4, histogram, batch.times[i]!, 0);
+    if (histogram !== undefined) writeHistogram(out, 4, histogram, batch.times[i]!, 0);
     else {
       out.message(2, () => {
         out.doubleBits(1, batch.words[2 * i]!, batch.words[2 * i + 1]!);
@@ -133,7 +133,7 @@ export class WriteRequestWriter {
         out.double(2, exemplar.value);
         out.int(3, tMs);
       });
-    } else if (rich?.histogram !== undefined) this.#histogram(3, rich.histogram, tMs, rich.startMs);
+    } else if (rich?.histogram !== undefined) writeHistogram(out, 3, rich.histogram, tMs, rich.startMs);
     else {
       out.message(2, () => {
         out.doubleBits(1, batch.words[2 * i]!, batch.words[2 * i + 1]!);
@@ -157,34 +157,5 @@ export class WriteRequestWriter {
       this.#symbols.set(text, number);
     }
     return number;
-  }
-
-  #histogram(field: number, histogram: FloatHistogram, tMs: number, startMs: number): void {
-    const out = this.#out;
-    out.message(field, () => {
-      out.double(2, histogram.count);
-      out.double(3, histogram.sum);
-      out.sint(4, histogram.schema);
-      out.double(5, histogram.zeroThreshold);
-      out.double(7, histogram.zeroCount);
-      this.#spans(8, histogram.negativeSpans);
-      if (histogram.negativeBuckets.length > 0) out.doubles(10, histogram.negativeBuckets);
-      this.#spans(11, histogram.positiveSpans);
-      if (histogram.positiveBuckets.length > 0) out.doubles(13, histogram.positiveBuckets);
-      out.uint(14, histogram.counterResetHint);
-      out.int(15, tMs);
-      if (histogram.usesCustomBuckets) out.doubles(16, histogram.customValues);
-      if (startMs !== 0) out.int(17, startMs);
-    });
-  }
-
-  #spans(field: number, spans: Spans): void {
-    const out = this.#out;
-    for (let i = 0; i < spans.length; i += 2) {
-      out.message(field, () => {
-        out.sint(1, spans[i]!);
-        out.uint(2, spans[i + 1]!);
-      });
-    }
   }
 }

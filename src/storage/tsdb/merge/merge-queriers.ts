@@ -16,6 +16,12 @@ export function mergeQueriers(queriers: readonly Querier[]): Querier {
   return queriers.length === 1 ? queriers[0]! : new MergedQuerier(queriers);
 }
 
+/** One cursor over several, as {@link mergeQueriers} makes them; `limit` 0 is no limit. */
+export function mergeCursors(cursors: readonly SeriesCursor[], limit: number): SeriesCursor {
+  const filled = cursors.filter(({ count }) => count > 0);
+  return filled.length === 1 ? filled[0]! : new MergedCursor(filled, limit);
+}
+
 class MergedQuerier implements Querier {
   readonly #queriers: readonly Querier[];
 
@@ -25,9 +31,7 @@ class MergedQuerier implements Querier {
 
   async select(matchers: readonly Matcher[], hints: SelectHints): Promise<SeriesCursor> {
     const cursors = await Promise.all(this.#queriers.map((querier) => querier.select(matchers, hints)));
-    const filled = cursors.filter(({ count }) => count > 0);
-    if (filled.length === 1) return filled[0]!;
-    return new MergedCursor(filled, hints.limit);
+    return mergeCursors(cursors, hints.limit);
   }
 
   async labelNames(matchers: readonly Matcher[], limit: number): Promise<string[]> {

@@ -1,4 +1,4 @@
-import { assert } from '../../core/errors.ts';
+import { assert } from './errors.ts';
 
 interface Piece {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -16,13 +16,13 @@ export class PieceStream implements AsyncIterableIterator<Uint8Array> {
   /** What the reader has at the moment. */
   #lent: Uint8Array<ArrayBuffer> | undefined;
 
-  /** `onUsed` gets every piece back when the reader asks for what follows it; `onGivenUp`: the rest is not wanted. */
+  /** `first` has come already; `onUsed` gets every piece back when the reader asks for what follows it; `onGivenUp`: the rest is not wanted. */
   constructor(
-    first: Uint8Array<ArrayBuffer>,
+    first: Uint8Array<ArrayBuffer> | undefined,
     onUsed: (bytes: Uint8Array<ArrayBuffer>) => void,
     onGivenUp: () => void,
   ) {
-    this.#pieces = [{ bytes: first, isLast: false }];
+    this.#pieces = first === undefined ? [] : [{ bytes: first, isLast: false }];
     this.#onUsed = onUsed;
     this.#onGivenUp = onGivenUp;
   }
