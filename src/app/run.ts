@@ -55,9 +55,14 @@ export async function runUntilStopped(
   process.on('SIGHUP', onHangUp);
   try {
     collectProcessMetrics(server.tocsin.registry);
-    await server.start();
-    if (options.autoReload) watcher.start();
-    await onReady(server);
+    const starting = server.start();
+    // Who stops it early waits for the end of the start below.
+    starting.catch(() => undefined);
+    const isReady = await Promise.race([starting.then(() => true), ended.promise.then(() => false)]);
+    if (isReady) {
+      if (options.autoReload) watcher.start();
+      await onReady(server);
+    }
     logger.info({ reason: await ended.promise }, 'Stopping');
   } finally {
     await watcher.stop();

@@ -54,6 +54,7 @@ export class TocsinServer {
   #readiness: Readiness = 'starting';
   #handler: RequestListener | undefined;
   #closeApi: () => Promise<void> = () => Promise.resolve();
+  #starting: Promise<void> | undefined;
 
   private constructor(tocsin: Tocsin, quit: () => void) {
     this.tocsin = tocsin;
@@ -67,8 +68,16 @@ export class TocsinServer {
     return new TocsinServer(await Tocsin.load(options, ports, externalUrl), quit);
   }
 
-  /** Listens at once (answering 503 where data is needed), then opens the data and starts the rooms. */
-  async start(): Promise<void> {
+  /**
+   * Listens at once (answering 503 where data is needed), then opens the data and starts the rooms. Rejects with
+   * TOCSIN_ERR_CANCELLED when {@link stop} comes before the end.
+   */
+  start(): Promise<void> {
+    this.#starting = this.#startNow();
+    return this.#starting;
+  }
+
+  async #startNow(): Promise<void> {
     const { options, ports } = this.tocsin;
     const api = createApi(this.#deps());
     await api.ready();
@@ -79,13 +88,15 @@ export class TocsinServer {
     const bound = await this.#listeners.start(options.listenAddresses, this.#handler, options);
     for (const address of bound) ports.logger.info({ component: 'web', address }, 'Listening on');
     await this.tocsin.start();
-    this.#readiness = 'ready';
+    if (this.#readiness === 'starting') this.#readiness = 'ready';
     ports.logger.info({ component: 'web' }, 'Server is ready to receive web requests.');
   }
 
-  /** Ends requests, then the rooms. Idempotent; also after a start that failed. */
+  /** Ends requests, then the rooms. Idempotent; also after a start that failed, and during one, which it breaks off. */
   async stop(drainMs: number): Promise<void> {
     this.#readiness = 'stopping';
+    this.tocsin.interrupt();
+    await Promise.allSettled([this.#starting]);
     await this.#listeners.stop(drainMs);
     await this.#closeApi();
     await this.tocsin.stop();
@@ -137,9 +148,11 @@ export class TocsinServer {
       queries: queries.service,
       parseOptions: parseOptionsOf(tocsin.options.promql),
       readable: queries.readable,
+      federated: queries.federated,
       storage,
       tsdb: storage,
       receivers: rooms.receivers,
+      remoteRead: rooms.remoteRead,
       scrape,
       rules,
       alertmanagers: () => ({

@@ -7,18 +7,25 @@ import { AlertmanagerClient } from '../notify/index.ts';
 import { parseOptionsOf } from '../promql/index.ts';
 import { RuleManager, type RuleSettings } from '../rules/index.ts';
 import { ScrapeManager } from '../scrape/index.ts';
-import { RemoteWrite, type Retention, StateStore, Tsdb, type WalReplayStatus } from '../storage/index.ts';
+import {
+  RemoteReadServer,
+  RemoteWrite,
+  type Retention,
+  StateStore,
+  Tsdb,
+  type WalReplayStatus,
+} from '../storage/index.ts';
 import { checkRuleTemplate, expandRuleTemplate } from '../template/index.ts';
 import { AlertRouter } from './alert-router.ts';
 import { AlertSide } from './alert-side.ts';
 import { AppMetrics } from './metrics.ts';
-import { DEFAULT_RETENTION_MS, type TocsinOptions } from './options.ts';
+import { DEFAULT_REMOTE_READ, DEFAULT_RETENTION_MS, type TocsinOptions } from './options.ts';
 import { type TocsinPorts, prepareDataFolder } from './ports.ts';
 import { QuerySide } from './query-side.ts';
 import { type Receivers, createReceivers } from './receivers.ts';
 import { VERSION } from './version.ts';
 
-/** The rooms at work. Each is started in this order and stopped in the reverse one. */
+/** The rooms at work. Scraping is started first, then the others in this order; they are stopped in the reverse one. */
 export interface Rooms {
   readonly state: StateStore;
   readonly storage: Tsdb;
@@ -29,6 +36,7 @@ export interface Rooms {
   readonly rules: RuleManager;
   readonly remoteWrite: RemoteWrite;
   readonly receivers: Receivers;
+  readonly remoteRead: RemoteReadServer;
   readonly scrape: ScrapeManager;
 }
 
@@ -55,6 +63,8 @@ export class Tocsin {
   #reload: ReloadState;
   #walReplay: WalReplayStatus = { min: 0, max: 0, current: 0 };
   #changes: Promise<void> = Promise.resolve();
+  readonly #ending = new AbortController();
+  #starting: Promise<void> | undefined;
 
   private constructor(options: TocsinOptions, ports: TocsinPorts, config: LoadedConfig, externalUrl: string) {
     this.options = options;
@@ -119,18 +129,35 @@ export class Tocsin {
     return this.options.exemplarStorage === true ? this.#config.storage.maxExemplars : 0;
   }
 
-  /** Opens the data folder and starts everything. What was opened is closed again when something fails. */
-  async start(): Promise<void> {
+  /**
+   * Opens the data folder and starts everything: scraping before the log was read, the rest after it. What was opened is closed
+   * again when something fails. Rejects with TOCSIN_ERR_CANCELLED when {@link interrupt} or {@link stop} comes before the end.
+   */
+  start(): Promise<void> {
+    this.#starting = this.#startNow();
+    return this.#starting;
+  }
+
+  /** Breaks off a start that is under way. */
+  interrupt(): void {
+    this.#ending.abort(new TocsinError('TOCSIN_ERR_CANCELLED', 'tocsin was stopped while it was starting'));
+  }
+
+  async #startNow(): Promise<void> {
     const { clock, files } = this.ports;
+    const { signal } = this.#ending;
+    signal.throwIfAborted();
     const stateFolder = await prepareDataFolder(files, this.options.dataPath);
     // First of all the lock of the folder: another process may be at work on the state.
-    const storage = await this.#openStorage();
+    const storage = await this.#beginStorage();
     let database: SqlDatabase | undefined;
     let rooms: Rooms | undefined;
     try {
       database = this.ports.openState(stateFolder);
       const state = await StateStore.open(database, clock.nowMs());
       rooms = this.#createRooms(state, storage, stateFolder);
+      await rooms.scrape.apply(this.#scrapeSetup(this.#config));
+      await beforeAbort(storage.ready, signal);
       await this.#startRooms(rooms);
       this.#rooms = rooms;
     } catch (error) {
@@ -162,8 +189,10 @@ export class Tocsin {
     }
   }
 
-  /** Stops everything in order: what was acknowledged is on disk when it resolves. Idempotent. */
+  /** Stops everything in order: what was acknowledged is on disk when it resolves. Idempotent; also during a start. */
   async stop(): Promise<void> {
+    this.interrupt();
+    await Promise.allSettled([this.#starting]);
     await this.#changes;
     const rooms = this.#rooms;
     if (rooms === undefined) return;
@@ -173,9 +202,9 @@ export class Tocsin {
     await rooms.state.close();
   }
 
-  #openStorage(): Promise<Tsdb> {
+  #beginStorage(): Promise<Tsdb> {
     const { clock, files, logger, process } = this.ports;
-    return Tsdb.open({
+    return Tsdb.begin({
       files,
       clock,
       logger: logger.child({ component: 'tsdb' }),
@@ -235,6 +264,7 @@ export class Tocsin {
       registry,
       engine: queries.engine,
       storage,
+      reads: queries.fanout,
       sink: router,
       logger: logger.child({ component: 'rules' }),
       expandTemplate: expandRuleTemplate,
@@ -255,7 +285,25 @@ export class Tocsin {
       userAgent: `tocsin/${VERSION}`,
       ...(this.options.scrape !== undefined && { features: this.options.scrape }),
     });
-    const remoteWrite = new RemoteWrite({
+    const remoteWrite = this.#createRemoteWrite(storage, scrape, stateFolder);
+    const receivers = createReceivers(options, ports, registry, storage, () => this.#config.otlp);
+    const remoteRead = new RemoteReadServer({
+      storage,
+      threads: ports.threads,
+      clock,
+      logger: logger.child({ component: 'web' }),
+      registry,
+      externalLabels: () => this.#config.global.externalLabels,
+      limits: options.remoteRead ?? DEFAULT_REMOTE_READ,
+    });
+    const outgoing = { outside, router, remoteWrite };
+    return { state, storage, queries, alertSide, ...outgoing, rules, receivers, remoteRead, scrape };
+  }
+
+  #createRemoteWrite(storage: Tsdb, scrape: ScrapeManager, stateFolder: string): RemoteWrite {
+    const { options, registry } = this;
+    const { clock, files, http, random, logger, environment } = this.ports;
+    return new RemoteWrite({
       http,
       files,
       clock,
@@ -263,15 +311,13 @@ export class Tocsin {
       registry,
       environment,
       logger: logger.child({ component: 'remote' }),
-      log: { folder: storage.wal.folder, progress: storage.wal, hold: (segment) => storage.holdWal(segment) },
+      log: sentLog(storage),
       folder: stateFolder,
       userAgent: `tocsin/${VERSION}`,
       flushMs: options.remoteFlushMs,
       families: () =>
         [...scrape.metadata()].flatMap(([family, all]) => all.map((metadata) => ({ ...metadata, family }))),
     });
-    const receivers = createReceivers(options, ports, registry, storage, () => this.#config.otlp);
-    return { state, storage, queries, alertSide, outside, router, rules, remoteWrite, receivers, scrape };
   }
 
   async #startRooms(rooms: Rooms): Promise<void> {
@@ -292,7 +338,6 @@ export class Tocsin {
     await rooms.outside.apply(config.alerting);
     await rooms.rules.update(config.ruleFiles.flatMap(({ groups }) => groups));
     rooms.rules.start();
-    await rooms.scrape.apply(this.#scrapeSetup(config));
   }
 
   /** The feature `extra-scrape-metrics` switches on for all jobs what `extra_scrape_metrics` does for one. */
@@ -371,10 +416,31 @@ async function stopWork(rooms: Rooms): Promise<void> {
   await rooms.scrape.stop();
   await rooms.rules.stop();
   await rooms.queries.stop();
+  await rooms.remoteRead.close();
   // What scrapes and rules wrote last goes out too.
   await rooms.remoteWrite.stop();
   await rooms.outside.stop();
   await rooms.alertSide?.stop();
+}
+
+function sentLog(storage: Tsdb): ConstructorParameters<typeof RemoteWrite>[0]['log'] {
+  const { folder, start } = storage.wal;
+  return { folder, start, progress: storage.wal, hold: (segment) => storage.holdWal(segment) };
+}
+
+/** Waits for work, but no longer than until the signal: then it rejects with its reason, and the work goes on. */
+async function beforeAbort(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    reject(signal.reason as Error);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 function readConfig(options: TocsinOptions, ports: TocsinPorts): Promise<LoadedConfig> {

@@ -10,6 +10,7 @@ import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { TEST_OPTIONS } from '../../sim/options.ts';
+import type { HeldFiles } from '../../support/held-files.ts';
 
 /** When every test's time begins. */
 export const START_MS: number = Date.UTC(2026, 0, 5, 8, 0, 0);
@@ -66,6 +67,8 @@ export class Machine {
   /** Databases that were opened and not yet closed. */
   openDatabases = 0;
   printed = '';
+  /** How the next program sees the files, when not as they are. */
+  held: HeldFiles | undefined;
   /** What the model says of itself. */
   errorRatio = 0.01;
   scrapes = 0;
@@ -104,7 +107,7 @@ export class Machine {
     const pid = ++this.#runs;
     const ports: TocsinPorts = {
       clock,
-      files,
+      files: this.held?.files ?? files,
       http: network,
       random: new SeededRandom(pid),
       logger: createLogger(

@@ -17,6 +17,8 @@ export interface SentLog {
   /** `<data>/wal`. */
   readonly folder: string;
   readonly progress: WalProgress;
+  /** Where this run's part of it begins. */
+  readonly start: WalPosition;
   /** Keeps a segment and all that follow from being removed. */
   hold(segment: number): WalHold;
 }
@@ -29,7 +31,8 @@ export interface LogFeedOptions {
   readonly config: RemoteWriteConfig;
   readonly outgoing: OutgoingLabels;
   readonly progress: SendProgress;
-  readonly shard: (walId: number) => Shard;
+  /** Where a series belongs: samples of one stay in order only within a shard. */
+  readonly shard: (series: SentSeries) => Shard;
   readonly nowMs: () => number;
   /** Told of every sample that goes into a shard. */
   readonly took: (tMs: number) => void;
@@ -97,7 +100,7 @@ export class LogFeed implements RecordSink {
     const series = this.#wanted(walId, tMs);
     if (series === undefined) return;
     this.#add(series, tMs, low, high);
-    this.#options.shard(walId).added();
+    this.#options.shard(series).added();
   }
 
   rich(walId: number, tMs: number, sample: StoredSample): void {
@@ -108,7 +111,7 @@ export class LogFeed implements RecordSink {
     const series = this.#wanted(walId, tMs);
     if (series === undefined) return;
     const index = this.#add(series, tMs, sample.low, sample.high);
-    const shard = this.#options.shard(walId);
+    const shard = this.#options.shard(series);
     shard.batch().rich.set(index, sample);
     shard.added();
   }
@@ -118,7 +121,7 @@ export class LogFeed implements RecordSink {
     const series = this.#wanted(walId, tMs);
     if (series === undefined) return;
     const index = this.#add(series, tMs, 0, 0);
-    const shard = this.#options.shard(walId);
+    const shard = this.#options.shard(series);
     shard.batch().exemplars.set(index, { flat, value });
     shard.added();
   }
@@ -142,7 +145,7 @@ export class LogFeed implements RecordSink {
     const { progress, shard, took } = this.#options;
     progress.took(this.#mark);
     took(tMs);
-    return shard(series.walId).batch().add(series, tMs, low, high, this.#mark);
+    return shard(series).batch().add(series, tMs, low, high, this.#mark);
   }
 }
 

@@ -10,6 +10,7 @@ import type { Registry } from '../../../core/metrics.ts';
 import type { FileSystem, HttpClient, Random } from '../../../core/ports.ts';
 import type { Environment } from '../../../core/proxy-choice.ts';
 import { TaskScope } from '../../../core/task-scope.ts';
+import type { WalPosition } from '../../tsdb/wal/wal-position.ts';
 import type { RemoteWriteConfig } from '../config.ts';
 import type { SentLog } from './log-feed.ts';
 import { RemoteWriteMetrics } from './metrics.ts';
@@ -47,7 +48,7 @@ interface Sending {
 
 /**
  * Remote write to all configured endpoints, each with its own pace. After a restart each goes on where it was; one that is
- * new begins with what comes from then on.
+ * new begins with what comes from then on, at a start with what this run has logged so far.
  */
 export class RemoteWrite {
   readonly #options: RemoteWriteOptions;
@@ -55,6 +56,7 @@ export class RemoteWrite {
   readonly #positions: PositionFile;
   readonly #tasks: TaskScope;
   #sending: Sending[] = [];
+  #isFirst = true;
 
   constructor(options: RemoteWriteOptions) {
     const { files, folder, logger, registry } = options;
@@ -97,9 +99,12 @@ export class RemoteWrite {
     await Promise.all(end.map((one) => this.#end(one)));
     this.#positions.keepOnly(new Set(wanted.map(({ key }) => key)));
     this.#sending = [...keep];
+    const ofNew = this.#isFirst ? this.#options.log.start : undefined;
+    this.#isFirst = false;
     for (const { config, key, fingerprint } of wanted) {
       if (keep.some((one) => one.fingerprint === fingerprint)) continue;
-      const queue = this.#queue(config, key, externalLabels);
+      const from = this.#positions.get(key) ?? ofNew;
+      const queue = this.#queue(config, from, externalLabels);
       queue.start();
       this.#sending.push({ key, fingerprint, queue });
     }
@@ -125,7 +130,7 @@ export class RemoteWrite {
     await this.#positions.save();
   }
 
-  #queue(config: RemoteWriteConfig, key: string, externalLabels: Labels): WriteQueue {
+  #queue(config: RemoteWriteConfig, from: WalPosition | undefined, externalLabels: Labels): WriteQueue {
     const { http, files, clock, random, logger, environment, log, userAgent, families } = this.#options;
     const authorized = new AuthorizedHttp({
       http,
@@ -144,7 +149,7 @@ export class RemoteWrite {
       logger: logger.child({ remote_name: config.name }),
       metrics: this.#metrics,
       outgoing: { externalLabels },
-      from: this.#positions.get(key),
+      from,
       families,
     });
   }

@@ -5,8 +5,9 @@ import type { RelabelConfig } from '../../../core/relabel.ts';
 
 /** A series as a remote-write endpoint gets it. */
 export interface SentSeries {
-  readonly walId: number;
   readonly labels: Labels;
+  /** The same for equal labels, under whichever numbers the log has them; 32 bits. */
+  readonly hash: number;
 }
 
 /** What becomes of labels on their way out. */
@@ -44,7 +45,7 @@ export class SeriesTable {
       return;
     }
     const labels = outgoing(labelsOf(flat), this.#outgoing);
-    const series = labels === undefined ? undefined : { walId, labels };
+    const series = labels === undefined ? undefined : { labels, hash: hashOf(labels) };
     this.#entries.set(walId, { series, segment });
   }
 
@@ -58,6 +59,16 @@ export class SeriesTable {
   forgetBefore(segment: number): void {
     for (const [walId, entry] of this.#entries) if (entry.segment < segment) this.#entries.delete(walId);
   }
+}
+
+/** FNV-1a over the texts. */
+function hashOf({ flat }: Labels): number {
+  let hash = 0x811c9dc5;
+  for (const text of flat) {
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    hash = Math.imul(hash ^ 0xff, 0x01000193);
+  }
+  return (hash ^ (hash >>> 15)) >>> 0;
 }
 
 function labelsOf(flat: readonly string[]): Labels {

@@ -95,7 +95,7 @@ export class WriteQueue {
       config,
       outgoing: { externalLabels: outgoing.externalLabels, relabelConfigs: config.relabelConfigs },
       progress: this.#progress,
-      shard: (walId) => this.#shards[walId % this.#shards.length]!,
+      shard: ({ hash }) => this.#shards[hash % this.#shards.length]!,
       nowMs: () => options.clock.nowMs(),
       took: (tMs) => {
         this.#rates.in.add(1);

@@ -1,0 +1,35 @@
+import type { FileSystem } from '../../src/core/ports.ts';
+
+/** Files of which some are not opened for reading before they are released. */
+export interface HeldFiles {
+  readonly files: FileSystem;
+  /** Paths that were asked for so far. */
+  readonly asked: readonly string[];
+  release(): void;
+}
+
+/** Lets nobody read the files that `isHeld` names until they are released; everything else goes to `files`. */
+export function holdFiles(files: FileSystem, isHeld: (path: string) => boolean): HeldFiles {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const asked: string[] = [];
+  const open: FileSystem['open'] = async (path, mode) => {
+    if (mode === 'read' && isHeld(path)) {
+      asked.push(path);
+      await promise;
+    }
+    return files.open(path, mode);
+  };
+  const held = new Proxy(files, {
+    get(target, key) {
+      if (key === 'open') return open;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+  return { files: held, asked, release: resolve };
+}
+
+/** Whether a path is one of the log's segments. */
+export function isSegment(path: string): boolean {
+  return /\/wal\/(checkpoint\.\d+\/)?\d+$/.test(path);
+}
