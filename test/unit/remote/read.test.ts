@@ -281,6 +281,7 @@ describe.each([
     // Who asks for such a label gets it.
     const byCluster = [new Matcher('cluster', '=~', 'f.*')];
     expect(await select(fanout(read).querier(0, MINUTE), byCluster)).toEqual({});
+    registry = createRegistry();
     const without = client({ filterExternalLabels: false }, { external: { cluster: 'elsewhere' } });
     expect(await select(fanout(without).querier(0, MINUTE), byName)).toEqual({
       'a{cluster="far", zone="own"}': [0],
