@@ -81,6 +81,29 @@ export async function callApi(call: ApiCall, context: CommandContext): Promise<A
   }
 }
 
+/**
+ * Calls Prometheus' API v1 (by POST when there is a form) and gives `data`; warnings go to stderr, failures are errors with Prometheus'
+ * type and text.
+ */
+export async function callApiV1(
+  call: Pick<ApiCall, 'url' | 'path' | 'form' | 'query' | 'headers' | 'httpConfigFile'>,
+  context: CommandContext,
+): Promise<unknown> {
+  const method = call.form === undefined ? 'GET' : 'POST';
+  const answer = await callApi({ ...call, method, path: `/api/v1${call.path}`, timeout: '2m' }, context);
+  const body = answer.body as {
+    status?: string;
+    data?: unknown;
+    errorType?: string;
+    error?: string;
+    warnings?: string[];
+  } | null;
+  if (typeof body !== 'object' || body?.status === undefined) throw unexpectedAnswer('query', answer);
+  for (const warning of body.warnings ?? []) context.stderr.write(`query warning: ${warning}\n`);
+  if (body.status === 'success') return body.data;
+  throw new TocsinError('TOCSIN_ERR_HTTP', `query error: ${body.errorType ?? ''}: ${body.error ?? ''}`);
+}
+
 async function makeHttp(configFile: string, context: CommandContext): Promise<AuthorizedHttp> {
   const { http, files, clock, environment } = context;
   let config = DEFAULT_HTTP_CLIENT_CONFIG;

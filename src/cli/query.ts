@@ -1,8 +1,7 @@
 import { parseDuration } from '../core/duration.ts';
-import { TocsinError } from '../core/errors.ts';
 import { formatFloatPlain, parseFloatText } from '../core/float-text.ts';
 import { Labels } from '../core/labels.ts';
-import { callApi, unexpectedAnswer } from './api-client.ts';
+import { callApiV1 } from './api-client.ts';
 import { withSystem } from './command-context.ts';
 import type { CommandContext } from './command-context.ts';
 import { flag, parseTime, runGroup, usageError } from './command-line.ts';
@@ -163,7 +162,6 @@ function rangeParameters(flags: ParsedFlags): Form {
     .map((name) => [name, String(parseTime(flags.text(name), `--${name}`) / 1000)] as const);
 }
 
-/** Calls the API v1 and gives `data`; warnings go to stderr, failures are errors with Prometheus' type and text. */
 async function ask(
   flags: ParsedFlags,
   context: CommandContext,
@@ -177,29 +175,10 @@ async function ask(
       return [match[1]!, match[2]!];
     }),
   );
-  const answer = await callApi(
-    {
-      ...call,
-      method: call.form === undefined ? 'GET' : 'POST',
-      path: `/api/v1${call.path}`,
-      url: server,
-      headers,
-      timeout: '2m',
-      httpConfigFile: flags.text('http.config.file'),
-    },
+  return await callApiV1(
+    { ...call, url: server, headers, httpConfigFile: flags.text('http.config.file') },
     context,
   );
-  const body = answer.body as {
-    status?: string;
-    data?: unknown;
-    errorType?: string;
-    error?: string;
-    warnings?: string[];
-  } | null;
-  if (typeof body !== 'object' || body?.status === undefined) throw unexpectedAnswer('query', answer);
-  for (const warning of body.warnings ?? []) context.stderr.write(`query warning: ${warning}\n`);
-  if (body.status === 'success') return body.data;
-  throw new TocsinError('TOCSIN_ERR_HTTP', `query error: ${body.errorType ?? ''}: ${body.error ?? ''}`);
 }
 
 /** A result as promtool prints it. */

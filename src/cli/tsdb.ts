@@ -1,4 +1,3 @@
-import { parseGoDuration } from '../core/duration.ts';
 import { TocsinError } from '../core/errors.ts';
 import { histogramText } from '../core/histogram/text.ts';
 import type { Labels } from '../core/labels.ts';
@@ -20,7 +19,9 @@ import type { CommandContext } from './command-context.ts';
 import { flag, runGroup, usageError } from './command-line.ts';
 import type { CommandGroup } from './command-line.ts';
 import type { ParsedFlags } from './flag-set.ts';
+import { blockSpan, pauseOf } from './tsdb-blocks.ts';
 import { readOpenMetrics } from './tsdb-import.ts';
+import { CREATE_FROM_RULES } from './tsdb-rules.ts';
 import {
   blockTable,
   figuresChart,
@@ -42,7 +43,6 @@ const DUMP_FLAGS = [
   } as const,
 ];
 const CREATE = 'create-blocks-from';
-const BLOCK_MS = 2 * 3600_000;
 
 /** `tocsin tsdb …`, with promtool's arguments and output. */
 export const TSDB_COMMANDS: CommandGroup = {
@@ -87,6 +87,7 @@ export const TSDB_COMMANDS: CommandGroup = {
     short: { r: 'human-readable', q: 'quiet' },
     run: createFromOpenMetrics,
   },
+  [`${CREATE} rules`]: CREATE_FROM_RULES,
 };
 
 /** Entry of `tocsin tsdb`. Ctrl-C ends it in good order: nothing half-written stays. */
@@ -107,15 +108,7 @@ export async function run(args: readonly string[]): Promise<number> {
 export function runTsdb(args: readonly string[], context: CommandContext): Promise<number> {
   const isCreate = args[0] === CREATE && args[1] !== undefined && args[1] !== '--help';
   const words = isCreate ? [`${CREATE} ${args[1]}`, ...args.slice(2)] : args;
-  return runGroup('tsdb', TSDB_COMMANDS, words, context, { later: ['bench', `${CREATE} rules`] });
-}
-
-/** Lets signals come in; rejects when one has. */
-function pauseOf(context: CommandContext): () => Promise<void> {
-  return async () => {
-    await context.clock.yieldTurn();
-    if (context.stop?.aborted === true) throw new TocsinError('TOCSIN_ERR_USAGE', 'interrupted');
-  };
+  return runGroup('tsdb', TSDB_COMMANDS, words, context, { later: ['bench'] });
 }
 
 async function list(flags: ParsedFlags, context: CommandContext): Promise<number> {
@@ -233,17 +226,6 @@ function samplesText(labels: Labels, buffer: SampleBuffer, format: 'prom' | 'ope
   return text;
 }
 
-/** Time of the blocks to make: 2h, 6h, 18h … as long as that is no more than asked for. */
-function blockDuration(flags: ParsedFlags): number {
-  const text = flags.text('max-block-duration');
-  const longestMs = text === '' ? 0 : parseGoDuration(text);
-  if (longestMs === undefined)
-    throw usageError(`--max-block-duration: ${JSON.stringify(text)} is no duration`);
-  let spanMs = BLOCK_MS;
-  for (let step = 1; step < 10 && spanMs * 3 <= longestMs; step++) spanMs *= 3;
-  return spanMs;
-}
-
 function addedLabels(flags: ParsedFlags): [string, string][] {
   return flags.list('label').map((text) => {
     const at = text.indexOf('=');
@@ -256,7 +238,7 @@ async function createFromOpenMetrics(flags: ParsedFlags, context: CommandContext
   const { files, stdout, stderr, clock } = context;
   const [input, path = DEFAULT_PATH] = flags.positional;
   if (input === undefined) throw usageError("required argument 'input file' not provided");
-  const spanMs = blockDuration(flags);
+  const spanMs = blockSpan(flags);
   const added = addedLabels(flags);
   const pause = pauseOf(context);
   let [minMs, maxMs] = [Infinity, -Infinity];

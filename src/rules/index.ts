@@ -15,3 +15,5 @@ export { RuleMetrics } from './metrics.ts';
 export { DEFAULT_RULE_SETTINGS, elementsOf } from './ports.ts';
 export type { ExpandTemplate, RuleSettings } from './ports.ts';
 export type { ActiveAlertView, AlertingRuleView, RecordingRuleView, RuleHealth, RuleView } from './rule.ts';
+export { groupSchedule, slotAtOrBefore } from './schedule.ts';
+export type { GroupSchedule } from './schedule.ts';
