@@ -13,6 +13,8 @@ export interface AuthorizedHttpOptions {
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly config: HttpClientConfig;
+  /** See {@link HttpConnection.anyAddress}; no when absent. */
+  readonly anyAddress?: boolean;
   /** For `proxy_from_environment`; nothing when absent. */
   readonly environment?: Environment;
 }
@@ -32,6 +34,7 @@ export class AuthorizedHttp {
   readonly #files: FileSystem;
   readonly #config: HttpClientConfig;
   readonly #environment: Environment;
+  readonly #anyAddress: boolean;
   readonly #tokens: OAuth2Tokens | undefined;
 
   constructor(options: AuthorizedHttpOptions) {
@@ -39,6 +42,7 @@ export class AuthorizedHttp {
     this.#files = options.files;
     this.#config = options.config;
     this.#environment = options.environment ?? {};
+    this.#anyAddress = options.anyAddress ?? false;
     const { oauth2 } = options.config;
     if (oauth2 !== undefined) {
       this.#tokens = new OAuth2Tokens({
@@ -127,6 +131,7 @@ export class AuthorizedHttp {
       ...(tls === undefined ? {} : { tls }),
       ...(proxyUrl === undefined ? {} : { proxyUrl, proxyHeaders }),
       http2,
+      ...(this.#anyAddress && { anyAddress: true }),
     };
   }
 

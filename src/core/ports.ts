@@ -83,6 +83,8 @@ export interface HttpConnection {
   readonly proxyUrl?: string;
   readonly proxyHeaders?: Readonly<Record<string, string>>;
   readonly http2?: boolean;
+  /** Connect to any one of the host's addresses, not to the first that answers. Not through a proxy. */
+  readonly anyAddress?: boolean;
 }
 
 /** A request through {@link HttpClient}. */

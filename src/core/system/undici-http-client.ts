@@ -1,3 +1,5 @@
+import { lookup } from 'node:dns';
+import type { LookupFunction } from 'node:net';
 import { Agent, ProxyAgent, request as undiciRequest, type Dispatcher } from 'undici';
 import { TocsinError, errorText } from '../errors.ts';
 import type { HttpClient, HttpConnection, HttpRequest, HttpResponse } from '../ports.ts';
@@ -183,5 +185,34 @@ function makeDispatcher(connection: HttpConnection): Dispatcher {
       ...(connection.proxyHeaders !== undefined && { headers: connection.proxyHeaders }),
     });
   }
-  return new Agent({ ...common, connect: { ...tls, timeout: 0 } });
+  const address = connection.anyAddress === true ? { lookup: anyOf(lookup) } : {};
+  return new Agent({ ...common, connect: { ...tls, ...address, timeout: 0 } });
+}
+
+/** Looks up all addresses of a host. */
+type LookUpAll = (
+  hostname: string,
+  options: { readonly all: true },
+  done: (
+    error: NodeJS.ErrnoException | null,
+    addresses: { readonly address: string; readonly family: number }[],
+  ) => void,
+) => void;
+
+/**
+ * A look-up that gives one of a host's addresses, each as often as the others.
+ *
+ * @see prometheus storage/remote/dial_context.go
+ */
+export function anyOf(lookUpAll: LookUpAll): LookupFunction {
+  return (hostname, options, done) => {
+    lookUpAll(hostname, { ...options, all: true }, (error, addresses) => {
+      const chosen = addresses?.[Math.floor(Math.random() * addresses.length)];
+      if (error !== null || chosen === undefined) {
+        const none = Object.assign(new Error(`${hostname} has no address`), { code: 'ENOTFOUND' });
+        done(error ?? none, '', 0);
+      } else if (options.all === true) done(null, [chosen]);
+      else done(null, chosen.address, chosen.family);
+    });
+  };
 }

@@ -49,6 +49,10 @@ export interface RemoteWriteConfig {
     readonly sendIntervalMs: number;
     readonly maxSamplesPerSend: number;
   };
+  /** Whether each new connection goes to any one of the host's addresses. */
+  readonly roundRobinDns: boolean;
+  /** Whether requests of version 2.0 that failed are told in the log, at level debug. */
+  readonly logFailedRequests: boolean;
   readonly http: HttpClientConfig;
 }
 
@@ -123,7 +127,6 @@ export const remoteWriteSchema: z.ZodType<RemoteWriteConfig> = notInVersion(
     send_native_histograms: z.boolean().default(false),
     queue_config: queueSchema.prefault({}),
     metadata_config: metadataSchema.prefault({}),
-    // Each request of ours looks the name up anew where it has no connection; nothing is to be told apart.
     round_robin_dns: z.boolean().default(false),
     failed_request_logging: z.boolean().default(false),
   }),
@@ -155,5 +158,7 @@ export const remoteWriteSchema: z.ZodType<RemoteWriteConfig> = notInVersion(
       sendIntervalMs: fields.metadata_config.send_interval,
       maxSamplesPerSend: fields.metadata_config.max_samples_per_send,
     },
+    roundRobinDns: fields.round_robin_dns,
+    logFailedRequests: fields.failed_request_logging,
     http: httpClientConfigOf(fields),
   }));

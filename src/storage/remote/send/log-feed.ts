@@ -7,6 +7,7 @@ import { readSegment } from '../../tsdb/wal/wal-reader.ts';
 import { RecordType, readRecord } from '../../tsdb/wal/wal-records.ts';
 import type { RecordSink } from '../../tsdb/wal/wal-records.ts';
 import type { RemoteWriteConfig } from '../config.ts';
+import type { DropReason } from './metrics.ts';
 import type { SendProgress } from './send-progress.ts';
 import { SeriesTable } from './series-table.ts';
 import type { OutgoingLabels, SentSeries } from './series-table.ts';
@@ -22,9 +23,6 @@ export interface SentLog {
   /** Keeps a segment and all that follow from being removed. */
   hold(segment: number): WalHold;
 }
-
-/** Why a sample was not sent. */
-export type DropReason = 'relabelled' | 'too_old' | 'unknown_series' | 'native_histograms_disabled';
 
 /** What a {@link LogFeed} works with. */
 export interface LogFeedOptions {
@@ -52,16 +50,20 @@ export class LogFeed implements RecordSink {
     this.#table = new SeriesTable(options.outgoing);
   }
 
+  get #sendsMetadata(): boolean {
+    return this.#options.config.message === 'io.prometheus.write.v2.Request';
+  }
+
   /** How many series are known. */
   get seriesCount(): number {
     return this.#table.size;
   }
 
-  /** Takes a record that ends at `end`. Of what is not new only the names of series are taken. */
+  /** Takes a record that ends at `end`. Of what is not new only the names of series, and what their metrics are, is taken. */
   record(bytes: Uint8Array, end: WalPosition, isNew: boolean): void {
     this.#segment = end.segment;
     if (!isNew) {
-      if (bytes[0] === RecordType.series) readRecord(bytes, this);
+      if (bytes[0] === RecordType.series || bytes[0] === RecordType.metadata) readRecord(bytes, this);
       return;
     }
     const { progress, config, nowMs } = this.#options;
@@ -84,8 +86,9 @@ export class LogFeed implements RecordSink {
     await readCheckpointSeries(
       files,
       folder,
-      (walId, flat) => {
-        this.#table.add(walId, flat, checkpoint);
+      {
+        series: (walId, flat) => this.#table.add(walId, flat, checkpoint),
+        metadata: (...said) => this.metadata(...said),
       },
       pause,
     );
@@ -126,8 +129,10 @@ export class LogFeed implements RecordSink {
     shard.added();
   }
 
-  /** Metadata is sent from what is scraped. */
-  metadata(): void {}
+  /** Goes out with the samples that follow, in remote write 2.0; version 1.0 has it from what is scraped. */
+  metadata(walId: number, type: string, unit: string, help: string): void {
+    if (this.#sendsMetadata) this.#table.setMetadata(walId, { type, unit, help });
+  }
 
   /** Deletions are not sent: no receiver takes them. */
   tombstone(): void {}
@@ -149,22 +154,21 @@ export class LogFeed implements RecordSink {
   }
 }
 
-/** Hands over the series that the newest checkpoint of a log names. */
+/** Hands over the series that the newest checkpoint of a log names, and what their metrics are. */
 async function readCheckpointSeries(
   files: FileSystem,
   folder: string,
-  add: (walId: number, flat: readonly string[]) => void,
+  named: Pick<RecordSink, 'series' | 'metadata'>,
   pause: () => Promise<void>,
 ): Promise<void> {
   const found = await listWal(files, folder);
   if (found.checkpoint === undefined) return;
   const sink: RecordSink = {
-    series: add,
     sample() {},
     rich() {},
     exemplar() {},
-    metadata() {},
     tombstone() {},
+    ...named,
   };
   const inside = checkpointPath(folder, found.checkpoint);
   for (const path of await walFiles(files, inside, await listWal(files, inside))) {
@@ -172,7 +176,7 @@ async function readCheckpointSeries(
       files,
       path,
       (record) => {
-        if (record[0] === RecordType.series) readRecord(record, sink);
+        if (record[0] === RecordType.series || record[0] === RecordType.metadata) readRecord(record, sink);
       },
       pause,
     );

@@ -4,6 +4,18 @@ import type { Registry } from '../../../core/metrics.ts';
 const LABELS = ['remote_name', 'url'] as const;
 type Names = (typeof LABELS)[number];
 
+/** What tells endpoints apart in metrics. */
+export type EndpointNames = Readonly<Record<Names, string>>;
+
+/** Why a sample was not sent. */
+export const DROP_REASONS = [
+  'relabelled',
+  'too_old',
+  'unknown_series',
+  'native_histograms_disabled',
+] as const;
+export type DropReason = (typeof DROP_REASONS)[number];
+
 /** Metrics of remote write, under Prometheus' own names; one set for all endpoints. */
 export class RemoteWriteMetrics {
   readonly samples: Counter<Names>;
@@ -105,5 +117,12 @@ export class RemoteWriteMetrics {
       labelNames: LABELS,
       registers,
     });
+  }
+
+  /** Forgets an endpoint that is no more. */
+  remove(names: EndpointNames): void {
+    const { samplesDropped, highestIn: _in, samplesIn: _samples, ...ofEndpoints } = this;
+    for (const metric of Object.values(ofEndpoints)) metric.remove({ ...names });
+    for (const reason of DROP_REASONS) samplesDropped.remove({ ...names, reason });
   }
 }

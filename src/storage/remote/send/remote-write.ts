@@ -14,6 +14,7 @@ import type { WalPosition } from '../../tsdb/wal/wal-position.ts';
 import type { RemoteWriteConfig } from '../config.ts';
 import type { SentLog } from './log-feed.ts';
 import { RemoteWriteMetrics } from './metrics.ts';
+import type { EndpointNames } from './metrics.ts';
 import { PositionFile } from './position-file.ts';
 import { WriteEndpoint } from './write-endpoint.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -43,6 +44,7 @@ export interface RemoteWriteOptions {
 interface Sending {
   readonly key: string;
   readonly fingerprint: string;
+  readonly names: EndpointNames;
   readonly queue: WriteQueue;
 }
 
@@ -97,6 +99,10 @@ export class RemoteWrite {
     const keep = this.#sending.filter((one) => wanted.some((next) => next.fingerprint === one.fingerprint));
     const end = this.#sending.filter((one) => !keep.includes(one));
     await Promise.all(end.map((one) => this.#end(one)));
+    for (const { names } of end) {
+      if (!wanted.some(({ config }) => config.name === names.remote_name && config.url === names.url))
+        this.#metrics.remove(names);
+    }
     this.#positions.keepOnly(new Set(wanted.map(({ key }) => key)));
     this.#sending = [...keep];
     const ofNew = this.#isFirst ? this.#options.log.start : undefined;
@@ -106,7 +112,7 @@ export class RemoteWrite {
       const from = this.#positions.get(key) ?? ofNew;
       const queue = this.#queue(config, from, externalLabels);
       queue.start();
-      this.#sending.push({ key, fingerprint, queue });
+      this.#sending.push({ key, fingerprint, names: { remote_name: config.name, url: config.url }, queue });
     }
     // From now on a crash loses nothing, also of endpoints that are new.
     await this.#save();
@@ -137,6 +143,7 @@ export class RemoteWrite {
       files,
       clock,
       config: config.http,
+      anyAddress: config.roundRobinDns,
       ...(environment && { environment }),
     });
     return new WriteQueue({

@@ -2,12 +2,15 @@ import { Labels } from '../../../core/labels.ts';
 import { LabelsBuilder } from '../../../core/labels-builder.ts';
 import { relabelBuilder } from '../../../core/relabel.ts';
 import type { RelabelConfig } from '../../../core/relabel.ts';
+import type { SeriesMetadata } from '../../seam.ts';
 
 /** A series as a remote-write endpoint gets it. */
 export interface SentSeries {
   readonly labels: Labels;
   /** The same for equal labels, under whichever numbers the log has them; 32 bits. */
   readonly hash: number;
+  /** What its metric is, as the log said last. */
+  metadata: SeriesMetadata | undefined;
 }
 
 /** What becomes of labels on their way out. */
@@ -45,8 +48,14 @@ export class SeriesTable {
       return;
     }
     const labels = outgoing(labelsOf(flat), this.#outgoing);
-    const series = labels === undefined ? undefined : { labels, hash: hashOf(labels) };
+    const series = labels === undefined ? undefined : { labels, hash: hashOf(labels), metadata: undefined };
     this.#entries.set(walId, { series, segment });
+  }
+
+  /** Takes in what a series' metric is. */
+  setMetadata(walId: number, metadata: SeriesMetadata): void {
+    const series = this.#entries.get(walId)?.series;
+    if (series !== undefined) series.metadata = metadata;
   }
 
   /** The series of a number: undefined when the log did not name it, null when it is not to be sent. */

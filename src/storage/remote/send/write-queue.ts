@@ -266,9 +266,13 @@ export class WriteQueue {
     const { metrics, clock, logger } = this.#options;
     const startMs = clock.monotonicMs();
     const samples = batch.length - batch.exemplars.size;
-    const outcome = await this.#send(writer.batch(batch), signal, () => {
+    let isRetried = false;
+    const outcome = await this.#send(writer.batch(batch), signal, (reason) => {
       metrics.samplesRetried.inc(this.#labels, samples);
+      if (!isRetried) this.#tellFailed(batch, reason);
+      isRetried = true;
     });
+    if (outcome.kind === 'refused') this.#tellFailed(batch, outcome.reason);
     const tookSeconds = (clock.monotonicMs() - startMs) / 1000;
     this.#rates.duration.add(tookSeconds);
     this.#rates.out.add(batch.length);
@@ -308,6 +312,16 @@ export class WriteQueue {
     metrics.position.set(this.#labels, this.confirmed.segment);
   }
 
+  /** Tells what was in a request that failed, where `failed_request_logging` asks for that. */
+  #tellFailed(batch: OutgoingBatch, reason: string): void {
+    const { config, logger } = this.#options;
+    if (!config.logFailedRequests || config.message === 'prometheus.WriteRequest') return;
+    const req = Array.from({ length: batch.length }, (_, i) => {
+      return `${batch.series[i]!.labels.toString()} ${batch.times[i]!}`;
+    });
+    logger.debug({ req: req.join('; '), err: reason }, 'Failed to send remote write v2 request');
+  }
+
   /**
    * Where to cut a batch that was refused, undefined when that leads nowhere. Right after a start some samples go out that
    * the endpoint may have already: it refuses those that are older than its newest, and what is new among them with them. So
@@ -328,7 +342,7 @@ export class WriteQueue {
   async #send(
     body: Uint8Array,
     signal: AbortSignal,
-    onRetry: () => void,
+    onRetry: (reason: string) => void,
   ): Promise<
     { readonly kind: 'sent'; readonly bytes: number } | { readonly kind: 'refused'; readonly reason: string }
   > {
@@ -337,7 +351,7 @@ export class WriteQueue {
     for (let attempt = 0; ; attempt++) {
       const outcome = await endpoint.send(body, signal, attempt);
       if (outcome.kind !== 'retry') return outcome;
-      onRetry();
+      onRetry(outcome.reason);
       // Shards that failed together must not come again together.
       const waitMs = outcome.afterMs ?? backoffMs * (0.75 + random.next() / 2);
       if (attempt === 0 || attempt % 10 === 9) {

@@ -2,6 +2,7 @@ import type { Labels } from '../../../core/labels.ts';
 import { METRIC_TYPES } from '../../../core/metric-types.ts';
 import { ProtoWriter } from '../../../core/protobuf/proto-writer.ts';
 import type { WriteMessage } from '../config.ts';
+import type { SeriesMetadata } from '../../seam.ts';
 import { writeHistogram } from '../proto/write-histogram.ts';
 import type { OutgoingBatch, SentExemplar } from './outgoing-batch.ts';
 
@@ -41,13 +42,7 @@ export class WriteRequestWriter {
     out.clear();
     for (const { family, type, help, unit } of families) {
       out.message(3, () => {
-        out.uint(
-          1,
-          Math.max(
-            0,
-            METRIC_TYPES.findIndex((known) => known === type),
-          ),
-        );
+        out.uint(1, typeNumber(type));
         out.text(2, family);
         out.text(4, help);
         out.text(5, unit);
@@ -112,12 +107,16 @@ export class WriteRequestWriter {
     for (let i = 0; i < batch.length; i++) {
       for (const text of batch.series[i]!.labels.flat) this.#symbol(text);
       for (const text of batch.exemplars.get(i)?.flat ?? []) this.#symbol(text);
+      const { metadata } = batch.series[i]!;
+      if (metadata !== undefined) for (const text of [metadata.help, metadata.unit]) this.#symbol(text);
     }
     for (const text of this.#symbols.keys()) out.text(4, text);
     for (let i = 0; i < batch.length; i++) {
       out.message(5, () => {
-        this.#refs(batch.series[i]!.labels.flat);
+        const { labels, metadata } = batch.series[i]!;
+        this.#refs(labels.flat);
         this.#valueV2(batch, i);
+        if (metadata !== undefined) this.#metadataV2(metadata);
       });
     }
   }
@@ -143,6 +142,15 @@ export class WriteRequestWriter {
     }
   }
 
+  #metadataV2({ type, help, unit }: SeriesMetadata): void {
+    const out = this.#out;
+    out.message(5, () => {
+      out.uint(1, typeNumber(type));
+      out.uint(3, this.#symbol(help));
+      out.uint(4, this.#symbol(unit));
+    });
+  }
+
   #refs(flat: readonly string[]): void {
     this.#out.uints(
       1,
@@ -158,4 +166,12 @@ export class WriteRequestWriter {
     }
     return number;
   }
+}
+
+/** Number of a metric's type, 0 where it is not known. */
+function typeNumber(type: string): number {
+  return Math.max(
+    0,
+    METRIC_TYPES.findIndex((known) => known === type),
+  );
 }
