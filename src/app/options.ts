@@ -78,6 +78,10 @@ export interface TocsinOptions {
     readonly typeAndUnitLabels: boolean;
     readonly storeMetadata: boolean;
   };
+  /** How chunks of floats are encoded where the configuration does not say; xor when absent. */
+  readonly floatEncoding?: 'xor' | 'xor2';
+  /** Whether start timestamps are stored, which chunks of xor can't have; no when absent. */
+  readonly storesStarts?: boolean;
   /** Whether exemplars are kept; no when absent. */
   readonly exemplarStorage?: boolean;
   readonly extraScrapeMetrics: boolean;

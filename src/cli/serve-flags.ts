@@ -21,6 +21,8 @@ const FEATURES: Readonly<Record<string, 'used' | 'ignored' | 'notInVersion'>> = 
   'created-timestamp-zero-ingestion': 'used',
   'delayed-compaction': 'ignored',
   'old-ui': 'ignored',
+  'xor2-encoding': 'used',
+  'histograms-st-encoding': 'ignored',
   'otlp-deltatocumulative': 'notInVersion',
   'otlp-native-delta-ingestion': 'used',
   'concurrent-rule-eval': 'ignored',

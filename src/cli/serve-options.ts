@@ -151,6 +151,8 @@ export function optionsFromFlags(flags: ParsedFlags, features: ReadonlySet<strin
     },
     promql: promqlFeatures(features),
     receive: receivers(flags, features),
+    floatEncoding: features.has('xor2-encoding') ? 'xor2' : 'xor',
+    storesStarts: features.has('st-storage'),
     exemplarStorage: features.has('exemplar-storage'),
     extraScrapeMetrics: features.has('extra-scrape-metrics'),
     scrape: scrapeFeatures(features),

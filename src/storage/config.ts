@@ -10,6 +10,9 @@ export interface RetentionConfig {
   readonly percentage: number;
 }
 
+/** `chunk_encoding.floats`; Prometheus before 3.14 cannot read xor2. */
+export type FloatEncoding = 'xor' | 'xor2';
+
 /** The part of the configuration file that the store lives by. The flags of the same meaning apply where a key is absent. */
 export interface StorageConfig {
   /**
@@ -21,6 +24,8 @@ export interface StorageConfig {
   readonly retention: RetentionConfig | undefined;
   /** How far behind the newest sample others are still taken, in milliseconds; 0 takes none out of order. */
   readonly outOfOrderTimeWindowMs: number;
+  /** How chunks of floats in new blocks are encoded; undefined where the file does not say, and the flags hold. */
+  readonly floatEncoding: FloatEncoding | undefined;
   /** How many exemplars are kept; 0 or less is none. Not looked at without the feature `exemplar-storage`. */
   readonly maxExemplars: number;
 }
@@ -39,10 +44,7 @@ const tsdbSchema = z.strictObject({
     .optional(),
   chunk_encoding: z
     .strictObject({
-      floats: z
-        .enum(['xor', 'xor2'])
-        .refine((encoding) => encoding === 'xor', 'the chunk encoding xor2 is not in this version')
-        .optional(),
+      floats: z.enum(['xor', 'xor2']).optional(),
     })
     .optional(),
   stale_series_compaction_threshold: z
@@ -60,6 +62,7 @@ const fieldsSchema = z.strictObject({
 export const storageConfigSchema: z.ZodType<StorageConfig> = fieldsSchema.transform(
   ({ tsdb, exemplars }) => ({
     outOfOrderTimeWindowMs: tsdb?.out_of_order_time_window ?? 0,
+    floatEncoding: tsdb?.chunk_encoding?.floats,
     retention: tsdb?.retention && {
       timeMs: tsdb.retention.time ?? 0,
       sizeBytes: tsdb.retention.size ?? 0,
@@ -73,6 +76,7 @@ export const storageConfigSchema: z.ZodType<StorageConfig> = fieldsSchema.transf
 /** What holds when the file has no `storage:`. */
 export const DEFAULT_STORAGE_CONFIG: StorageConfig = {
   outOfOrderTimeWindowMs: 0,
+  floatEncoding: undefined,
   retention: undefined,
   maxExemplars: DEFAULT_MAX_EXEMPLARS,
 };

@@ -16,7 +16,7 @@ const buffer = new SampleBuffer();
 
 /**
  * Emits chunks of all samples of a cursor's present series with minMs <= t <= maxMs, in order of time; they own their data.
- * Whole chunks of floats that the head has are copied, which is what makes writing blocks cheap. Throws
+ * Whole chunks of floats that the head has are copied, which is what makes writing blocks cheap, unless they are to be XOR2. Throws
  * TOCSIN_ERR_STORAGE where reading does.
  */
 export function chunksOf(
@@ -24,13 +24,14 @@ export function chunksOf(
   minMs: number,
   maxMs: number,
   emit: (chunk: EncodedChunk) => void,
+  floats: typeof ChunkEncoding.xor | typeof ChunkEncoding.xor2 = ChunkEncoding.xor,
 ): void {
-  if (isChunkSource(cursor)) {
+  if (isChunkSource(cursor) && floats === ChunkEncoding.xor) {
     cursor.chunks(minMs, maxMs, emit);
     return;
   }
   cursor.read(minMs, maxMs, buffer);
-  encodeSamples(buffer, emit);
+  encodeSamples(buffer, emit, floats);
 }
 
 function isChunkSource(cursor: object): cursor is ChunkSource {

@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { HttpRequest } from '../../../src/core/ports.ts';
-import { UndiciHttpClient } from '../../../src/core/system/undici-http-client.ts';
+import { UndiciHttpClient, anyOf } from '../../../src/core/system/undici-http-client.ts';
 
 const servers: Server[] = [];
 const client = new UndiciHttpClient();
@@ -117,5 +117,40 @@ describe('UndiciHttpClient', () => {
       });
       await expect(reading).rejects.toBe(reason);
     }
+  });
+});
+
+describe('addresses of a host', () => {
+  const addresses = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((address) => ({ address, family: 4 }));
+  const look = (all: boolean, found: typeof addresses, error: Error | null = null): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      anyOf((_hostname, _options, done) => done(error, found))('many', { all }, (failure, ...given) => {
+        if (failure === null) resolve(given);
+        else reject(failure);
+      });
+    });
+
+  test('are all taken in the long run', async () => {
+    const seen = new Set<string>();
+    for (let i = 0; i < 200; i++) {
+      const [one] = (await look(true, addresses)) as [typeof addresses];
+      expect(one).toHaveLength(1);
+      seen.add(one[0]!.address);
+    }
+    expect(seen.size).toBe(3);
+    expect(await look(false, addresses.slice(0, 1))).toEqual(['10.0.0.1', 4]);
+  });
+
+  test('may be none', async () => {
+    await expect(look(true, [])).rejects.toThrow('many has no address');
+    await expect(look(false, addresses, new Error('no such host'))).rejects.toThrow('no such host');
+  });
+
+  test('are asked for where the connection says so', async () => {
+    const url = await serve((_, response) => response.end('here'));
+    const { body } = await client
+      .request(get(url.replace('127.0.0.1', 'localhost'), { connection: { anyAddress: true } }))
+      .catch(() => client.request(get(url, { connection: { anyAddress: true } })));
+    expect(await text(body)).toBe('here');
   });
 });

@@ -1,5 +1,6 @@
 import type { SampleBuffer } from '../../seam.ts';
 import { ChunkWriter } from './chunk-writer.ts';
+import { ChunkEncoding } from './encoding.ts';
 import type { EncodedChunk } from './encoding.ts';
 import { HIGH, LOW } from './words.ts';
 
@@ -7,8 +8,12 @@ import { HIGH, LOW } from './words.ts';
  * Encodes samples, in order of time, as chunks of the right encodings and sizes (see {@link ChunkWriter}); the chunks own
  * their data.
  */
-export function encodeSamples(samples: SampleBuffer, emit: (chunk: EncodedChunk) => void): void {
-  const writer = new ChunkWriter(emit);
+export function encodeSamples(
+  samples: SampleBuffer,
+  emit: (chunk: EncodedChunk) => void,
+  floats: typeof ChunkEncoding.xor | typeof ChunkEncoding.xor2 = ChunkEncoding.xor,
+): void {
+  const writer = new ChunkWriter(emit, floats);
   addSamples(writer, samples);
   writer.end();
 }

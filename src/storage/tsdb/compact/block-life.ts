@@ -8,6 +8,7 @@ import type { BlockStore, StoredBlock } from './block-store.ts';
 import { blockRanges, planCompaction } from './compaction-plan.ts';
 import { Backoff, InterruptedError, isUnwritable } from './failures.ts';
 import type { BlockMetrics } from './metrics.ts';
+import type { FloatEncoding } from '../../config.ts';
 import { expiredBlocks } from './retention.ts';
 import type { StorageJob, StorageWorker } from './storage-jobs.ts';
 import { makeUlid } from './ulid.ts';
@@ -70,6 +71,8 @@ const FAILED_REST_MS = 3600_000;
  */
 export class BlockLife {
   readonly #options: BlockLifeOptions;
+  /** How chunks of floats are encoded from now on. */
+  floatEncoding: FloatEncoding = 'xor';
   #retention: Retention;
   /** Blocks that could not be joined with others, by name, and until when (monotonic) that is not tried again. */
   readonly #resting = new Map<string, number>();
@@ -170,7 +173,7 @@ export class BlockLife {
     const startMs = clock.monotonicMs();
     const { block } = await this.#work({
       kind: 'headBlock',
-      job: { path, ulid, minMs, maxMs, hints, segmentBytes, isOutOfOrder },
+      job: { path, ulid, minMs, maxMs, hints, segmentBytes, isOutOfOrder, floats: this.floatEncoding },
     });
     if (block === undefined) return;
     await this.#use(ulid, () => store.replace([], ulid));
@@ -182,7 +185,8 @@ export class BlockLife {
   /** Makes a block of what the head has with minMs <= t < maxMs in another folder than that of the data. */
   async writeSnapshotBlock(path: string, minMs: number, maxMs: number): Promise<void> {
     const { segmentBytes } = this.#options;
-    const job = { path, ulid: this.#ulid(), minMs, maxMs, hints: [], segmentBytes };
+    const floats = this.floatEncoding;
+    const job = { path, ulid: this.#ulid(), minMs, maxMs, hints: [], segmentBytes, floats };
     await this.#work({ kind: 'headBlock', job });
   }
 

@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import { Matcher } from '../../../core/matcher.ts';
 import { compareText } from '../../../core/labels.ts';
 import type { FileSystem } from '../../../core/ports.ts';
+import type { FloatEncoding } from '../../config.ts';
 import type { Querier, ReadableStorage } from '../../seam.ts';
 import { BlockWriter } from '../block/index.ts';
 import type { BlockCompaction, BlockMeta } from '../block/index.ts';
+import { ChunkEncoding } from '../chunk/encoding.ts';
 import type { EncodedChunk } from '../chunk/encoding.ts';
 import { chunksOf } from '../head-chunks.ts';
 
@@ -26,6 +28,8 @@ export interface HeadBlockJob {
   readonly isOutOfOrder?: boolean;
   /** Most bytes of a file of chunks; 0 is the usual 512 MiB. */
   readonly segmentBytes: number;
+  /** How chunks of floats are encoded. */
+  readonly floats: FloatEncoding;
 }
 
 /** What writing blocks works with. */
@@ -61,7 +65,7 @@ export async function writeHeadBlock(
       for (let series = 1; cursor.next(); series++) {
         if (series % SERIES_PER_PAUSE === 0) await ports.pause();
         const chunks: EncodedChunk[] = [];
-        chunksOf(cursor, minMs, maxMs - 1, (chunk) => chunks.push(chunk));
+        chunksOf(cursor, minMs, maxMs - 1, (chunk) => chunks.push(chunk), ChunkEncoding[job.floats]);
         if (chunks.length > 0) await writer.addSeries(cursor.labels(), chunks);
       }
     });
