@@ -75,7 +75,8 @@ function acknowledge(tMs: number): void {
 }
 
 const isDeadly = operationsLeft > 0;
-const tsdb = await Tsdb.open({
+// Not waiting for its log to be read: what comes meanwhile must be safe too.
+const tsdb = await Tsdb.begin({
   files: isDeadly ? new DeadlyFiles() : new NodeFileSystem(),
   path,
   clock: new SystemClock(),

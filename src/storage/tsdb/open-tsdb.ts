@@ -3,7 +3,6 @@ import { TocsinError, errorText } from '../../core/errors.ts';
 import { Pacer } from '../../core/pacer.ts';
 import { BlockStore } from './compact/block-store.ts';
 import { EarlyWrites } from './early/early-writes.ts';
-import { HeadLog } from './early/head-log.ts';
 import { DEFAULT_CHUNK_RANGE_MS, HeadStorage } from './head/head-storage.ts';
 import { lockFolder } from './lock-file.ts';
 import type { FolderLock } from './lock-file.ts';
@@ -63,18 +62,33 @@ export async function openTsdb(options: TsdbOptions): Promise<TsdbParts> {
       compression,
     });
     const oooLog = await OooLog.open({ files, path, clock, segmentBytes, compression });
-    const log = new HeadLog(wal, clock);
     const storage = new HeadStorage({
       chunkRangeMs: options.chunkRangeMs ?? DEFAULT_CHUNK_RANGE_MS,
-      log,
+      log: {
+        log: (record, keep) => wal.log(record, keep || early.isTaking),
+        flush: () => clock.track(wal.flush()),
+      },
       oooLog: {
-        log: (record, keep) => oooLog.log(record, keep),
+        log: (record, keep) => oooLog.log(record, keep || early.isTaking),
         flush: () => clock.track(oooLog.flush()),
       },
     });
     const minValidMs = storage.head.startAfter(blocks.endMs);
     storage.extras.exemplars.resize(options.maxExemplars ?? 0);
-    const early = new EarlyWrites({ files, clock, logger, walFolder, storage, wal, log, segment });
+    storage.head.beginReplay();
+    const early = await EarlyWrites.open({
+      files,
+      clock,
+      logger,
+      path,
+      storage,
+      segmentBytes,
+      compression,
+      syncLogs: async () => {
+        await wal.sync();
+        await oooLog.sync();
+      },
+    });
     const hasRoom = await orUnusable(path, () => wal.start());
     if (!hasRoom)
       logger.error({ path }, 'the disk is full: samples are kept in memory only until it has room');

@@ -2,6 +2,7 @@ import { errorText } from '../../core/errors.ts';
 import type { Registry } from '../../core/metrics.ts';
 import { Pacer } from '../../core/pacer.ts';
 import { TaskScope } from '../../core/task-scope.ts';
+import type { FloatEncoding } from '../config.ts';
 import type { Appender, Cardinality, Querier, SampleStorage, StorageStats } from '../seam.ts';
 import { BlockLife } from './compact/block-life.ts';
 import type { Retention } from './compact/block-life.ts';
@@ -248,6 +249,11 @@ export class Tsdb implements SampleStorage {
     this.#life.retention = retention;
   }
 
+  /** How chunks of floats are encoded in blocks from now on, at a reload; xor until told. */
+  setFloatEncoding(encoding: FloatEncoding): void {
+    this.#life.floatEncoding = encoding;
+  }
+
   /** How far behind the newest sample others are taken, in milliseconds, at a reload; 0 takes none out of order. */
   setOutOfOrderWindow(windowMs: number): void {
     this.#storage.head.outOfOrder.windowMs = windowMs;
@@ -272,7 +278,8 @@ export class Tsdb implements SampleStorage {
     await this.#maintaining;
     await this.#life.settle();
     try {
-      const closed = await Promise.allSettled([this.#oooLog.close(), this.#wal.close()]);
+      const logs = [this.#oooLog, this.#wal, this.#early];
+      const closed = await Promise.allSettled(logs.map((log) => log.close()));
       for (const result of closed) if (result.status === 'rejected') throw result.reason;
     } finally {
       this.#blocks.open.close();
@@ -284,12 +291,11 @@ export class Tsdb implements SampleStorage {
     const { clock, logger } = this.#options;
     const startMs = clock.monotonicMs();
     this.#startSyncing();
-    const { replay, early, otherNumbers } = await readLogs(parts, this.#ending.signal);
+    const { replay, early } = await readLogs(parts, this.#ending.signal);
     const tookMs = clock.monotonicMs() - startMs;
     this.#replay = replay;
     this.#metrics.replayDuration.set(tookMs / 1000);
     this.#metrics.corruptions.inc(replay.damagedSegments);
-    this.#log.noteOtherNumbers(otherNumbers);
     logger.info({ ...replay, ...early, tookMs: Math.round(tookMs) }, 'the write-ahead log was read');
     this.#ending.signal.throwIfAborted();
     this.#startMaintaining();
@@ -322,6 +328,7 @@ export class Tsdb implements SampleStorage {
         try {
           await clock.track(this.#wal.sync());
           await clock.track(this.#oooLog.sync());
+          await clock.track(this.#early.sync());
         } catch (error) {
           this.#options.logger.error({ err: error }, `syncing the log failed: ${errorText(error)}`);
         }

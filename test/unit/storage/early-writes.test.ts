@@ -8,13 +8,14 @@ import { createRegistry } from '../../../src/core/metrics.ts';
 import type { Registry } from '../../../src/core/metrics.ts';
 import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
+import type { FileFault } from '../../../src/core/testing/memory-file-system.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { AppendOutcome, SampleBuffer } from '../../../src/storage/seam.ts';
 import type { Appender, SampleStorage } from '../../../src/storage/seam.ts';
 import { isStale, staleMarker } from '../../../src/storage/stale.ts';
 import { Tsdb } from '../../../src/storage/tsdb/index.ts';
 import type { TsdbOptions } from '../../../src/storage/tsdb/index.ts';
-import { checkpointPath, listWal, walFiles } from '../../../src/storage/tsdb/wal/wal-folder.ts';
+import { listWal, walFiles } from '../../../src/storage/tsdb/wal/wal-folder.ts';
 import { readSegment } from '../../../src/storage/tsdb/wal/wal-reader.ts';
 import { readRecord } from '../../../src/storage/tsdb/wal/wal-records.ts';
 import { holdFiles, isSegment } from '../../support/held-files.ts';
@@ -28,6 +29,7 @@ class Folder {
   readonly files = new MemoryFileSystem();
   readonly clock = new VirtualClock(START);
   registry: Registry = createRegistry();
+  #held: HeldFiles | undefined;
 
   options(more: Partial<TsdbOptions> = {}): TsdbOptions {
     this.registry = createRegistry();
@@ -45,13 +47,24 @@ class Folder {
     };
   }
 
-  open(more: Partial<TsdbOptions> = {}): Promise<Tsdb> {
-    return Tsdb.open(this.options(more));
+  /** An engine of a new process; the one before is dead, if it was not closed. */
+  async open(more: Partial<TsdbOptions> = {}): Promise<Tsdb> {
+    const { tsdb, held } = await this.begin(more);
+    held.release();
+    try {
+      await tsdb.ready;
+    } catch (error) {
+      await tsdb.close();
+      throw error;
+    }
+    return tsdb;
   }
 
-  /** An engine that cannot read its log before that is released. */
+  /** As {@link open}, but it cannot read its log before that is released. */
   async begin(more: Partial<TsdbOptions> = {}): Promise<{ readonly tsdb: Tsdb; readonly held: HeldFiles }> {
+    this.#held?.kill();
     const held = holdFiles(this.files, isSegment);
+    this.#held = held;
     return { tsdb: await Tsdb.begin(this.options({ files: held.files, ...more })), held };
   }
 
@@ -173,6 +186,25 @@ describe('while the log is read', () => {
     });
     expect(again.replay.unknownSamples).toBe(0);
     await again.close();
+  });
+
+  it('comes to an end however quickly commits follow one another', async () => {
+    const folder = new Folder();
+    await add(await folder.open(), START, { a: 0 });
+    const { tsdb, held } = await folder.begin();
+    let isRead = false;
+    let tMs = START;
+    const writing = (async () => {
+      while (!isRead) await add(tsdb, (tMs += 1000), { a: 1 });
+    })();
+    held.release();
+    await tsdb.ready;
+    isRead = true;
+    await writing;
+    const { a } = await dump(tsdb);
+    expect(a?.length).toBe((tMs - START) / 1000 + 1);
+    const again = await folder.open();
+    expect((await dump(again))['a']).toEqual(a);
   });
 
   it('takes histograms, starts, exemplars and metadata, in the order in which they come', async () => {
@@ -422,43 +454,111 @@ async function numbersIn(files: MemoryFileSystem, paths: readonly string[]): Pro
   return numbers;
 }
 
-describe('numbers of series in the log', () => {
-  it('given while it is read are higher than all before, and checkpoints forget the older ones', async () => {
+describe('the log after a start', () => {
+  it('names each series once, as Prometheus needs it, and has what came meanwhile', async () => {
     const folder = new Folder();
     const pods = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`p${i}`, i]));
     await add(await folder.open(), START, pods);
     for (let kill = 1; kill <= 3; kill++) {
       const { tsdb } = await folder.begin();
-      await add(tsdb, START + kill * 1000, pods);
+      await add(tsdb, START + kill * 1000, { ...pods, [`new${kill}`]: 1 });
     }
+    const isEarly = (path: string): boolean => path.startsWith('/data/early/');
+    expect(folder.files.paths().filter(isEarly).length).toBe(3);
+    const { tsdb, held } = await folder.begin();
+    await add(tsdb, START + 4000, { ...pods, new4: 1 });
+    held.release();
+    await tsdb.ready;
+    await add(tsdb, START + 5000, { ...pods, new4: 2, new5: 1 });
+    expect(folder.files.paths().filter(isEarly)).toEqual([]);
     const found = await listWal(folder.files, '/data/wal');
     const numbers = await numbersIn(folder.files, await walFiles(folder.files, '/data/wal', found));
-    expect(numbers.size).toBe(20);
-    for (const list of numbers.values()) {
-      expect(list.length).toBe(4);
-      expect(list).toEqual([...new Set(list)].sort((a, b) => a - b));
-    }
-    expect(new Set([...numbers.values()].flat()).size).toBe(80);
-    const tsdb = await folder.open();
-    const expected = await dump(tsdb);
-    for (let minute = 1; minute <= 12 * 60; minute++) {
-      const tMs = START + minute * 60_000;
-      await folder.clock.advanceTo(tMs);
-      await add(tsdb, tMs, pods);
-      for (const [pod, value] of Object.entries(pods)) expected[pod]!.push([tMs - START, value]);
-    }
-    await tsdb.close();
-    const { checkpoint } = await listWal(folder.files, '/data/wal');
-    const inside = checkpointPath('/data/wal', checkpoint!);
-    const kept = await numbersIn(
-      folder.files,
-      (await folder.files.list(inside)).map((name) => `${inside}/${name}`),
-    );
-    expect([...kept.values()].map((list) => list.length)).toEqual(Array.from({ length: 20 }, () => 1));
+    expect(numbers.size).toBe(25);
+    for (const [pod, list] of numbers) expect([pod, list.length]).toEqual([pod, 1]);
+    expect(new Set([...numbers.values()].flat()).size).toBe(25);
     const again = await folder.open();
-    expect(again.replay.unknownSamples).toBe(0);
-    expect(await dump(again)).toEqual(expected);
-    await again.close();
+    const all = await dump(again);
+    expect(all).toEqual(await dump(tsdb));
+    expect(all['p7']).toEqual([0, 1, 2, 3, 4, 5].map((i) => [i * 1000, 7]));
+    expect(all['new2']).toEqual([[2000, 1]]);
+    expect(again.replay.samples).toBe(20 * 6 + 6);
+  });
+});
+
+describe('a disk that fails while the log is read', () => {
+  const commit = fc.record({
+    pods: fc.uniqueArray(fc.integer({ min: 0, max: 300 }), { minLength: 1, maxLength: 60 }),
+    fault: fc.option(
+      fc.record({
+        kind: fc.constantFrom('append', 'truncate', 'open', 'sync'),
+        code: fc.constantFrom<FileFault['code']>('ENOSPC', 'EIO'),
+        writtenBytes: fc.nat(1000),
+        after: fc.nat(1),
+      }),
+      { nil: undefined, freq: 2 },
+    ),
+    /** What becomes of the process then. */
+    outcome: fc.constantFrom(
+      'goes on',
+      'goes on',
+      'is killed',
+      'has read the log',
+      'has read the log and could not write',
+    ),
+  });
+
+  it('keeps everything that a commit resolved for, and nothing that nobody committed', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(commit, { minLength: 3, maxLength: 15 }), async (commits) => {
+        const folder = new Folder();
+        const small = { walSegmentBytes: 32 * 1024 };
+        const acknowledged: string[] = [];
+        const tried = new Set<string>(['first -1000']);
+        // So that there is something to read.
+        await add(await folder.open(small), START - 1000, { first: 1 });
+        let { tsdb, held } = await folder.begin(small);
+        for (const [tick, { pods, fault, outcome }] of commits.entries()) {
+          let asked = 0;
+          folder.files.fault = ({ kind, path }) =>
+            kind === fault?.kind && /\/(wal|early)\/\d+$/.test(path) && asked++ >= fault.after
+              ? fault
+              : undefined;
+          const keys = pods.map((pod) => `p${pod} ${tick * 1000}`);
+          for (const key of keys) tried.add(key);
+          const isLogged = await add(
+            tsdb,
+            START + tick * 1000,
+            Object.fromEntries(pods.map((pod) => [`p${pod}`, pod])),
+          ).then(
+            () => true,
+            () => false,
+          );
+          if (isLogged) acknowledged.push(...keys);
+          folder.files.fault = undefined;
+          if (outcome === 'is killed') ({ tsdb, held } = await folder.begin(small));
+          else if (outcome !== 'goes on') {
+            folder.files.fault = ({ kind, path }) =>
+              outcome === 'has read the log and could not write' && kind === 'append' && isSegment(path)
+                ? { code: 'ENOSPC' }
+                : undefined;
+            held.release();
+            await tsdb.ready;
+            folder.files.fault = undefined;
+          }
+        }
+        const last = await folder.open();
+        const found = new Set(
+          Object.entries(await dump(last)).flatMap(([pod, samples]) =>
+            samples.map(([tMs]) => `${pod} ${tMs}`),
+          ),
+        );
+        expect(acknowledged.filter((key) => !found.has(key))).toEqual([]);
+        expect([...found].filter((key) => !tried.has(key))).toEqual([]);
+        expect(last.replay.unknownSamples).toBe(0);
+        await last.close();
+      }),
+      { numRuns: 100 },
+    );
   });
 });
 

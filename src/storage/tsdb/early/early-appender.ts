@@ -128,6 +128,7 @@ export class EarlyAppender implements Appender {
   async commit(): Promise<void> {
     assert(this.#isOpen, 'an appender is used once');
     this.#isOpen = false;
+    while (this.#early.closing !== undefined) await this.#early.closing;
     const done = this.#early.isOver
       ? this.#handOver()
       : this.#early.commit(this.#batch, this.#zeros, this.#extras);

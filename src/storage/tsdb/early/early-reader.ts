@@ -2,19 +2,16 @@ import { Labels } from '../../../core/labels.ts';
 import { AppendOutcome } from '../../seam.ts';
 import type { Appender, SeriesRef } from '../../seam.ts';
 import type { HeadStorage } from '../head/head-storage.ts';
-import { Row } from '../head/head-slabs.ts';
 import type { StoredSample } from '../stored-sample.ts';
-import type { IdMap } from '../wal/id-map.ts';
 import type { RecordSink } from '../wal/wal-records.ts';
 
 const wordBox = new Uint32Array(2);
 const floatBox = new Float64Array(wordBox.buffer);
 
-/** Appends what records of the log hold to a head, as whoever logged them would have done. */
+/** Appends what records hold to a head, as whoever logged them would have done. The newest record of a number of a series counts. */
 export class EarlyReader implements RecordSink {
   readonly #storage: HeadStorage;
-  /** Row + 1 by log number. */
-  readonly #rows: IdMap;
+  readonly #refs = new Map<number, SeriesRef>();
   readonly #isZero: (ref: SeriesRef, tMs: number) => boolean;
   #appender: Appender | undefined;
   /** How many samples there were. */
@@ -23,9 +20,8 @@ export class EarlyReader implements RecordSink {
   refused = 0;
 
   /** `isZero` tells zeros of where a counter began. */
-  constructor(storage: HeadStorage, rows: IdMap, isZero: (ref: SeriesRef, tMs: number) => boolean) {
+  constructor(storage: HeadStorage, isZero: (ref: SeriesRef, tMs: number) => boolean) {
     this.#storage = storage;
-    this.#rows = rows;
     this.#isZero = isZero;
   }
 
@@ -39,8 +35,7 @@ export class EarlyReader implements RecordSink {
   series(walId: number, flat: readonly string[]): void {
     const entries: [string, string][] = [];
     for (let i = 0; i < flat.length; i += 2) entries.push([flat[i]!, flat[i + 1]!]);
-    const { head } = this.#storage;
-    this.#rows.set(walId, head.slabs.rowOf(head.series(Labels.fromEntries(entries))) + 1);
+    this.#refs.set(walId, this.#open().series(Labels.fromEntries(entries)));
   }
 
   sample(walId: number, tMs: number, low: number, high: number): void {
@@ -87,10 +82,8 @@ export class EarlyReader implements RecordSink {
     if (outcome === undefined || outcome > AppendOutcome.same) this.refused++;
   }
 
-  /** The series of a number, 0 when the log did not name it. */
+  /** The series of a number, 0 when there is none. */
   #refOf(walId: number): SeriesRef {
-    const row = this.#rows.get(walId) - 1;
-    const { head } = this.#storage;
-    return row < 0 ? 0 : head.rowWords(row)[head.rowStart(row) + Row.ref]!;
+    return this.#refs.get(walId) ?? 0;
   }
 }

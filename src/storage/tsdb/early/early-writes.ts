@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
 import { assert, errorText } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/log.ts';
@@ -7,35 +8,31 @@ import type { Appender, SeriesRef } from '../../seam.ts';
 import type { HeadStorage } from '../head/head-storage.ts';
 import { PendingSamples } from '../head/pending-samples.ts';
 import type { PendingExtras } from '../head/series-extras.ts';
-import type { IdMap } from '../wal/id-map.ts';
-import { RecordWriter, RichRecords, readRecord } from '../wal/wal-records.ts';
+import type { WalCompression } from '../wal/record-compression.ts';
+import { listWal } from '../wal/wal-folder.ts';
+import { isBefore } from '../wal/wal-position.ts';
+import { readRecord } from '../wal/wal-records.ts';
 import { WalTail } from '../wal/wal-tail.ts';
-import type { WalWriter } from '../wal/wal-writer.ts';
+import { WalWriter, ownCounters } from '../wal/wal-writer.ts';
 import { EarlyAppender } from './early-appender.ts';
 import { EarlyReader } from './early-reader.ts';
-import type { HeadLog } from './head-log.ts';
+import { EarlyRecords } from './early-records.ts';
 
 /** How long reading goes on before others get a turn. */
 const SLICE_MS = 8;
-/**
- * Series of a run get numbers from its first segment times this on. A segment is too short to name so many series, so all numbers of
- * older segments are lower; and the highest index of a segment leads to 2^53, the most that a number may be.
- */
-const NUMBERS_PER_SEGMENT = 2 ** 26;
 
 /** What {@link EarlyWrites} works with. */
 export interface EarlyWritesOptions {
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Folder of the log. */
-  readonly walFolder: string;
+  /** The data folder. */
+  readonly path: string;
   readonly storage: HeadStorage;
-  readonly wal: WalWriter;
-  /** The same log, as the head's appenders see it. */
-  readonly log: HeadLog;
-  /** The segment with which this run's log begins. */
-  readonly segment: number;
+  readonly segmentBytes: number;
+  readonly compression: WalCompression;
+  /** Syncs the logs that the head's appenders write. */
+  readonly syncLogs: () => Promise<void>;
 }
 
 /** What came while the log was read. */
@@ -47,32 +44,66 @@ export interface EarlyReport {
 
 /**
  * Takes samples while the log is still being read at a start. Series are made in the head at once, so their refs stay; samples go
- * to the log, into segments that the reading leaves out, and into the head when the reading has come to them. So a commit is as safe
- * as ever, and nothing waits in memory however long it takes.
+ * to a log of their own, `early/`, and when the reading has ended from there into the head, as if they came then. So a commit is
+ * as safe as ever, and nothing waits in memory however long it takes. What a start that did not end has left there is taken by the next.
  */
 export class EarlyWrites {
   readonly #options: EarlyWritesOptions;
+  readonly #folder: string;
+  readonly #writer: WalWriter;
+  readonly #records: EarlyRecords;
+  /** Where what is there begins. */
+  readonly #first: number;
   readonly #pool: PendingSamples[] = [];
-  readonly #record = new RecordWriter();
-  readonly #richRecords = new RichRecords();
   /** When counters began, as zeros that were logged say: such a zero counts only if it is newer than what its series has. */
   readonly #zeros = new Map<SeriesRef, number>();
-  /** How many records were logged. */
-  #records = 0;
+  #folderMade: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
   #isOver = false;
+  #isTaking = false;
+  /** Why the other logs do not have everything. */
+  #failure: unknown;
 
-  constructor(options: EarlyWritesOptions) {
+  private constructor(options: EarlyWritesOptions, segments: readonly number[]) {
+    const { files, clock, path, storage, segmentBytes, compression } = options;
     this.#options = options;
+    this.#folder = join(path, 'early');
+    const segment = (segments.at(-1) ?? -1) + 1;
+    this.#first = segments[0] ?? segment;
+    this.#writer = new WalWriter({
+      files,
+      folder: this.#folder,
+      segment,
+      counters: ownCounters(),
+      monotonicMs: () => clock.monotonicMs(),
+      segmentBytes,
+      compression,
+    });
+    this.#records = new EarlyRecords(storage.head, (record, keep) => this.#writer.log(record, keep));
   }
 
-  /** From which number on series are numbered that are made while the log is read. */
-  get firstNumber(): number {
-    return this.#options.segment * NUMBERS_PER_SEGMENT;
+  /** Looks what an earlier start has left. */
+  static async open(options: EarlyWritesOptions): Promise<EarlyWrites> {
+    const { files, path } = options;
+    const folder = join(path, 'early');
+    const isThere = (await files.stat(folder)) !== undefined;
+    const { segments } = isThere ? await listWal(files, folder) : { segments: [] };
+    return new EarlyWrites(options, segments);
   }
 
   /** Whether everything that came is in the head, which takes what comes now itself. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Whether what goes to the other logs at present was acknowledged already: it must come before anything later there. */
+  get isTaking(): boolean {
+    return this.#isTaking;
+  }
+
+  /** While the last records are read: resolves when that has ended. Until then nothing may be logged, or it would never end. */
+  get closing(): Promise<void> | undefined {
+    return this.#closing;
   }
 
   /** An appender of the head itself, for what is committed after the end. */
@@ -83,9 +114,7 @@ export class EarlyWrites {
   /** An appender whose samples go to the log only; it may be committed after the end. */
   appender(nowMs: number): Appender {
     assert(!this.#isOver, 'the head takes samples itself');
-    const { storage } = this.#options;
-    storage.head.reserveWalIds(this.firstNumber);
-    return new EarlyAppender(this, storage, this.#pool.pop() ?? new PendingSamples(), nowMs);
+    return new EarlyAppender(this, this.#options.storage, this.#pool.pop() ?? new PendingSamples(), nowMs);
   }
 
   /** Whether the zero that tells when a counter began was logged already. */
@@ -95,25 +124,9 @@ export class EarlyWrites {
 
   /** Logs a transaction. Resolves when the system has taken it; rejects with TOCSIN_ERR_STORAGE, and then it is lost. */
   commit(batch: PendingSamples, zeros: ReadonlyMap<SeriesRef, number>, extras: PendingExtras): Promise<void> {
-    const { storage, log } = this.#options;
-    storage.logNewSeries();
-    this.#logMetadata(extras);
     for (const [ref, startMs] of zeros) this.#zeros.set(ref, startMs);
-    let from = 0;
-    let richFrom = 0;
-    for (const turn of [...batch.turns, { floats: batch.length, rich: batch.rich.length }]) {
-      this.#logFloats(batch, from, turn.floats);
-      for (const { ref, tMs, sample } of batch.rich.slice(richFrom, turn.rich)) {
-        this.#richRecords.add(this.#numberOf(ref), tMs, sample);
-      }
-      this.#richRecords.end((record) => {
-        this.#put(record, false);
-      });
-      from = turn.floats;
-      richFrom = turn.rich;
-    }
-    this.#logExemplars(extras);
-    return log.flush();
+    this.#records.add(batch, extras);
+    return this.#options.clock.track(this.#flush());
   }
 
   /** Takes a batch back that nobody needs any more. */
@@ -122,97 +135,114 @@ export class EarlyWrites {
     this.#pool.push(batch);
   }
 
+  /** Resolves when everything that was committed is on the disk. */
+  sync(): Promise<void> {
+    return this.#writer.sync();
+  }
+
+  /** Writes and syncs what is left; the next start takes it. */
+  close(): Promise<void> {
+    return this.#writer.close();
+  }
+
   /**
-   * Puts what was logged so far, and what comes meanwhile, into the head; then it is over. `rows` has the row of each log number, plus
-   * one. Rejects with TOCSIN_ERR_STORAGE when the log cannot be read, or with the signal's reason.
+   * Puts what is there, and what comes meanwhile, into the head, which has all that the other logs hold; then it is over. Rejects with
+   * TOCSIN_ERR_STORAGE when it cannot be read, or with the signal's reason.
    */
-  async finish(rows: IdMap, signal: AbortSignal): Promise<EarlyReport> {
-    const { files, clock, logger, walFolder, storage, wal, log, segment } = this.#options;
-    const reader = new EarlyReader(storage, rows, (ref, tMs) => this.#zeros.get(ref) === tMs);
+  async finish(signal: AbortSignal): Promise<EarlyReport> {
+    const { files, clock, logger, storage } = this.#options;
+    const reader = new EarlyReader(storage, (ref, tMs) => this.#zeros.get(ref) === tMs);
     const tail = new WalTail({
       files,
-      folder: walFolder,
-      from: { segment, offset: 0 },
-      log: wal,
+      folder: this.#folder,
+      from: { segment: this.#first, offset: 0 },
+      log: this.#writer,
       onLoss: ({ reason, from, to }) => {
-        logger.error({ from, to }, `samples that were logged during the start cannot be read: ${reason}`);
+        logger.warn({ from, to }, `a part of what came while a start read the log is left out: ${reason}`);
       },
     });
     const pacer = new Pacer(clock, SLICE_MS);
-    try {
-      for (let logged = 0; logged !== this.#records;) {
-        logged = this.#records;
-        // Whoever waits for a write that fails is told; its samples are not in the log then.
-        await wal.flush().catch(() => undefined);
-        for (let record = await tail.next(); record !== undefined; record = await tail.next()) {
-          signal.throwIfAborted();
-          await this.#take(reader, record, log, logger);
-          await pacer.pause();
-        }
+    const read = async (): Promise<void> => {
+      // Whoever waits for a write that fails is told; its samples are not in the log then.
+      if (this.#folderMade !== undefined) await this.#flush().catch(() => undefined);
+      const end = this.#writer.position;
+      while (isBefore(tail.position, end)) {
+        signal.throwIfAborted();
+        const record = await tail.next();
+        if (record === undefined) break;
+        await this.#take(reader, record);
+        await pacer.pause();
       }
-      // In the same turn as the look at what was logged: nothing comes between.
+    };
+    const closed = Promise.withResolvers<void>();
+    try {
+      await read();
+      // What came meanwhile, which is less.
+      await read();
+      this.#closing = closed.promise;
+      await read();
       this.#isOver = true;
     } finally {
+      this.#closing = undefined;
+      closed.resolve();
       await tail.close();
     }
     this.#zeros.clear();
+    await this.#writer.abandon();
+    if (this.#failure === undefined) await this.#remove();
+    else {
+      logger.error(
+        { folder: this.#folder, err: this.#failure },
+        `what came while the log was read is left for the next start too: ${errorText(this.#failure)}`,
+      );
+    }
     return { earlySamples: reader.samples, earlySamplesRefused: reader.refused };
   }
 
-  async #take(reader: EarlyReader, record: Uint8Array, log: HeadLog, logger: Logger): Promise<void> {
-    let taken: Promise<void>;
-    log.isReading = true;
+  async #take(reader: EarlyReader, record: Uint8Array): Promise<void> {
     try {
-      try {
-        readRecord(record, reader);
-      } catch (error) {
-        // Its checksum is right, so it was written like this; what precedes the fault is taken.
-        logger.error({ err: error }, `a record of the log is not understood: ${errorText(error)}`);
-      }
-      taken = reader.commit();
-    } finally {
-      log.isReading = false;
+      readRecord(record, reader);
+    } catch (error) {
+      // Its checksum is right, so it was written like this; what precedes the fault is taken.
+      this.#options.logger.error(
+        { err: error },
+        `a record of the log is not understood: ${errorText(error)}`,
+      );
     }
-    await taken;
-  }
-
-  #numberOf(ref: SeriesRef): number {
-    const { head } = this.#options.storage;
-    const row = head.slabs.rowOf(ref);
-    assert(row >= 0, 'a series must not go while an open appender has samples for it');
-    return head.walIdOf(row);
-  }
-
-  #logFloats({ refs, times, words }: PendingSamples, from: number, to: number): void {
-    if (from === to) return;
-    this.#record.beginSamples();
-    for (let i = from; i < to; i++) {
-      this.#record.sample(this.#numberOf(refs[i]!), times[i]!, words[2 * i]!, words[2 * i + 1]!);
+    this.#isTaking = true;
+    const taken = reader.commit();
+    this.#isTaking = false;
+    try {
+      await taken;
+    } catch (error) {
+      // It is in memory, and stays where it was read until the other logs have it.
+      this.#failure ??= error;
     }
-    this.#put(this.#record.bytes, false);
   }
 
-  #logMetadata({ metadata }: PendingExtras): void {
-    if (metadata.length === 0) return;
-    this.#record.beginMetadata();
-    for (const { ref, metadata: said } of metadata) {
-      this.#record.metadata(this.#numberOf(ref), said.type, said.unit, said.help);
+  /** Removes what the other logs have now. */
+  async #remove(): Promise<void> {
+    const { files, logger, syncLogs } = this.#options;
+    try {
+      if ((await files.stat(this.#folder)) === undefined) return;
+      await syncLogs();
+      await files.remove(this.#folder);
+    } catch (error) {
+      logger.warn(
+        { folder: this.#folder, err: error },
+        `what came while the log was read could not be removed, the next start reads it again: ${errorText(error)}`,
+      );
     }
-    this.#put(this.#record.bytes, true);
   }
 
-  #logExemplars({ exemplars }: PendingExtras): void {
-    if (exemplars.length === 0) return;
-    this.#record.beginExemplars();
-    for (const { ref, exemplar } of exemplars) {
-      const { timestampMs, value, labels } = exemplar;
-      this.#record.exemplar(this.#numberOf(ref), timestampMs, value, labels.flat);
+  async #flush(): Promise<void> {
+    this.#folderMade ??= this.#options.files.makeFolder(this.#folder);
+    try {
+      await this.#folderMade;
+    } catch (error) {
+      this.#folderMade = undefined;
+      throw error;
     }
-    this.#put(this.#record.bytes, false);
-  }
-
-  #put(record: Uint8Array, keep: boolean): void {
-    this.#records++;
-    this.#options.log.log(record, keep);
+    await this.#writer.flush();
   }
 }

@@ -96,7 +96,7 @@ export class Appenders {
   /** Applies a batch, and what there is besides samples, to the head and logs it. */
   commit(batch: PendingSamples, extras: PendingExtras | undefined): Promise<void> {
     this.counters.committed++;
-    this.logSeries();
+    this.#logSeries();
     if (extras !== undefined) this.extras.commitMetadata(extras, this.#log);
     this.#apply(batch);
     if (extras !== undefined) this.extras.commitExemplars(extras, this.#log);
@@ -138,8 +138,8 @@ export class Appenders {
     this.#pool.push(batch);
   }
 
-  /** Logs the series that anybody made since the last commit: some of them may have samples in this one. */
-  logSeries(): void {
+  /** Series that anybody made since the last commit: some of them may have samples in this one. */
+  #logSeries(): void {
     const refs = this.#head.takeUnlogged();
     if (refs.length === 0 || this.#log === undefined) return;
     this.#record.beginSeries();

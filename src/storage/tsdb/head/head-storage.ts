@@ -65,11 +65,6 @@ export class HeadStorage implements SampleStorage {
     return this.#appenders.open(nowMs);
   }
 
-  /** Logs the series that were made since the last commit, for who logs samples of them without this. */
-  logNewSeries(): void {
-    this.#appenders.logSeries();
-  }
-
   querier(minMs: number, maxMs: number): Querier {
     return new HeadQuerier(this.reader, minMs, maxMs);
   }

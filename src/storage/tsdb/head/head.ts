@@ -46,6 +46,7 @@ export class Head {
   readonly #isSought = (row: number): boolean => this.#hasSoughtPairs(row - 1);
   /** Oldest sample that came since the present truncation began. */
   #oldestNoted = Infinity;
+  #isReplaying = false;
   seriesCreated = 0;
 
   constructor(chunkRangeMs: number) {
@@ -135,6 +136,7 @@ export class Head {
     this.#soughtPairs = pairs;
     this.#soughtHash = mixHash(hash);
     const found = this.#series.find(this.#soughtHash, this.#isSought);
+    if (found !== 0 && walId !== undefined) this.#nameLate(found - 1, walId);
     if (found !== 0) return this.rowWords(found - 1)[this.rowStart(found - 1) + Row.ref]!;
     return this.#makeSeries(pairs, this.#soughtHash, walId);
   }
@@ -142,6 +144,24 @@ export class Head {
   /** Log number of a live series. */
   walIdOf(row: number): number {
     return this.rowFloats(row)[(this.rowStart(row) >>> 1) + Row.walIdFloat]!;
+  }
+
+  /** The log is read from now on: series that others make have no number until it is known whether it names them. */
+  beginReplay(): void {
+    this.#isReplaying = true;
+  }
+
+  /** The log was read: gives numbers to the series that it does not name; they are to be logged. */
+  endReplay(): void {
+    this.#isReplaying = false;
+    const made = this.#unlogged;
+    this.#unlogged = [];
+    for (const ref of made) {
+      const row = this.slabs.rowOf(ref);
+      if (row < 0 || this.walIdOf(row) !== 0) continue;
+      this.rowFloats(row)[(this.rowStart(row) >>> 1) + Row.walIdFloat] = this.#nextWalId++;
+      this.#unlogged.push(ref);
+    }
   }
 
   /** Refs of series that the log does not know yet; they count as logged from now on. */
@@ -246,7 +266,7 @@ export class Head {
     const at = this.rowStart(row);
     words.fill(0, at, at + Row.words);
     floats[(at >>> 1) + Row.lastTimeFloat] = -Infinity;
-    floats[(at >>> 1) + Row.walIdFloat] = walId ?? this.#nextWalId++;
+    floats[(at >>> 1) + Row.walIdFloat] = walId ?? (this.#isReplaying ? 0 : this.#nextWalId++);
     if (walId === undefined) this.#unlogged.push(ref);
     else this.reserveWalIds(walId + 1);
     const address = this.labels.makeLabels(pairs);
@@ -261,6 +281,15 @@ export class Head {
     Atomics.add(this.slabs.control, Control.seriesVersion, 1);
     this.seriesCreated++;
     return ref;
+  }
+
+  /** The log names a series that was made while it is read. */
+  #nameLate(row: number, walId: number): void {
+    const at = (this.rowStart(row) >>> 1) + Row.walIdFloat;
+    const floats = this.rowFloats(row);
+    if (floats[at] !== 0) return;
+    floats[at] = walId;
+    this.reserveWalIds(walId + 1);
   }
 
   #hasSoughtPairs(row: number): boolean {

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { FileSystem } from '../../../core/ports.ts';
-import type { SeriesRef } from '../../seam.ts';
 import { InterruptedError } from '../compact/failures.ts';
 import type { StorageWorker } from '../compact/storage-jobs.ts';
 import type { TsdbMetrics } from '../metrics.ts';
@@ -26,26 +25,12 @@ export interface LogKeeperOptions {
   readonly maxHeldSegments: number;
 }
 
-/** Numbers under which the log names series besides their own. */
-export interface OtherNumbers {
-  readonly walIds: readonly number[];
-  /** Series of each. */
-  readonly refs: readonly SeriesRef[];
-  /** The last segment that may hold anything under them. */
-  readonly segment: number;
-  /** Time of the newest sample under them. */
-  readonly newestMs: number;
-  /** Whether a series has samples out of order: the log of those may use any of its numbers. */
-  hasOutOfOrder(ref: SeriesRef): boolean;
-}
-
 /** Keeps the log short: what is in blocks becomes a checkpoint, unless somebody still reads it. */
 export class LogKeeper {
   readonly holds: WalHolds;
   readonly #options: LogKeeperOptions;
   /** Log numbers of reclaimed series, with the last segment that may hold samples of them. */
   readonly #reclaimed = new Map<number, number>();
-  #others: OtherNumbers | undefined;
   #bytes = 0;
 
   constructor(options: LogKeeperOptions) {
@@ -63,11 +48,6 @@ export class LogKeeper {
     for (const walId of walIds) this.#reclaimed.set(walId, this.#options.wal.segment);
   }
 
-  /** Notes numbers that nothing is logged under any more: the checkpoint that leaves out all of their samples leaves them out. */
-  noteOtherNumbers(others: OtherNumbers): void {
-    this.#others = others.walIds.length > 0 ? others : undefined;
-  }
-
   /** Collapses the lower two thirds of the closed segments into a checkpoint. Rejects with TOCSIN_ERR_STORAGE. */
   async truncate(minMs: number): Promise<void> {
     const { files, folder, clock, logger, wal, worker, metrics, compression } = this.#options;
@@ -83,38 +63,18 @@ export class LogKeeper {
     const startMs = clock.monotonicMs();
     try {
       const gone = [...this.#reclaimed].filter(([, segment]) => segment <= upTo).map(([walId]) => walId);
-      const others = this.#outlived(minMs, upTo);
-      const droppedIds = Float64Array.from([...gone, ...others]);
+      const droppedIds = Float64Array.from(gone);
       const { checkpoint: report } = await worker.run({
         kind: 'checkpoint',
         plan: { folder, upTo, droppedIds, minMs, compression },
       });
       for (const walId of gone) this.#reclaimed.delete(walId);
-      this.#forgetOthers(new Set(others));
       metrics.walTruncateDuration.observe((clock.monotonicMs() - startMs) / 1000);
       logger.info({ ...report }, 'a checkpoint of the write-ahead log was written');
     } catch (error) {
       if (!(error instanceof InterruptedError)) metrics.checkpointsFailed.inc();
       throw error;
     }
-  }
-
-  /** Numbers besides their series' own that the checkpoint of these segments can leave out. */
-  #outlived(minMs: number, upTo: number): readonly number[] {
-    const others = this.#others;
-    if (others === undefined || upTo < others.segment || minMs <= others.newestMs) return [];
-    return others.walIds.filter((_, i) => !others.hasOutOfOrder(others.refs[i]!));
-  }
-
-  #forgetOthers(gone: ReadonlySet<number>): void {
-    const others = this.#others;
-    if (others === undefined || gone.size === 0) return;
-    const isLeft = (_: number, i: number): boolean => !gone.has(others.walIds[i]!);
-    this.noteOtherNumbers({
-      ...others,
-      walIds: others.walIds.filter(isLeft),
-      refs: others.refs.filter(isLeft),
-    });
   }
 
   /** Looks how large the log is. */

@@ -57,10 +57,6 @@ export interface ReplayOptions {
   readonly rows?: IdMap;
   /** Segments from this one on are not read: they are being written. */
   readonly before?: number;
-  /** Others may have been given numbers from this one on: a series that has one gets another, and is to be logged. */
-  readonly numbersFrom?: number;
-  /** Told of a number, other than its own, under which the log names a series. */
-  readonly onOtherNumber?: (walId: number, ref: SeriesRef) => void;
   /** Ends the reading; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Nothing is tidied and nothing repaired: somebody else may be writing the log. */
@@ -157,8 +153,6 @@ class Replay implements RecordSink {
   readonly #logger: Logger;
   readonly #minValidMs: number;
   readonly #target: ReplayTarget | undefined;
-  readonly #numbersFrom: number;
-  readonly #onOtherNumber: ReplayOptions['onOtherNumber'];
   /** Row + 1 by log number. */
   readonly #rows: IdMap;
   readonly #toldTypes = new Set<number>();
@@ -168,9 +162,7 @@ class Replay implements RecordSink {
   sampleCount = 0;
   unknownSamples = 0;
 
-  constructor({ head, logger, minValidMs, target, rows, numbersFrom, onOtherNumber }: ReplayOptions) {
-    this.#numbersFrom = numbersFrom ?? Infinity;
-    this.#onOtherNumber = onOtherNumber;
+  constructor({ head, logger, minValidMs, target, rows }: ReplayOptions) {
     this.#rows = rows ?? new IdMap();
     this.#head = head;
     this.#logger = logger;
@@ -205,10 +197,8 @@ class Replay implements RecordSink {
     const labels = Labels.fromEntries(entries);
     this.#head.reserveWalIds(walId + 1);
     if (labels.size === 0) return;
-    const ref = this.#head.series(labels, walId < this.#numbersFrom ? walId : undefined);
-    const row = this.#head.slabs.rowOf(ref);
-    this.#rows.set(walId, row + 1);
-    if (this.#head.walIdOf(row) !== walId) this.#onOtherNumber?.(walId, ref);
+    const ref = this.#head.series(labels, walId);
+    this.#rows.set(walId, this.#head.slabs.rowOf(ref) + 1);
     this.seriesCount++;
   }
 
