@@ -231,6 +231,7 @@ export class Tocsin {
     const { clock, files, http, random, logger, environment } = ports;
     const config = this.#config;
     storage.setOutOfOrderWindow(config.storage.outOfOrderTimeWindowMs);
+    storage.setFloatEncoding(floatEncoding(config, options));
     const onFailure = (name: string, error: unknown): void => {
       this.#logger.error({ task: name, err: error }, 'Background work failed');
     };
@@ -375,6 +376,7 @@ export class Tocsin {
       this.#config = next;
       rooms.storage.setRetention(this.retention);
       rooms.storage.setOutOfOrderWindow(next.storage.outOfOrderTimeWindowMs);
+      rooms.storage.setFloatEncoding(floatEncoding(next, this.options));
       rooms.storage.exemplars.resize(this.#maxExemplars);
       rooms.router.apply(next.global.externalLabels, next.alerting.alertRelabelConfigs);
       await reloadAlerts();
@@ -443,12 +445,23 @@ async function beforeAbort(work: Promise<void>, signal: AbortSignal): Promise<vo
   }
 }
 
-function readConfig(options: TocsinOptions, ports: TocsinPorts): Promise<LoadedConfig> {
+/** What the file says, else the flags. */
+function floatEncoding({ storage }: LoadedConfig, options: TocsinOptions): 'xor' | 'xor2' {
+  return storage.floatEncoding ?? options.floatEncoding ?? 'xor';
+}
+
+async function readConfig(options: TocsinOptions, ports: TocsinPorts): Promise<LoadedConfig> {
   const { configFile, alertmanagerConfigFile } = options;
-  return loadConfig(ports.files, {
+  const config = await loadConfig(ports.files, {
     ...(configFile !== undefined && { configFile }),
     ...(alertmanagerConfigFile !== undefined && { alertmanagerConfigFile }),
     environment: ports.environment,
     rules: { checkTemplate: checkRuleTemplate, promql: parseOptionsOf(options.promql) },
   });
+  if (options.storesStarts === true && floatEncoding(config, options) === 'xor') {
+    const message =
+      'float chunk encoding "xor" is incompatible with start-timestamp storage (--enable-feature=st-storage): XOR chunks do not store start timestamps; set storage.tsdb.chunk_encoding.floats to "xor2"';
+    throw new TocsinError('TOCSIN_ERR_CONFIG', `${config.fileName}: ${message}`);
+  }
+  return config;
 }

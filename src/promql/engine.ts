@@ -262,10 +262,17 @@ export class LocalQueryEngine implements QueryEngine {
 
   async #select(querier: Querier, plan: Plan, control: QueryControl): Promise<OpenSelection[]> {
     const { stepMs } = plan.grid;
+    const wanted = plan.selections.map(({ matchers, minMs, maxMs, purpose, uses }) => ({
+      matchers,
+      hints: { minMs, maxMs, limit: 0, stepMs, purpose },
+      uses,
+    }));
+    querier.expect?.(wanted);
     const selections: OpenSelection[] = [];
-    for (const { matchers, minMs, maxMs, uses } of plan.selections) {
+    for (const { matchers, hints, uses } of wanted) {
+      const { minMs, maxMs } = hints;
       try {
-        const cursor = await querier.select(matchers, { minMs, maxMs, limit: 0, stepMs });
+        const cursor = await querier.select(matchers, hints);
         selections.push({ cursor, minMs, maxMs, uses });
       } catch (error) {
         if (!(error instanceof TocsinError)) throw error;

@@ -1,5 +1,6 @@
 import type { Labels } from '../core/labels.ts';
 import type { Matcher } from '../core/matcher.ts';
+import type { SelectPurpose } from '../storage/index.ts';
 import type { StepGrid } from './eval/column.ts';
 import type { Grouping } from './eval/grouping.ts';
 import type { LookAt, Shown } from './eval/selector-source.ts';
@@ -248,6 +249,8 @@ export interface SelectionPlan {
   readonly matchers: readonly Matcher[];
   readonly minMs: number;
   readonly maxMs: number;
+  /** What its samples are for; undefined when that is several things. */
+  readonly purpose: SelectPurpose | undefined;
   /** How many nodes read it. */
   readonly uses: number;
 }

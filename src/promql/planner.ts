@@ -1,6 +1,7 @@
 import { METRIC_NAME } from '../core/labels.ts';
 import { assert } from '../core/errors.ts';
 import type { Matcher } from '../core/matcher.ts';
+import type { SelectPurpose } from '../storage/index.ts';
 import { makeGrid, type StepGrid } from './eval/column.ts';
 import type { LookAt, Shown } from './eval/selector-source.ts';
 import { evaluateDuration, type QueryTimes } from './duration-expr.ts';
@@ -17,6 +18,7 @@ import {
   type UnaryExpr,
   type VectorSelector,
 } from './parser/ast.ts';
+import { selectorPurposes } from './purposes.ts';
 import { QueryError } from './query-engine.ts';
 import { SelectionSet } from './selections.ts';
 import { statsOnlySelectors } from './stats-only.ts';
@@ -56,6 +58,7 @@ export class Planner {
   readonly #selections = new SelectionSet();
   readonly #invariance = new StepInvariance();
   #statsOnly: ReadonlySet<VectorSelector> = new Set();
+  #purposes: ReadonlyMap<VectorSelector, SelectPurpose> = new Map();
   /** The grids whose end is later than their start; one step may be all that lies between. */
   readonly #wide = new Set<StepGrid>();
 
@@ -81,6 +84,7 @@ export class Planner {
 
   whole(expr: Expr): Plan {
     this.#statsOnly = statsOnlySelectors(expr);
+    this.#purposes = selectorPurposes(expr);
     const { startMs, endMs, stepMs } = this.#options;
     const grid = this.#grid(startMs, endMs, stepMs);
     const root = this.#root(expr, grid);
@@ -165,11 +169,12 @@ export class Planner {
   }
 
   /** Notes a selection, with the times that `anchored` and `smoothed` look at beyond those of the selector. */
-  #select({ matchers, extended }: VectorSelector, minMs: number, maxMs: number, isRange: boolean): number {
+  #select(selector: VectorSelector, minMs: number, maxMs: number, isRange: boolean): number {
+    const { matchers, extended } = selector;
     const { lookbackMs } = this.#options;
     const before = isRange && extended !== undefined ? lookbackMs : 0;
     const after = extended === 'smoothed' ? lookbackMs : 0;
-    return this.#selections.add(matchers, minMs - before, maxMs + after);
+    return this.#selections.add(matchers, minMs - before, maxMs + after, this.#purposes.get(selector));
   }
 
   /** Selects what is looked up at every step, as an instant selector does that is shifted several times over. */
@@ -187,7 +192,8 @@ export class Planner {
     }
     for (const { offsetMs, offsetExpr } of shifts) firstMs -= this.#duration(offsetMs, offsetExpr, true);
     const minMs = firstMs - this.#options.lookbackMs + 1;
-    const selection = this.#selections.add(matchers, minMs, firstMs + (grid.count - 1) * everyMs);
+    const maxMs = firstMs + (grid.count - 1) * everyMs;
+    const selection = this.#selections.add(matchers, minMs, maxMs, undefined);
     return { selection, at: { firstMs, everyMs } };
   }
 

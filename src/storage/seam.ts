@@ -212,6 +212,18 @@ export interface StorageNotes {
   readonly warnings: readonly string[];
 }
 
+/** What is done with the samples of a selection. */
+export interface SelectPurpose {
+  /** The innermost function or aggregation around the selector; '' when there is none. */
+  readonly func: string;
+  /** Labels of the aggregation right around it. */
+  readonly grouping: readonly string[];
+  /** Whether the series are grouped by these labels, rather than without them. */
+  readonly by: boolean;
+  /** The selector's range; 0 when it has none. */
+  readonly rangeMs: number;
+}
+
 /** What a selection is for; engines may use it to fetch less. */
 export interface SelectHints {
   readonly minMs: number;
@@ -222,11 +234,24 @@ export interface SelectHints {
   readonly labelsOnly?: boolean;
   /** Time between the steps of the query; 0 or absent where there is one. */
   readonly stepMs?: number;
+  /** Absent when nobody knows, and when there are several. */
+  readonly purpose?: SelectPurpose | undefined;
+}
+
+/** A selection that will be asked for. */
+export interface ExpectedSelection {
+  readonly matchers: readonly Matcher[];
+  readonly hints: SelectHints;
 }
 
 /** Reads within a span of time; close it when done (it may pin memory). Failures reject with TOCSIN_ERR_STORAGE. */
 export interface Querier {
   select(matchers: readonly Matcher[], hints: SelectHints): Promise<SeriesCursor>;
+  /**
+   * Tells of selections that will be asked for, with these very objects, so that what takes time can begin for all of them. Absent where
+   * nothing does.
+   */
+  expect?(selections: readonly ExpectedSelection[]): void;
   /** Sorted names of labels on series that match; no matchers means all series. */
   labelNames(matchers: readonly Matcher[], limit: number): Promise<string[]>;
   /** Sorted values of a label on series that match. */

@@ -108,6 +108,14 @@ const BAD_CONFIGURATION: readonly BadStart[] = [
     says: ['tocsin: tocsin.yml:1:1: key "tracing" is not in this version'],
   },
   {
+    name: 'start timestamps in chunks that cannot have them',
+    files: { 'tocsin.yml': yaml('global: {}') },
+    args: [...SERVE, '--enable-feature=st-storage'],
+    says: [
+      'tocsin: tocsin.yml: float chunk encoding "xor" is incompatible with start-timestamp storage (--enable-feature=st-storage): XOR chunks do not store start timestamps; set storage.tsdb.chunk_encoding.floats to "xor2"',
+    ],
+  },
+  {
     name: 'several problems at once, a line for each',
     files: {
       'tocsin.yml': yaml(

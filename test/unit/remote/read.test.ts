@@ -333,10 +333,31 @@ describe('an endpoint', () => {
     const storage = fanout(client());
     await select(storage.querier(0, MINUTE), [], { stepMs: 15_000 });
     await select(storage.querier(0, MINUTE), [], { labelsOnly: true });
-    expect(asked.map(({ hints }) => [hints?.stepMs, hints?.func])).toEqual([
-      [15_000, ''],
-      [0, 'series'],
+    const purpose = { func: 'sum', grouping: ['a', 'b'], by: true, rangeMs: 0 };
+    await select(storage.querier(0, MINUTE), [], { purpose });
+    const span = { startMs: 0, endMs: MINUTE };
+    const nothing = { ...span, stepMs: 0, rangeMs: 0, func: '', grouping: [], by: false };
+    expect(asked.map(({ hints }) => hints)).toEqual([
+      { ...nothing, stepMs: 15_000 },
+      { ...nothing, func: 'series' },
+      { ...nothing, ...purpose },
     ]);
+  });
+
+  test('is asked at once for all that is expected, and once for each', async () => {
+    await add(distant, { __name__: 'a' }, 0, 3);
+    const asked = serve();
+    const querier = fanout(client()).querier(0, 3 * MINUTE);
+    const expected = [0, 1, 2].map((minute) => ({
+      matchers: [],
+      hints: { minMs: minute * MINUTE, maxMs: minute * MINUTE, limit: 0 },
+    }));
+    querier.expect!(expected);
+    expect(querier.warnings).toEqual([]);
+    const counts = [];
+    for (const { matchers, hints } of expected) counts.push((await querier.select(matchers, hints)).count);
+    expect([counts, asked.length]).toEqual([[1, 1, 1], 3]);
+    querier.close();
   });
 
   test('that fails is a warning, and all of it is missing', async () => {

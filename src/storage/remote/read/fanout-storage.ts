@@ -3,6 +3,7 @@ import { TocsinError, errorText } from '../../../core/errors.ts';
 import type { Labels } from '../../../core/labels.ts';
 import type { Matcher } from '../../../core/matcher.ts';
 import type {
+  ExpectedSelection,
   Querier,
   ReadableStorage,
   SampleBuffer,
@@ -53,6 +54,8 @@ class FanoutQuerier implements Querier {
   readonly #local: Querier;
   readonly #endpoints: readonly EndpointQuerier[];
   readonly #closed = new AbortController();
+  /** What was asked of endpoints already. */
+  readonly #expected = new Map<SelectHints, Promise<Answered[]>>();
 
   constructor(
     local: Querier,
@@ -72,15 +75,25 @@ class FanoutQuerier implements Querier {
     return this.#endpoints.flatMap(({ failure }) => failure ?? []);
   }
 
+  expect(selections: readonly ExpectedSelection[]): void {
+    for (const { matchers, hints } of selections) this.#expected.set(hints, this.#ask(matchers, hints));
+  }
+
   async select(matchers: readonly Matcher[], hints: SelectHints): Promise<SeriesCursor> {
-    // They don't reject, so none is left alone when the local one does.
-    const asked = this.#endpoints.map(async (endpoint) => ({
-      endpoint,
-      series: await endpoint.select(matchers, hints),
-    }));
+    const asked = this.#expected.get(hints) ?? this.#ask(matchers, hints);
     const local = await this.#local.select(matchers, hints);
-    const answered = (await Promise.all(asked)).filter(({ series }) => series.length > 0);
+    const answered = (await asked).filter(({ series }) => series.length > 0);
     return answered.length === 0 ? local : new FanoutCursor(local, answered, hints.limit);
+  }
+
+  /** Asks all endpoints. Never rejects but for bugs, so it may be left alone. */
+  #ask(matchers: readonly Matcher[], hints: SelectHints): Promise<Answered[]> {
+    return Promise.all(
+      this.#endpoints.map(async (endpoint) => ({
+        endpoint,
+        series: await endpoint.select(matchers, hints),
+      })),
+    );
   }
 
   labelNames(matchers: readonly Matcher[], limit: number): Promise<string[]> {
@@ -167,10 +180,10 @@ class EndpointQuerier {
         startMs,
         endMs,
         stepMs: hints.stepMs ?? 0,
-        rangeMs: 0,
-        func: hints.labelsOnly === true ? 'series' : '',
-        grouping: [],
-        by: false,
+        rangeMs: hints.purpose?.rangeMs ?? 0,
+        func: hints.labelsOnly === true ? 'series' : (hints.purpose?.func ?? ''),
+        grouping: hints.purpose?.grouping ?? [],
+        by: hints.purpose?.by ?? false,
       },
     };
     const acceptedTypes = [ResponseType.chunks, ResponseType.samples];
