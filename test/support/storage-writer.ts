@@ -75,7 +75,6 @@ function acknowledge(tMs: number): void {
 }
 
 const isDeadly = operationsLeft > 0;
-// Not waiting for its log to be read: what comes meanwhile must be safe too.
 const tsdb = await Tsdb.begin({
   files: isDeadly ? new DeadlyFiles() : new NodeFileSystem(),
   path,
@@ -91,6 +90,8 @@ const tsdb = await Tsdb.begin({
   lock: { pid: process.pid, isAlive: () => false },
   ...(!isDeadly && { threads: { starter: new WorkerThreads(), maxHeapMiB: 64 } }),
 });
+// Every other writer does not wait for its log to be read: what comes meanwhile must be safe too.
+if ((Number(from) / STEP_MS) % 2 === 0) await tsdb.ready;
 let maintenance: Promise<void> | undefined;
 for (let tMs = Number(from); ; tMs += STEP_MS) {
   const appender = tsdb.appender(tMs);

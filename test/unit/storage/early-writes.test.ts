@@ -30,6 +30,7 @@ class Folder {
   readonly clock = new VirtualClock(START);
   registry: Registry = createRegistry();
   #held: HeldFiles | undefined;
+  #runs = 0;
 
   options(more: Partial<TsdbOptions> = {}): TsdbOptions {
     this.registry = createRegistry();
@@ -39,7 +40,7 @@ class Folder {
       clock: this.clock,
       logger: silentLogger,
       registry: this.registry,
-      random: new SeededRandom(1),
+      random: new SeededRandom(++this.#runs),
       retention: { timeMs: 0, sizeBytes: 0, percentage: 0 },
       maxExemplars: 100,
       lock: undefined,

@@ -112,6 +112,7 @@ test('the same is there after restarts and when blocks were made of it', async (
     fc.asyncProperty(fc.array(step, { maxLength: 14 }), async (steps) => {
       const files = new MemoryFileSystem();
       const clock = new VirtualClock(START_MS);
+      let runs = 0;
       const open = async (): Promise<Tsdb> => {
         const tsdb = await Tsdb.open({
           files,
@@ -119,7 +120,8 @@ test('the same is there after restarts and when blocks were made of it', async (
           clock,
           logger: silentLogger,
           registry: createRegistry(),
-          random: new SeededRandom(1),
+          // Names of blocks must not come again.
+          random: new SeededRandom(++runs),
           retention: { timeMs: 0, sizeBytes: 0, percentage: 0 },
           lock: undefined,
         });

@@ -14,6 +14,8 @@ export class EarlyReader implements RecordSink {
   readonly #refs = new Map<number, SeriesRef>();
   readonly #isZero: (ref: SeriesRef, tMs: number) => boolean;
   #appender: Appender | undefined;
+  /** How many samples came since the last commit. */
+  pending = 0;
   /** How many samples there were. */
   samples = 0;
   /** How many of them the head did not take. */
@@ -28,6 +30,7 @@ export class EarlyReader implements RecordSink {
   /** Makes visible what came since the last time. */
   commit(): Promise<void> {
     const appender = this.#appender;
+    this.pending = 0;
     this.#appender = undefined;
     return appender?.commit() ?? Promise.resolve();
   }
@@ -79,6 +82,7 @@ export class EarlyReader implements RecordSink {
 
   #count(outcome: AppendOutcome | undefined): void {
     this.samples++;
+    this.pending++;
     if (outcome === undefined || outcome > AppendOutcome.same) this.refused++;
   }
 

@@ -20,6 +20,8 @@ import { EarlyRecords } from './early-records.ts';
 
 /** How long reading goes on before others get a turn. */
 const SLICE_MS = 8;
+/** How many samples are put into the head at a time, at least. */
+const SAMPLES_PER_COMMIT = 5000;
 
 /** What {@link EarlyWrites} works with. */
 export interface EarlyWritesOptions {
@@ -170,9 +172,11 @@ export class EarlyWrites {
         signal.throwIfAborted();
         const record = await tail.next();
         if (record === undefined) break;
-        await this.#take(reader, record);
+        this.#read(reader, record);
+        if (reader.pending >= SAMPLES_PER_COMMIT) await this.#commitRead(reader);
         await pacer.pause();
       }
+      await this.#commitRead(reader);
     };
     const closed = Promise.withResolvers<void>();
     try {
@@ -199,7 +203,7 @@ export class EarlyWrites {
     return { earlySamples: reader.samples, earlySamplesRefused: reader.refused };
   }
 
-  async #take(reader: EarlyReader, record: Uint8Array): Promise<void> {
+  #read(reader: EarlyReader, record: Uint8Array): void {
     try {
       readRecord(record, reader);
     } catch (error) {
@@ -209,6 +213,9 @@ export class EarlyWrites {
         `a record of the log is not understood: ${errorText(error)}`,
       );
     }
+  }
+
+  async #commitRead(reader: EarlyReader): Promise<void> {
     this.#isTaking = true;
     const taken = reader.commit();
     this.#isTaking = false;
