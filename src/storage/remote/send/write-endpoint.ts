@@ -19,7 +19,18 @@ const MAX_REASON_BYTES = 512;
 /** A Retry-After beyond this is taken for this. */
 const MAX_RETRY_AFTER_MS = 10 * 60_000;
 
-/** Posts bodies of remote-write requests. */
+/** In which endpoints of version 2.0 say how much they stored. */
+const WRITTEN_HEADERS = ['samples', 'histograms', 'exemplars'].map(
+  (what) => `x-prometheus-remote-write-${what}-written`,
+);
+const NOTHING_TAKEN =
+  'it answered with success, but not that it stored anything: it seems not to know remote write 2.0; set protobuf_message to prometheus.WriteRequest';
+
+/**
+ * Posts bodies of remote-write requests.
+ *
+ * @see prometheus storage/remote/client.go, storage/remote/queue_manager.go (what a 2.0 endpoint must say)
+ */
 export class WriteEndpoint {
   readonly #config: RemoteWriteConfig;
   readonly #http: AuthorizedHttp;
@@ -71,12 +82,18 @@ export class WriteEndpoint {
     const { status } = response;
     if (status >= 200 && status < 300) {
       response.discard();
-      return { kind: 'sent', bytes };
+      return this.#hasTaken(response) ? { kind: 'sent', bytes } : { kind: 'refused', reason: NOTHING_TAKEN };
     }
     const reason = `HTTP ${status}: ${await firstLine(response)}`;
     const isRetried = status >= 500 || (status === 429 && this.#config.queue.retryOnRateLimit);
     if (!isRetried) return { kind: 'refused', reason };
     return { kind: 'retry', reason, afterMs: this.#retryAfter(response.headers['retry-after']) };
+  }
+
+  /** Whether the endpoint says that it stored something, as those of version 2.0 do; of others a 2xx says so. */
+  #hasTaken({ headers }: HttpResponse): boolean {
+    if (this.#config.message === 'prometheus.WriteRequest') return true;
+    return WRITTEN_HEADERS.some((name) => Number(headers[name] ?? 0) > 0);
   }
 
   #retryAfter(text: string | undefined): number | undefined {
