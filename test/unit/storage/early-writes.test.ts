@@ -455,6 +455,53 @@ async function numbersIn(files: MemoryFileSystem, paths: readonly string[]): Pro
   return numbers;
 }
 
+describe('what a start has left that did not end', () => {
+  it('is read up to where it is torn, and that is said', async () => {
+    const folder = new Folder();
+    await add(await folder.open(), START, { a: 0 });
+    const first = await folder.begin();
+    await add(first.tsdb, START + 1000, { a: 1 });
+    await add(first.tsdb, START + 2000, { a: 2 });
+    folder.files.corrupt('/data/early/00000000', (bytes) => bytes.subarray(0, -3));
+    const second = await folder.begin();
+    await add(second.tsdb, START + 3000, { a: 3 });
+    const lines: string[] = [];
+    const logger = { ...silentLogger, warn: (_: object, message: string) => void lines.push(message) };
+    const again = await folder.open({ logger });
+    expect(lines.join()).toContain('is left out: the segment ends within a record');
+    expect(await dump(again)).toEqual({
+      a: [
+        [0, 0],
+        [1000, 1],
+        [3000, 3],
+      ],
+    });
+    await again.close();
+  });
+
+  it('is taken again when it could not be removed, which changes nothing', async () => {
+    const folder = new Folder();
+    await add(await folder.open(), START, { a: 0 });
+    const { tsdb } = await folder.begin();
+    await add(tsdb, START + 1000, { a: 1, b: 1 });
+    await add(tsdb, START + 2000, { a: 2 });
+    const all: Dump = {
+      a: [
+        [0, 0],
+        [1000, 1],
+        [2000, 2],
+      ],
+      b: [[1000, 1]],
+    };
+    for (let start = 0; start < 3; start++) {
+      folder.files.fault = ({ kind, path }) =>
+        start < 2 && kind === 'remove' && path === '/data/early' ? { code: 'EIO' } : undefined;
+      expect(await dump(await folder.open())).toEqual(all);
+      expect(folder.files.paths().some((path) => path.startsWith('/data/early/'))).toBe(start < 2);
+    }
+  });
+});
+
 describe('the log after a start', () => {
   it('names each series once, as Prometheus needs it, and has what came meanwhile', async () => {
     const folder = new Folder();

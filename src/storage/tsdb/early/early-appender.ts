@@ -128,11 +128,15 @@ export class EarlyAppender implements Appender {
   async commit(): Promise<void> {
     assert(this.#isOpen, 'an appender is used once');
     this.#isOpen = false;
-    while (this.#early.closing !== undefined) await this.#early.closing;
-    const done = this.#early.isOver
-      ? this.#handOver()
-      : this.#early.commit(this.#batch, this.#zeros, this.#extras);
-    this.#end();
+    let done: Promise<void>;
+    try {
+      for (let wait = this.#early.hindrance(); wait !== undefined; wait = this.#early.hindrance()) await wait;
+      done = this.#early.isOver
+        ? this.#handOver()
+        : this.#early.commit(this.#batch, this.#zeros, this.#extras);
+    } finally {
+      this.#end();
+    }
     await done;
   }
 

@@ -59,7 +59,7 @@ export class EarlyWrites {
   readonly #pool: PendingSamples[] = [];
   /** When counters began, as zeros that were logged say: such a zero counts only if it is newer than what its series has. */
   readonly #zeros = new Map<SeriesRef, number>();
-  #folderMade: Promise<void> | undefined;
+  #hasFolder = false;
   #closing: Promise<void> | undefined;
   #isOver = false;
   #isTaking = false;
@@ -103,9 +103,13 @@ export class EarlyWrites {
     return this.#isTaking;
   }
 
-  /** While the last records are read: resolves when that has ended. Until then nothing may be logged, or it would never end. */
-  get closing(): Promise<void> | undefined {
-    return this.#closing;
+  /**
+   * What a commit must wait for before it is logged, undefined when there is nothing: for the end while the last records are read, or
+   * there would be none; at first for the folder. Rejects when that cannot be made.
+   */
+  hindrance(): Promise<void> | undefined {
+    if (this.#closing !== undefined || this.#isOver || this.#hasFolder) return this.#closing;
+    return this.#options.clock.track(this.#makeFolder());
   }
 
   /** An appender of the head itself, for what is committed after the end. */
@@ -124,11 +128,11 @@ export class EarlyWrites {
     return this.#zeros.get(ref) === startMs;
   }
 
-  /** Logs a transaction. Resolves when the system has taken it; rejects with TOCSIN_ERR_STORAGE, and then it is lost. */
+  /** Logs a transaction when nothing hinders it. Resolves when the system has taken it; rejects with TOCSIN_ERR_STORAGE, and then it is lost. */
   commit(batch: PendingSamples, zeros: ReadonlyMap<SeriesRef, number>, extras: PendingExtras): Promise<void> {
     for (const [ref, startMs] of zeros) this.#zeros.set(ref, startMs);
     this.#records.add(batch, extras);
-    return this.#options.clock.track(this.#flush());
+    return this.#options.clock.track(this.#writer.flush());
   }
 
   /** Takes a batch back that nobody needs any more. */
@@ -166,7 +170,7 @@ export class EarlyWrites {
     const pacer = new Pacer(clock, SLICE_MS);
     const read = async (): Promise<void> => {
       // Whoever waits for a write that fails is told; its samples are not in the log then.
-      if (this.#folderMade !== undefined) await this.#flush().catch(() => undefined);
+      await this.#writer.flush().catch(() => undefined);
       const end = this.#writer.position;
       while (isBefore(tail.position, end)) {
         signal.throwIfAborted();
@@ -192,6 +196,7 @@ export class EarlyWrites {
       await tail.close();
     }
     this.#zeros.clear();
+    this.#pool.length = 0;
     await this.#writer.abandon();
     if (this.#failure === undefined) await this.#remove();
     else {
@@ -242,14 +247,8 @@ export class EarlyWrites {
     }
   }
 
-  async #flush(): Promise<void> {
-    this.#folderMade ??= this.#options.files.makeFolder(this.#folder);
-    try {
-      await this.#folderMade;
-    } catch (error) {
-      this.#folderMade = undefined;
-      throw error;
-    }
-    await this.#writer.flush();
+  async #makeFolder(): Promise<void> {
+    await this.#options.files.makeFolder(this.#folder);
+    this.#hasFolder = true;
   }
 }
