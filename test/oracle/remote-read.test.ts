@@ -9,7 +9,7 @@ import { snappyCompress } from '../../src/core/compression/snappy.ts';
 import { readReadRequest, writeReadRequest } from '../../src/storage/remote/read/read-request.ts';
 import { DATA_END_MS, makeData } from '../fuzz/promql/data.ts';
 import { remoteWrite } from '../fuzz/promql/remote-write.ts';
-import { freePort, stopProcess, waitForReady } from '../support/processes.ts';
+import { freePort, stopProcess, waitFor, waitForReady } from '../support/processes.ts';
 import { hasProgram } from '../support/programs.ts';
 import { TocsinProcess } from '../support/tocsin.ts';
 
@@ -53,6 +53,10 @@ function firstDifference(found: string, wanted: string): string | undefined {
   while (found[at] === wanted[at]) at++;
   const from = Math.max(0, at - 150);
   return `${found.slice(from, at + 150)} instead of ${wanted.slice(from, at + 150)}`;
+}
+
+async function instant(base: string, query: string): Promise<Answer> {
+  return (await (await fetch(`${base}/api/v1/query?query=${encodeURIComponent(query)}`)).json()) as Answer;
 }
 
 describe.skipIf(!hasProgram('prometheus'))('remote read', () => {
@@ -205,11 +209,16 @@ remote_read:
     },
   );
 
-  test('series are found elsewhere, a dead endpoint is a warning, rules read too', async () => {
+  test('series are found elsewhere, a dead endpoint is a warning, rules read too, a reload takes endpoints away', async () => {
     const dead = `http://127.0.0.1:${await freePort()}`;
+    writeFileSync(
+      join(folder, 'rules.yml'),
+      `groups: [{ name: g, interval: 100ms, rules: [{ record: read, expr: 'sum(${names[0]!} @ 3600)' }] }]`,
+    );
     const base = await startTocsin(
       'two',
-      `${readingFrom(prometheus, 'name: one')}
+      `rule_files: [rules.yml]
+${readingFrom(prometheus, 'name: one')}
   - url: ${dead}/api/v1/read
     name: two
     basic_auth: { username: me, password: hunter2 }
@@ -227,5 +236,15 @@ remote_read:
     const config = await (await fetch(`${base}/api/v1/status/config`)).text();
     expect(config).toContain('remote_timeout: 1m');
     expect(config).not.toContain('hunter2');
+    await waitFor('a rule that read elsewhere', 10_000, async () => {
+      const { data: recorded } = await instant(base, 'read');
+      return recorded.result.length > 0 ? true : undefined;
+    });
+    writeFileSync(join(folder, 'two.yml'), 'global: {}\n');
+    tocsins.at(-1)!.child.kill('SIGHUP');
+    await waitFor('a reload that takes the endpoints away', 10_000, async () => {
+      const { data: left, warnings: notes } = await instant(base, `${names[0]!} @ 3600`);
+      return left.result.length === 0 && notes === undefined ? true : undefined;
+    });
   });
 });
