@@ -172,9 +172,13 @@ export class QuerySide {
     };
   }
 
+  /** Ends what is being read elsewhere: rules that wait for it would hold up a stop. */
+  stopReading(): void {
+    this.#remoteRead.stop();
+  }
+
   /** Ends what is being evaluated for the API; rules have stopped. */
   async stop(): Promise<void> {
-    this.#remoteRead.stop();
     await this.#threaded?.close();
     await this.#log.close();
   }

@@ -416,6 +416,7 @@ export class Tocsin {
 /** Ends what the rooms do, those that were not yet started too; what they work on stays open. */
 async function stopWork(rooms: Rooms): Promise<void> {
   await rooms.scrape.stop();
+  rooms.queries.stopReading();
   await rooms.rules.stop();
   await rooms.queries.stop();
   await rooms.remoteRead.close();

@@ -81,6 +81,7 @@ interface Request {
 interface Run {
   readonly request: Request;
   readonly control: QueryControl;
+  readonly signal: AbortSignal;
   readonly tally: StepTally;
   readonly watchers: readonly QueryWatcher[];
   readonly arrivedMs: number;
@@ -169,7 +170,7 @@ export class LocalQueryEngine implements QueryEngine {
     const watchers = options.watcher === undefined ? [active] : [active, options.watcher];
     const perStep = this.#options.perStepStats === true && options.perStepStats === true;
     const tally = StepTally.create(plan.grid.count, perStep);
-    const run: Run = { request, control, tally, watchers, arrivedMs };
+    const run: Run = { request, control, signal: active.signal, tally, watchers, arrivedMs };
     try {
       await this.#gate.enter(timeoutMs, active.signal);
       try {
@@ -221,10 +222,12 @@ export class LocalQueryEngine implements QueryEngine {
   }
 
   async #evaluate(run: Run): Promise<Omit<QueryResult, 'stats'>> {
-    const { request, control, tally, watchers } = run;
+    const { request, control, signal, tally, watchers } = run;
     const annotations = new Annotations();
     const source = request.options.reads ?? this.#options.storage;
     const querier = source.querier(...planSpan(request.plan));
+    const onAbort = (): void => querier.cancel?.();
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
       const selections = await this.#select(querier, request.plan, control);
       run.preparedMs = this.#clock.monotonicMs();
@@ -256,6 +259,7 @@ export class LocalQueryEngine implements QueryEngine {
         infos: annotations.texts('info', request.text),
       };
     } finally {
+      signal.removeEventListener('abort', onAbort);
       querier.close();
     }
   }

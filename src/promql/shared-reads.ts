@@ -93,6 +93,11 @@ export class SharedReads {
     return this.#queriers.flatMap(({ warnings = [] }) => warnings);
   }
 
+  /** Gives up what is being fetched. */
+  cancel(): void {
+    for (const querier of this.#queriers) querier.cancel?.();
+  }
+
   /** A metric got samples in this tick: the queries that follow must see them. */
   wrote(metricName: string): void {
     for (const [key, { name }] of this.#kept) {
@@ -259,6 +264,11 @@ class SharedQuerier implements Querier {
 
   get warnings(): readonly string[] {
     return [...new Set([...this.#reads.warnings, ...(this.#own?.warnings ?? [])])];
+  }
+
+  cancel(): void {
+    this.#own?.cancel?.();
+    this.#reads.cancel();
   }
 
   close(): void {

@@ -256,6 +256,8 @@ export interface Querier {
   labelNames(matchers: readonly Matcher[], limit: number): Promise<string[]>;
   /** Sorted values of a label on series that match. */
   labelValues(name: string, matchers: readonly Matcher[], limit: number): Promise<string[]>;
+  /** Gives up what is being fetched: the selections under way end soon, with less. Absent where nothing takes time. */
+  cancel?(): void;
   /** What is missing in the selections so far, and why; nothing when absent. */
   readonly warnings?: readonly string[];
   close(): void;

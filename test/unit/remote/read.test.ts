@@ -430,6 +430,26 @@ describe('an endpoint', () => {
     expect(other.warnings).toEqual(['remote_read far: the query is over']);
   });
 
+  test('that does not answer holds up neither who gives up, nor a reload, nor a stop', async () => {
+    network.serve('far', () => new Promise<never>(() => undefined));
+    const read = client();
+    const storage = fanout(read);
+    const after = async (end: (querier: Querier) => void): Promise<readonly string[]> => {
+      const querier = storage.querier(0, MINUTE);
+      const found = select(querier);
+      await clock.advanceTo(clock.nowMs() + 1);
+      end(querier);
+      expect(await found).toEqual({});
+      return querier.warnings ?? [];
+    };
+    expect(await after((querier) => querier.cancel?.())).toEqual(['remote_read far: the query is over']);
+    expect(await after(() => read.apply([CONFIG], Labels.EMPTY))).toEqual([
+      'remote_read far: the configuration has changed meanwhile, ask again',
+    ]);
+    expect(await after(() => read.stop())).toEqual(['remote_read far: tocsin is stopping']);
+    expect(await after(() => undefined)).toEqual(['remote_read far: tocsin is stopping']);
+  });
+
   test('is forgotten in metrics when it goes, and queries of before are refused', async () => {
     serve();
     const read = client();

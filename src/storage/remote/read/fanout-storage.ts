@@ -104,8 +104,12 @@ class FanoutQuerier implements Querier {
     return this.#local.labelValues(name, matchers, limit);
   }
 
-  close(): void {
+  cancel(): void {
     this.#closed.abort(new TocsinError('TOCSIN_ERR_CANCELLED', 'the query is over'));
+  }
+
+  close(): void {
+    this.cancel();
     this.#local.close();
   }
 }

@@ -45,15 +45,14 @@ interface Endpoint {
 export class RemoteReadClient implements RemoteReadPort {
   readonly #options: RemoteReadClientOptions;
   readonly #metrics: RemoteReadMetrics;
-  readonly #stopping = new AbortController();
+  /** Ends what is under way when the program or the configuration ends. */
+  #ending = new AbortController();
   #version = 0;
   #endpoints: readonly Endpoint[] = [];
   #views: RemoteReadView['endpoints'] = [];
 
   constructor(options: RemoteReadClientOptions) {
     this.#options = options;
-    // Every request listens.
-    setMaxListeners(0, this.#stopping.signal);
     this.#metrics = new RemoteReadMetrics(options.registry);
   }
 
@@ -62,10 +61,14 @@ export class RemoteReadClient implements RemoteReadPort {
     return { version: this.#version, localStartMs: this.#options.localStartMs(), endpoints: this.#views };
   }
 
-  /** Takes on a configuration. Requests under way go on; queries that ask for the old one get an error. */
+  /** Takes on a configuration. Requests under way end; queries that ask for the old one get an error. */
   apply(configs: readonly RemoteReadConfig[], externalLabels: Labels): void {
     const before = this.#endpoints;
     this.#version++;
+    this.#ending.abort(outdated());
+    this.#ending = new AbortController();
+    // Every request listens.
+    setMaxListeners(0, this.#ending.signal);
     this.#endpoints = configs.map((config) => this.#endpoint(config));
     this.#views = configs.map((config, i) => ({
       name: this.#endpoints[i]!.names.remote_name,
@@ -85,13 +88,13 @@ export class RemoteReadClient implements RemoteReadPort {
   async read(ask: ReadAsk, sink: ReadSink, signal: AbortSignal): Promise<void> {
     const endpoint = this.#endpoints[ask.endpoint];
     if (ask.version !== this.#version || endpoint === undefined) {
-      throw new TocsinError('TOCSIN_ERR_CANCELLED', 'the configuration has changed meanwhile, ask again');
+      throw outdated();
     }
     const { clock, logger } = this.#options;
     const { timeoutMs } = endpoint.config;
     const timedOut = (): TocsinError =>
       new TocsinError('TOCSIN_ERR_TIMEOUT', `no answer within ${formatDuration(timeoutMs)}`);
-    const both = AbortSignal.any([signal, this.#stopping.signal]);
+    const both = AbortSignal.any([signal, this.#ending.signal]);
     const deadline = startDeadline(clock, timeoutMs, timedOut, both);
     this.#metrics.queries.inc(endpoint.names);
     try {
@@ -109,7 +112,7 @@ export class RemoteReadClient implements RemoteReadPort {
 
   /** Ends what is under way. */
   stop(): void {
-    this.#stopping.abort(new TocsinError('TOCSIN_ERR_CANCELLED', 'tocsin is stopping'));
+    this.#ending.abort(new TocsinError('TOCSIN_ERR_CANCELLED', 'tocsin is stopping'));
   }
 
   #endpoint(config: RemoteReadConfig): Endpoint {
@@ -187,6 +190,10 @@ export class RemoteReadClient implements RemoteReadPort {
       ? error
       : new TocsinError('TOCSIN_ERR_HTTP', text);
   }
+}
+
+function outdated(): TocsinError {
+  return new TocsinError('TOCSIN_ERR_CANCELLED', 'the configuration has changed meanwhile, ask again');
 }
 
 async function handOn(response: HttpResponse, form: ReadForm, sink: ReadSink): Promise<void> {
