@@ -31,6 +31,8 @@ export interface TocsinOptions {
   readonly walSegmentBytes?: number | undefined;
   /** How records of the write-ahead log are compressed; undefined is snappy. */
   readonly walCompression?: 'none' | 'snappy' | 'zstd';
+  /** Memory in use from which on new series are refused, 0 is no limit; undefined is three quarters of what the process may have. */
+  readonly memoryLimitBytes?: number | undefined;
   /** `host:port`, `:port`; empty when nothing listens (simulation). */
   readonly listenAddresses: readonly string[];
   /** Without trailing slash. undefined is `http://<host>:<port>/`. */

@@ -40,6 +40,12 @@ export interface TocsinPorts {
   readonly hostname: string;
   /** Where queries are evaluated; in the main thread when absent. */
   readonly threads?: QueryThreads;
+  /** Memory of this process; absent where nobody can tell. */
+  readonly memory?: {
+    /** What it may have. */
+    readonly availableBytes: number;
+    residentBytes(): number;
+  };
   /** Who this process is, for the lock of the data folder. */
   readonly process: {
     readonly pid: number;
@@ -102,16 +108,21 @@ export function createSystemPorts(log: {
     environment: process.env,
     hostname: hostname(),
     threads: queryThreads(),
+    memory: { availableBytes: availableBytes(), residentBytes: () => process.memoryUsage.rss() },
     process: { pid: process.pid, isAlive, birthMark },
   };
+}
+
+/** Memory that this process may have: its container's limit, else the machine's. */
+function availableBytes(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
 /** One thread a core, four at most; together they may take a quarter of the memory that this process may have. */
 function queryThreads(): QueryThreads {
   const maxThreads = Math.min(4, availableParallelism());
-  const constrained = process.constrainedMemory();
-  const bytes = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
-  const shareMiB = Math.floor(bytes / 4 / maxThreads / 2 ** 20);
+  const shareMiB = Math.floor(availableBytes() / 4 / maxThreads / 2 ** 20);
   return { starter: new WorkerThreads(), maxThreads, maxHeapMiB: Math.max(128, Math.min(2048, shareMiB)) };
 }
 

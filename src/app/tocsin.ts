@@ -20,6 +20,7 @@ import { AlertRouter } from './alert-router.ts';
 import { AlertSide } from './alert-side.ts';
 import { AppMetrics } from './metrics.ts';
 import { DEFAULT_REMOTE_READ, DEFAULT_RETENTION_MS, type TocsinOptions } from './options.ts';
+import { builtInRules, memoryLimit } from './memory-limit.ts';
 import { type TocsinPorts, prepareDataFolder } from './ports.ts';
 import { QuerySide } from './query-side.ts';
 import { type Receivers, createReceivers } from './receivers.ts';
@@ -214,6 +215,7 @@ export class Tocsin {
       threads: this.ports.threads,
       retention: this.retention,
       maxExemplars: this.#maxExemplars,
+      memoryLimit: memoryLimit(this.options, this.ports),
       chunkRangeMs: this.options.minBlockMs,
       maxBlockMs: this.options.maxBlockMs,
       chunkSegmentBytes: this.options.chunkSegmentBytes,
@@ -266,6 +268,7 @@ export class Tocsin {
       engine: queries.engine,
       storage,
       reads: queries.fanout,
+      builtIn: builtInRules(options, ports, registry),
       sink: router,
       logger: logger.child({ component: 'rules' }),
       expandTemplate: expandRuleTemplate,

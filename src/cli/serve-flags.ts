@@ -145,6 +145,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
     '',
     'Most bytes that blocks and log may take, as 512MB; the oldest blocks go first. 0 is no limit.',
   ),
+  used(
+    'storage.memory-limit',
+    'text',
+    '',
+    'Memory in use from which on new series are refused, as 4GB; three quarters of what the process may have when not given, 0 is no limit.',
+  ),
   used('storage.tsdb.no-lockfile', 'switch', 'false', 'Do not write a lock file into the data folder.'),
   ignored(
     'storage.tsdb.use-lockfile',

@@ -106,6 +106,7 @@ export function optionsFromFlags(flags: ParsedFlags, features: ReadonlySet<strin
     chunkSegmentBytes: bytes(flags, 'storage.tsdb.max-block-chunk-segment-size'),
     walSegmentBytes: walSegmentBytes(flags),
     walCompression: walCompression(flags),
+    memoryLimitBytes: bytes(flags, 'storage.memory-limit'),
     listenAddresses: flags.list('web.listen-address'),
     externalUrl,
     routePrefix,

@@ -10,6 +10,7 @@ export type {
 export { RuleGroup } from './group.ts';
 export type { RuleGroupView } from './group.ts';
 export { RuleManager } from './manager.ts';
+export type { BuiltInRules } from './manager.ts';
 export type { RuleManagerOptions } from './manager.ts';
 export { RuleMetrics } from './metrics.ts';
 export { DEFAULT_RULE_SETTINGS, elementsOf } from './ports.ts';

@@ -16,6 +16,13 @@ import { RuleMetrics } from './metrics.ts';
 import type { ExpandTemplate, RulePorts, RuleSettings } from './ports.ts';
 import type { ActiveAlertView } from './rule.ts';
 
+/** Rules that look at the program itself. */
+export interface BuiltInRules {
+  readonly groups: readonly RuleGroupConfig[];
+  readonly engine: QueryEngine;
+  readonly reads: ReadableStorage;
+}
+
 /** What {@link RuleManager} works with. */
 export interface RuleManagerOptions {
   readonly clock: Clock;
@@ -31,6 +38,8 @@ export interface RuleManagerOptions {
   readonly prepare: (labels: Labels) => Labels | undefined;
   /** {@link expandRuleTemplate} when absent. */
   readonly expandTemplate?: ExpandTemplate;
+  /** Groups that are always there, besides those of {@link RuleManager.update}, and what evaluates them. */
+  readonly builtIn?: BuiltInRules | undefined;
   /** Told of a group that ended by a bug; logs it when absent. */
   readonly onFailure?: (name: string, error: unknown) => void;
 }
@@ -43,6 +52,8 @@ export interface RuleManagerOptions {
  */
 export class RuleManager {
   readonly #ports: RulePorts;
+  readonly #builtIn: ReadonlySet<RuleGroupConfig>;
+  readonly #builtInPorts: RulePorts;
   readonly #scope: TaskScope;
   readonly #logger: Logger;
   #settings: RuleSettings;
@@ -69,6 +80,9 @@ export class RuleManager {
       expandTemplate: options.expandTemplate ?? expandRuleTemplate,
       settings: () => this.#settings,
     };
+    const { builtIn } = options;
+    this.#builtIn = new Set(builtIn?.groups);
+    this.#builtInPorts = { ...this.#ports, ...(builtIn && { engine: builtIn.engine, reads: builtIn.reads }) };
     const logFailure = (name: string, error: unknown): void => {
       logger.error({ task: name, err: errorText(error) }, 'a rule task ended by an error');
     };
@@ -96,7 +110,7 @@ export class RuleManager {
     const next = new Map<string, RuleGroup>();
     const fresh: RuleGroup[] = [];
     const stops: Promise<void>[] = [];
-    for (const config of configs) {
+    for (const config of [...configs, ...this.#builtIn]) {
       const key = groupKey(config);
       const intervalMs = config.intervalMs ?? settings.evaluationIntervalMs;
       const former = old.get(key);
@@ -106,7 +120,8 @@ export class RuleManager {
         next.set(key, former);
         continue;
       }
-      const group = new RuleGroup(config, intervalMs, this.#ports, restore);
+      const ports = this.#builtIn.has(config) ? this.#builtInPorts : this.#ports;
+      const group = new RuleGroup(config, intervalMs, ports, restore);
       next.set(key, group);
       fresh.push(group);
       if (former !== undefined) stops.push(former.stop().then(() => group.copyStateFrom(former)));

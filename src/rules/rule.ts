@@ -62,7 +62,7 @@ export class Rule {
   readonly config: RuleConfig;
   /** Present for alerting rules. */
   readonly alerting: AlertingRule | undefined;
-  readonly writer = new SeriesWriter();
+  readonly writer: SeriesWriter;
   health: RuleHealth = 'unknown';
   lastError = '';
   evaluationTimeMs = 0;
@@ -70,6 +70,7 @@ export class Rule {
 
   constructor(config: RuleConfig, restored: boolean) {
     this.config = config;
+    this.writer = new SeriesWriter(config.kind === 'alerting');
     this.alerting = config.kind === 'alerting' ? new AlertingRule(config, restored) : undefined;
   }
 

@@ -21,6 +21,8 @@ export type DroppedSamples = ReadonlyMap<string, number>;
 
 const NOTHING_DROPPED: DroppedSamples = new Map();
 
+const NO_MEMORY = 'no memory for new series';
+
 const DROP_REASONS: Readonly<Record<AppendOutcome, string | undefined>> = {
   [AppendOutcome.stored]: undefined,
   [AppendOutcome.same]: undefined,
@@ -42,7 +44,13 @@ function dropReason(outcome: AppendOutcome, histogram: FloatHistogram | undefine
  * marker.
  */
 export class SeriesWriter {
+  readonly #isVital: boolean;
   #written: ReadonlyMap<string, WrittenSeries> = new Map();
+
+  /** `isVital`: its series are made even when there is no memory for others. */
+  constructor(isVital: boolean) {
+    this.#isVital = isVital;
+  }
 
   /** Labels of the series that the last evaluation wrote. */
   get series(): Labels[] {
@@ -74,6 +82,10 @@ export class SeriesWriter {
       for (const { labels, value, histogram } of samples) {
         if (pacer.isDue) await pacer.pause();
         const ref = this.#refOf(appender, labels);
+        if (ref === 0) {
+          dropped.set(NO_MEMORY, (dropped.get(NO_MEMORY) ?? 0) + 1);
+          continue;
+        }
         const outcome =
           histogram === undefined
             ? appender.append(ref, tMs, value)
@@ -85,7 +97,9 @@ export class SeriesWriter {
       for (const [key, { labels }] of this.#written) {
         if (pacer.isDue) await pacer.pause();
         // Whether the marker is taken does not matter: another rule may have gone on with the series.
-        if (!returned.has(key)) appender.append(this.#refOf(appender, labels), tMs, staleMarker);
+        if (returned.has(key)) continue;
+        const ref = this.#refOf(appender, labels);
+        if (ref !== 0) appender.append(ref, tMs, staleMarker);
       }
     } catch (error) {
       appender.rollback();
@@ -98,7 +112,9 @@ export class SeriesWriter {
 
   #refOf(appender: Appender, labels: Labels): SeriesRef {
     const known = this.#written.get(labels.key);
-    return known !== undefined && appender.isLive(known.ref) ? known.ref : appender.series(labels);
+    return known !== undefined && appender.isLive(known.ref)
+      ? known.ref
+      : appender.series(labels, this.#isVital);
   }
 }
 
@@ -115,7 +131,8 @@ export async function writeStaleMarkers(
   try {
     for (const labels of series) {
       if (pacer.isDue) await pacer.pause();
-      appender.append(appender.series(labels), tMs, staleMarker);
+      const ref = appender.series(labels);
+      if (ref !== 0) appender.append(ref, tMs, staleMarker);
     }
   } catch (error) {
     appender.rollback();

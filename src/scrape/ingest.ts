@@ -45,6 +45,8 @@ export interface IngestCounts {
   outOfBounds: number;
   /** Exemplars that came too late. */
   outOfOrderExemplars: number;
+  /** Samples of new series that there was no memory for. */
+  refusedSeries: number;
 }
 
 /** Why a body was refused as a whole; nothing of it is kept. */
@@ -63,6 +65,7 @@ export function emptyCounts(): IngestCounts {
     duplicate: 0,
     outOfBounds: 0,
     outOfOrderExemplars: 0,
+    refusedSeries: 0,
   };
 }
 
@@ -194,8 +197,10 @@ export class Ingest {
     }
     if (!this.#admit(timestampMs)) return slot;
     let ref = cache.ref(slot);
-    if (!this.#appender.isLive(ref)) ref = this.#revive(slot);
-    else if (this.#rules.features.metadata === true) this.#describeAnew(slot, ref);
+    if (!this.#appender.isLive(ref)) {
+      ref = this.#revive(slot);
+      if (ref === 0) return slot;
+    } else if (this.#rules.features.metadata === true) this.#describeAnew(slot, ref);
     const startMs = this.#starts?.startMs() ?? 0;
     if (!timed) this.#columns.push(slot, ref, parser.value, false, startMs);
     else if (!this.#count(this.#append(ref, timestampMs, parser.value, startMs))) return slot;
@@ -219,6 +224,10 @@ export class Ingest {
     this.counts.kept++;
     if (!this.#admit(timestampMs)) return -1;
     const ref = this.#appender.series(labels);
+    if (ref === 0) {
+      this.counts.refusedSeries++;
+      return -1;
+    }
     const timed = timestampMs === timestampMs;
     const startMs = this.#starts?.startMs() ?? 0;
     if (timed && !this.#count(this.#append(ref, timestampMs, parser.value, startMs))) return -1;
@@ -251,12 +260,13 @@ export class Ingest {
     return true;
   }
 
-  /** The storage forgot the series of a known line: makes it anew from the line's bytes. */
+  /** The storage forgot the series of a known line: makes it anew from the line's bytes. 0 when there is no memory for it. */
   #revive(slot: number): SeriesRef {
     const labels = this.#labelsOf(slot);
     // The rules are the same as when the line was first seen, so it is still not dropped.
     const ref = labels === undefined ? 0 : this.#appender.series(labels);
     this.#cache.setRef(slot, ref);
+    if (ref === 0) this.counts.refusedSeries++;
     if (this.#rules.features.metadata === true && labels !== undefined)
       describeSeries(this.#appender, ref, labels.metricName, this.#cache.family);
     return ref;

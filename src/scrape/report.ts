@@ -25,7 +25,7 @@ export interface ScrapeReport {
   readonly bodySizeBytes: number;
 }
 
-/** Writes the series about a target's scrapes: `up` and `scrape_…`. No relabelling and no limit applies to them. */
+/** Writes the series about a target's scrapes: `up` and `scrape_…`. No relabelling and no limit, of memory neither, applies to them. */
 export class ReportWriter {
   readonly #labels: readonly Labels[];
   readonly #refs: SeriesRef[];
@@ -58,7 +58,7 @@ export class ReportWriter {
     for (let i = 0; i < this.#labels.length; i++) {
       let ref = this.#refs[i]!;
       if (ref === 0 || !appender.isLive(ref)) {
-        ref = appender.series(this.#labels[i]!);
+        ref = appender.series(this.#labels[i]!, true);
         this.#refs[i] = ref;
       }
       // A sample that is not taken is older than one of a newer loop of the same target: that one counts.

@@ -23,7 +23,7 @@ import type { Seed, Target } from './target.ts';
 /** What is known of a target's last scrape. */
 export interface TargetState {
   readonly health: 'unknown' | 'up' | 'down';
-  /** '' when there was none. */
+  /** '' when there was none. Of a target that is up: what of the scrape was left out. */
   readonly lastError: string;
   /** undefined before the first scrape. */
   readonly lastScrapeMs: number | undefined;
@@ -77,6 +77,8 @@ export class ScrapeLoop {
   /** Monotonic time of the last scrape's start; undefined before it. */
   #lastStartMs: number | undefined;
   #running = false;
+  /** Whether the last scrape had new series that there was no memory for. */
+  #isRefusing = false;
   #stopped = false;
   #onIdle: (() => void) | undefined;
 
@@ -239,7 +241,7 @@ export class ScrapeLoop {
     });
     this.#state = {
       health: error === '' ? 'up' : 'down',
-      lastError: error.length > ERROR_TEXT_MAX ? `${error.slice(0, ERROR_TEXT_MAX)}…` : error,
+      lastError: error === '' ? refusedText(counts) : shortened(error),
       lastScrapeMs: tMs,
       lastScrapeDurationMs: durationMs,
     };
@@ -298,6 +300,12 @@ export class ScrapeLoop {
 
   #noteRefused(counts: IngestCounts): void {
     const { metrics, logger } = this.#options;
+    const isRefusing = counts.refusedSeries > 0;
+    if (isRefusing !== this.#isRefusing) {
+      this.#isRefusing = isRefusing;
+      if (isRefusing) logger.warn({ num_dropped: counts.refusedSeries }, 'There is no memory for new series');
+      else logger.info({}, 'There is memory for all series again');
+    }
     const { outOfOrder, duplicate, outOfBounds, outOfOrderExemplars } = counts;
     if (outOfOrder > 0) {
       metrics.samplesOutOfOrder.inc(outOfOrder);
@@ -338,6 +346,17 @@ export class ScrapeLoop {
       this.#options.logger.error({ err: errorText(error) }, 'Scrape commit failed');
     }
   }
+}
+
+function shortened(error: string): string {
+  return error.length > ERROR_TEXT_MAX ? `${error.slice(0, ERROR_TEXT_MAX)}…` : error;
+}
+
+/** What is said of a scrape that did not fail but had new series that there was no memory for. */
+function refusedText({ refusedSeries }: IngestCounts): string {
+  return refusedSeries === 0
+    ? ''
+    : `memory is at --storage.memory-limit: ${refusedSeries} samples of new series were left out`;
 }
 
 const NEVER_SCRAPED: TargetState = {

@@ -83,9 +83,10 @@ export interface SeriesMetadata {
 export interface Appender {
   /**
    * The ref of a series, which is made when it is new; 0 when it is new and there is no memory for more of them. Callers
-   * cache refs; one stays valid until its series is reclaimed: see {@link isLive}.
+   * cache refs; one stays valid until its series is reclaimed: see {@link isLive}. A vital series
+   * is made all the same: what tocsin itself says of targets and alerts.
    */
-  series(labels: Labels): SeriesRef;
+  series(labels: Labels, isVital?: boolean): SeriesRef;
   /** Whether a cached ref still names its series. */
   isLive(ref: SeriesRef): boolean;
   /** Adds one sample. `value` may be {@link staleMarker}. */

@@ -156,6 +156,7 @@ export class TsdbMetrics {
   observe(registry: Registry, source: TsdbSource): void {
     this.#observeHead(registry, source.storage);
     this.#observeAppends(registry, source.storage);
+    this.#observeGuard(registry, source.storage);
     this.#observeWal(registry, source);
   }
 
@@ -256,6 +257,33 @@ export class TsdbMetrics {
       'tocsin_tsdb_too_far_ahead_samples_total',
       'Samples refused because they are more than 10 minutes in the future.',
       () => counters.tooFarAhead,
+    );
+  }
+
+  #observeGuard(registry: Registry, { guard }: HeadStorage): void {
+    gaugeFrom(
+      registry,
+      'tocsin_storage_memory_limit_bytes',
+      'Memory in use from which on new series are refused; 0 is no limit.',
+      () => guard?.limitBytes ?? 0,
+    );
+    gaugeFrom(
+      registry,
+      'tocsin_storage_memory_used_bytes',
+      'Memory that counts for the limit: what is resident, less what new series could use again. 0 without a limit.',
+      () => guard?.usedBytes ?? 0,
+    );
+    gaugeFrom(
+      registry,
+      'tocsin_storage_memory_guard_active',
+      'Whether new series are refused because memory is at its limit.',
+      () => (guard?.isActive === true ? 1 : 0),
+    );
+    countFrom(
+      registry,
+      'tocsin_storage_refused_series_total',
+      'How often a new series was refused because memory was at its limit; one that comes again is counted again.',
+      () => guard?.refused ?? 0,
     );
   }
 

@@ -64,6 +64,7 @@ export async function openTsdb(options: TsdbOptions): Promise<TsdbParts> {
     const oooLog = await OooLog.open({ files, path, clock, segmentBytes, compression });
     const storage = new HeadStorage({
       chunkRangeMs: options.chunkRangeMs ?? DEFAULT_CHUNK_RANGE_MS,
+      memoryLimit: options.memoryLimit,
       log: {
         log: (record, keep) => wal.log(record, keep || early.isTaking),
         flush: () => clock.track(wal.flush()),

@@ -4,6 +4,7 @@ import type { Registry } from '../../core/metrics.ts';
 import type { FileSystem, Random } from '../../core/ports.ts';
 import type { Threads } from '../../core/threads.ts';
 import type { Retention } from './compact/block-life.ts';
+import type { MemoryLimit } from './head/memory-guard.ts';
 import type { ProcessIdentity } from './lock-file.ts';
 import type { WalCompression } from './wal/record-compression.ts';
 import type { WalReplayStatus } from './wal/replay-status.ts';
@@ -38,6 +39,8 @@ export interface TsdbOptions {
   readonly onReplay?: (status: WalReplayStatus) => void;
   /** How many exemplars are kept; none when absent. */
   readonly maxExemplars?: number;
+  /** `--storage.memory-limit`; none when absent. */
+  readonly memoryLimit?: MemoryLimit | undefined;
   /** undefined is `--storage.tsdb.no-lockfile`. */
   readonly lock: ProcessIdentity | undefined;
 }

@@ -291,6 +291,7 @@ export class Tsdb implements SampleStorage {
     const { clock, logger } = this.#options;
     const startMs = clock.monotonicMs();
     this.#startSyncing();
+    this.#startGuarding();
     const { replay, early } = await readLogs(parts, this.#ending.signal);
     const tookMs = clock.monotonicMs() - startMs;
     this.#replay = replay;
@@ -317,6 +318,14 @@ export class Tsdb implements SampleStorage {
         }
       }
     });
+  }
+
+  #startGuarding(): void {
+    const { clock, logger } = this.#options;
+    const { guard } = this.#storage;
+    if (guard !== undefined) {
+      this.#tasks.spawn('memory guard', (signal) => guard.watch(clock, logger, signal));
+    }
   }
 
   #startSyncing(): void {

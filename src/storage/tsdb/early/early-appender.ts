@@ -47,9 +47,9 @@ export class EarlyAppender implements Appender {
     this.#keepsExemplars = storage.extras.exemplars.capacity > 0;
   }
 
-  series(labels: Labels): SeriesRef {
+  series(labels: Labels, isVital?: boolean): SeriesRef {
     assert(this.#isOpen, 'an appender is used once');
-    return this.#series.series(labels);
+    return this.#series.series(labels, isVital);
   }
 
   isLive(ref: SeriesRef): boolean {

@@ -38,7 +38,8 @@ export class EarlyReader implements RecordSink {
   series(walId: number, flat: readonly string[]): void {
     const entries: [string, string][] = [];
     for (let i = 0; i < flat.length; i += 2) entries.push([flat[i]!, flat[i + 1]!]);
-    this.#refs.set(walId, this.#open().series(Labels.fromEntries(entries)));
+    // It was taken when it came.
+    this.#refs.set(walId, this.#open().series(Labels.fromEntries(entries), true));
   }
 
   sample(walId: number, tMs: number, low: number, high: number): void {

@@ -267,6 +267,11 @@ export class ChunkStore {
     });
   }
 
+  /** Bytes of slabs that wait to be filled again. */
+  get freeBytes(): number {
+    return this.#freeClosed.length * ARENA_SLAB_WORDS * 4;
+  }
+
   /** Start of the oldest window with closed chunks. */
   oldestWindow(): number | undefined {
     return this.#windows.size === 0 ? undefined : Math.min(...this.#windows.keys());

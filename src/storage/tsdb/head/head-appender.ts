@@ -11,6 +11,7 @@ import type {
   SeriesRef,
 } from '../../seam.ts';
 import type { Head } from './head.ts';
+import type { MemoryGuard } from './memory-guard.ts';
 import { PendingSamples, RICH_INDEX } from './pending-samples.ts';
 import { Control, Row } from './head-slabs.ts';
 import { OooAppends } from '../ooo/ooo-appends.ts';
@@ -80,10 +81,13 @@ export class Appenders {
   readonly extras: SeriesExtras;
   /** Samples that come out of order. */
   readonly outOfOrder: OooAppends;
+  /** Undefined where memory has no limit. */
+  readonly guard: MemoryGuard | undefined;
 
-  constructor(head: Head, log: SampleLog | undefined, oooLog?: SampleLog) {
+  constructor(head: Head, log: SampleLog | undefined, oooLog?: SampleLog, guard?: MemoryGuard) {
     this.#head = head;
     this.#log = log;
+    this.guard = guard;
     this.outOfOrder = new OooAppends(head, log, oooLog, this.counters);
     this.extras = new SeriesExtras(head);
   }
@@ -284,10 +288,13 @@ class HeadAppender implements Appender {
     this.#maxMs = Math.min(maxMs, MAX_TIME_MS);
   }
 
-  series(labels: Labels): SeriesRef {
+  series(labels: Labels, isVital = false): SeriesRef {
     assert(this.#isOpen, 'an appender is used once');
-    const ref = this.#head.series(labels);
-    this.#touch(this.#head.slabs.rowOf(ref));
+    const { guard } = this.#appenders;
+    const isOpenToAll = guard === undefined || isVital || guard.admits();
+    const ref = isOpenToAll ? this.#head.series(labels) : this.#head.find(labels);
+    if (ref !== 0) this.#touch(this.#head.slabs.rowOf(ref));
+    else guard!.refused++;
     return ref;
   }
 

@@ -17,6 +17,8 @@ import { SLOTS_PER_READER } from './head-reader-lease.ts';
 import type { HeadReaderLease } from './head-reader-lease.ts';
 import { READER_SLOTS } from './head-slabs.ts';
 import { Head } from './head.ts';
+import { MemoryGuard } from './memory-guard.ts';
+import type { MemoryLimit } from './memory-guard.ts';
 import { OooQuerier } from '../ooo/ooo-querier.ts';
 import type { SeriesExtras } from './series-extras.ts';
 import type { SlabAnnouncement } from './slabs.ts';
@@ -31,6 +33,8 @@ export class HeadStorage implements SampleStorage {
   /** The writer thread's own. */
   readonly reader: HeadReader;
   readonly deletions: HeadDeletions;
+  /** Undefined where memory has no limit. */
+  readonly guard: MemoryGuard | undefined;
 
   constructor(
     options: {
@@ -38,10 +42,12 @@ export class HeadStorage implements SampleStorage {
       readonly log?: SampleLog;
       /** Where samples that came out of order go too: `wbl/`. */
       readonly oooLog?: SampleLog;
+      readonly memoryLimit?: MemoryLimit | undefined;
     } = {},
   ) {
     this.head = new Head(options.chunkRangeMs ?? DEFAULT_CHUNK_RANGE_MS);
-    this.#appenders = new Appenders(this.head, options.log, options.oooLog);
+    this.guard = options.memoryLimit && new MemoryGuard(options.memoryLimit, this.head);
+    this.#appenders = new Appenders(this.head, options.log, options.oooLog, this.guard);
     this.reader = new HeadReader(this.head.slabs, this.head.labels, this.head.epochs);
     this.deletions = new HeadDeletions(this.head, this.reader, options.log);
   }

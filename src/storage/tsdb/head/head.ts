@@ -79,6 +79,14 @@ export class Head {
     return this.slabs.controlFloats[Control.maxTimeFloat]!;
   }
 
+  /** Bytes that are allocated, and how much of them is free for series and chunks to come. */
+  get memory(): { readonly heldBytes: number; readonly reusableBytes: number } {
+    const lengths = this.slabs.byteLengths();
+    const heldBytes = Object.values(lengths).reduce((sum, part) => sum + part, 0);
+    const perRow = this.#nextRow === 0 ? 0 : (heldBytes - lengths.closed) / this.#nextRow;
+    return { heldBytes, reusableBytes: this.#freeRows.length * perRow + this.chunks.freeBytes };
+  }
+
   /** Samples before this are not taken: half a chunk range before the newest, or what was truncated. */
   minValidMs(): number {
     const newest = this.maxTimeMs;
@@ -139,6 +147,23 @@ export class Head {
     if (found !== 0 && walId !== undefined) this.#nameLate(found - 1, walId);
     if (found !== 0) return this.rowWords(found - 1)[this.rowStart(found - 1) + Row.ref]!;
     return this.#makeSeries(pairs, this.#soughtHash, walId);
+  }
+
+  /** Ref of a series, 0 when there is none; leaves nothing behind. */
+  find(labels: Labels): number {
+    const pairs: number[] = [];
+    const { flat } = labels;
+    let hash = 0;
+    for (let i = 0; i < flat.length; i += 2) {
+      const pair = this.labels.findText(flat[i]!, flat[i + 1]!);
+      if (pair === 0) return 0;
+      pairs.push(pair);
+      hash = Math.imul(hash ^ pair, 0x01000193) + 0x9e3779b1;
+    }
+    this.#soughtPairs = pairs;
+    this.#soughtHash = mixHash(hash);
+    const found = this.#series.find(this.#soughtHash, this.#isSought);
+    return found === 0 ? 0 : this.rowWords(found - 1)[this.rowStart(found - 1) + Row.ref]!;
   }
 
   /** Log number of a live series. */
