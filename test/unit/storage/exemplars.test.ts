@@ -184,9 +184,66 @@ describe('exemplars and metadata of the engine', () => {
     await tsdb.close();
     opened.length = 0;
     const again = await open(files);
-    expect(again.exemplars.select(0, NOW, EVERYTHING)).toEqual(found);
+    // The log does not say whether its source gave the time.
+    const replayed = [{ labels: seriesOf(1), exemplars: [exemplar(NOW - 5, 2.5, 'trace', false)] }];
+    expect(again.exemplars.select(0, NOW, EVERYTHING)).toEqual(replayed);
     expect(again.exemplars.select(0, NOW - 6, EVERYTHING)).toEqual([]);
     again.exemplars.resize(0);
     expect(again.exemplars.select(0, NOW, EVERYTHING)).toEqual([]);
+  });
+
+  it('keeps all exemplars of the log, and takes none again that had no time of its own', async () => {
+    const files = new MemoryFileSystem();
+    const tsdb = await open(files);
+    const appender = tsdb.appender(NOW);
+    const timed = appender.series(seriesOf(1));
+    const untimed = appender.series(seriesOf(2));
+    for (const tMs of [NOW - 5, NOW - 4]) appender.appendExemplar?.(timed, exemplar(tMs));
+    appender.appendExemplar?.(untimed, exemplar(NOW - 3, 1, 'a', false));
+    await appender.commit();
+    await tsdb.close();
+    opened.length = 0;
+    const again = await open(files);
+    const next = again.appender(NOW);
+    next.appendExemplar?.(next.series(seriesOf(2)), exemplar(NOW, 1, 'a', false));
+    next.appendExemplar?.(next.series(seriesOf(1)), exemplar(NOW));
+    await next.commit();
+    expect(times(again.exemplars.select(0, NOW, EVERYTHING))).toEqual([
+      ['1', [NOW - 5, NOW - 4, NOW]],
+      ['2', [NOW - 3]],
+    ]);
+  });
+
+  it('knows metadata after checkpoints and starts: what is said again is not logged again', async () => {
+    const files = new MemoryFileSystem();
+    const metadata = { type: 'counter', unit: 'seconds', help: 'Time spent.' };
+    const HOUR_MS = 3600_000;
+    let tsdb = await open(files);
+    for (let hour = -9; hour <= 0; hour++) {
+      const appender = tsdb.appender(NOW);
+      const ref = appender.series(seriesOf(1));
+      appender.append(ref, NOW + hour * HOUR_MS, hour);
+      if (hour === -9) appender.updateMetadata?.(ref, metadata);
+      await appender.commit();
+      // Each start begins a segment.
+      await tsdb.close();
+      opened.length = 0;
+      tsdb = await open(files);
+    }
+    await tsdb.maintain();
+    expect(files.paths().some((path) => path.includes('/wal/checkpoint.'))).toBe(true);
+    expect(files.paths()).not.toContain('/data/wal/00000000');
+    await tsdb.close();
+    opened.length = 0;
+    const again = await open(files);
+    const logged = async (help: string): Promise<number> => {
+      const from = again.wal.position.offset;
+      const appender = again.appender(NOW);
+      appender.updateMetadata?.(appender.series(seriesOf(1)), { ...metadata, help });
+      await appender.commit();
+      return again.wal.position.offset - from;
+    };
+    expect(await logged(metadata.help)).toBe(0);
+    expect(await logged('Other help.')).toBeGreaterThan(0);
   });
 });

@@ -105,8 +105,11 @@ export class ExemplarStore {
     return isLate || isBehind ? ExemplarOutcome.outOfOrder : ExemplarOutcome.stored;
   }
 
-  /** Puts an exemplar in, unless {@link check} speaks against it. `labels` are those of the series. */
-  add(ref: SeriesRef, labels: () => Labels, exemplar: Exemplar): ExemplarOutcome {
+  /**
+   * Puts an exemplar in, unless {@link check} speaks against it. `labels` are those of the series; `kept` is what later ones are
+   * compared with.
+   */
+  add(ref: SeriesRef, labels: () => Labels, exemplar: Exemplar, kept: Exemplar = exemplar): ExemplarOutcome {
     if (this.#capacity === 0) return ExemplarOutcome.refused;
     const outcome = this.check(ref, labels, exemplar);
     if (outcome === 'same') return ExemplarOutcome.stored;
@@ -117,7 +120,7 @@ export class ExemplarStore {
       const before = this.#slotBefore(chain, exemplar.timestampMs);
       if (before !== NONE && this.#times[before] === exemplar.timestampMs) return ExemplarOutcome.stored;
     }
-    this.#put(ref, labels, exemplar);
+    this.#put(ref, labels, kept);
     this.#appended++;
     return ExemplarOutcome.stored;
   }

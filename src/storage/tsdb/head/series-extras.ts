@@ -96,13 +96,14 @@ export class SeriesExtras {
       labels: Labels.fromEntries(entries),
       value,
       timestampMs: tMs,
-      // The log does not say.
+      // All that were logged differ.
       hasTimestamp: true,
     };
     // The log has those that were taken; the window of then may have been another one.
     const { outOfOrderWindowMs } = this.exemplars;
     this.exemplars.outOfOrderWindowMs = Infinity;
-    this.exemplars.add(ref, () => this.#labelsOf(ref), exemplar);
+    // Whether the source gave its time the log does not say: as in Prometheus, the same without a time is no new one.
+    this.exemplars.add(ref, () => this.#labelsOf(ref), exemplar, { ...exemplar, hasTimestamp: false });
     this.exemplars.outOfOrderWindowMs = outOfOrderWindowMs;
   }
 
