@@ -144,17 +144,19 @@ export class TsdbReader implements ReadableStorage {
   ) {
     this.#blocks = new OpenBlocks(files, path, blocks);
     const waiting: SlabAnnouncement[] = [];
+    let stones = unpackDeletions(deleted);
     const take = (): void => {
       for (const announcement of source.drain()) {
         if (announcement.kind === 'blocks') this.#blocks.update(announcement.blocks);
         else if (announcement.kind === 'deletions') this.#blocks.reloadTombstones();
-        else if (announcement.kind === 'headDeletions')
-          reader.setDeleted(unpackDeletions(announcement.deleted));
-        else waiting.push(announcement);
+        else if (announcement.kind === 'headDeletions') {
+          stones = unpackDeletions(announcement.deleted, announcement.isAddition ? stones : undefined);
+          reader.setDeleted(stones);
+        } else waiting.push(announcement);
       }
     };
     const reader = HeadReader.open(head.descriptor, { drain: () => (take(), waiting.splice(0)) }, head.slots);
-    reader.setDeleted(unpackDeletions(deleted));
+    reader.setDeleted(stones);
     this.#drain = take;
     this.#reader = reader;
     this.outOfOrder = { querier: (minMs, maxMs) => new OooQuerier(reader, minMs, maxMs) };

@@ -77,6 +77,7 @@ export class Appenders {
   };
   readonly #pool: PendingSamples[] = [];
   readonly #record = new RecordWriter();
+  readonly #takeText = this.#record.utf8.bind(this.#record);
   readonly #richRecords = new RichRecords();
   readonly extras: SeriesExtras;
   /** Samples that come out of order. */
@@ -146,12 +147,18 @@ export class Appenders {
   #logSeries(): void {
     const refs = this.#head.takeUnlogged();
     if (refs.length === 0 || this.#log === undefined) return;
+    const { labels } = this.#head;
     this.#record.beginSeries();
     for (const ref of refs) {
       const row = this.#head.slabs.rowOf(ref);
       if (row < 0) continue;
       const address = this.#head.rowWords(row)[this.#head.rowStart(row) + Row.labels]!;
-      this.#record.series(this.#head.walIdOf(row), this.#head.labels.labels(address).flat);
+      const pairs = labels.lists.view(address);
+      this.#record.beginLabels(this.#head.walIdOf(row), pairs.length);
+      for (const pair of pairs) {
+        labels.symbols.utf8(labels.name(pair), this.#takeText);
+        labels.symbols.utf8(labels.value(pair), this.#takeText);
+      }
     }
     if (this.#record.count > 0) this.#log.log(this.#record.bytes, true);
   }

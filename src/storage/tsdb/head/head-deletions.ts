@@ -13,10 +13,11 @@ const SERIES_PER_RECORD = 10_000;
 /** What is deleted of a head's series, for other threads: ref, first and last time in milliseconds, ref … */
 export type PackedDeletions = Float64Array;
 
-/** All that is deleted in memory from now on. */
+/** What is deleted in memory from now on: all of it, or what is added to it. */
 export interface HeadDeletionsAnnouncement {
   readonly kind: 'headDeletions';
   readonly deleted: PackedDeletions;
+  readonly isAddition: boolean;
 }
 
 /** For another thread. */
@@ -26,9 +27,9 @@ export function packDeletions(stones: Tombstones): PackedDeletions {
   return Float64Array.from(flat);
 }
 
-/** What {@link packDeletions} packed. */
-export function unpackDeletions(packed: PackedDeletions): Tombstones {
-  const stones = new Tombstones();
+/** What {@link packDeletions} packed, added to a copy of what was there before. */
+export function unpackDeletions(packed: PackedDeletions, before?: Tombstones): Tombstones {
+  const stones = before?.copy() ?? new Tombstones();
   for (let i = 0; i < packed.length; i += 3) {
     stones.add(packed[i]!, { minMs: packed[i + 1]!, maxMs: packed[i + 2]! });
   }
@@ -84,23 +85,23 @@ export class HeadDeletions {
     const stones = this.#stones.copy();
     const record = new RecordWriter();
     record.beginTombstones();
-    let found = 0;
+    const added: number[] = [];
     for (const ref of selectRefs(slabs, labels, matchers)) {
       const row = slabs.rowOf(ref);
       if (row < 0) continue;
       const span = this.#clamped(row, minMs, maxMs);
       if (span === undefined) continue;
-      found++;
+      added.push(ref, span.minMs, span.maxMs);
       stones.add(ref, span);
       record.tombstone(this.#head.walIdOf(row), span.minMs, span.maxMs);
       if (record.count < SERIES_PER_RECORD) continue;
       this.#log?.log(record.bytes, false);
       record.beginTombstones();
     }
-    if (found === 0) return;
+    if (added.length === 0) return;
     if (record.count > 0) this.#log?.log(record.bytes, false);
     await this.#log?.flush();
-    this.#use(stones);
+    this.#use(stones, Float64Array.from(added));
   }
 
   /** Takes in what the log says at the start; {@link endReplay} makes readers see it. */
@@ -142,11 +143,13 @@ export class HeadDeletions {
     return fromMs <= toMs ? { minMs: fromMs, maxMs: toMs } : undefined;
   }
 
-  #use(stones: Tombstones): void {
+  /** `added` is what is new of it; all else is as before then. */
+  #use(stones: Tombstones, added?: PackedDeletions): void {
     this.#stones = stones;
     this.#reader.setDeleted(stones);
     if (this.#subscribers.size === 0) return;
-    const deleted = packDeletions(stones);
-    for (const tell of this.#subscribers) tell({ kind: 'headDeletions', deleted });
+    const isAddition = added !== undefined;
+    const deleted = added ?? packDeletions(stones);
+    for (const tell of this.#subscribers) tell({ kind: 'headDeletions', deleted, isAddition });
   }
 }

@@ -10,6 +10,7 @@ const TEXT_HEAD = 3;
 /** Texts that a reader keeps as JavaScript strings. */
 const STRINGS_KEPT = 1 << 16;
 
+const NO_BYTES = new Uint8Array(0);
 const encoder = new TextEncoder();
 let scratch = new Uint8Array(1024);
 
@@ -84,6 +85,18 @@ export class SymbolsView {
     if (this.#strings.size >= STRINGS_KEPT) this.#strings.clear();
     this.#strings.set(symbol, { address, hash, text });
     return text;
+  }
+
+  /** Hands a symbol's text over as UTF-8: what holds it, where it begins there, and its length. */
+  utf8(symbol: number, take: (bytes: Uint8Array, start: number, length: number) => void): void {
+    if (symbol === 0) {
+      take(NO_BYTES, 0, 0);
+      return;
+    }
+    const address = this.address(symbol);
+    const at = address & 0xffff;
+    const length = this.slabs.text.words(address >>> 16)[at + 1]!;
+    take(this.slabs.text.bytes(address >>> 16), (at + TEXT_HEAD) * 4, length);
   }
 
   /** Length of a symbol's text in bytes. */

@@ -42,6 +42,25 @@ export class RecordWriter {
     this.#count++;
   }
 
+  /** Begins a series whose labels follow by {@link utf8}, name and value in turn. */
+  beginLabels(walId: number, labelCount: number): void {
+    this.#reserve(20);
+    this.#uint64(walId);
+    this.#uvarint(labelCount);
+    this.#count++;
+  }
+
+  /** Adds a text of {@link beginLabels}. */
+  utf8(bytes: Uint8Array, start: number, length: number): void {
+    this.#reserve(length + 5);
+    this.#uvarint(length);
+    const buffer = this.#buffer;
+    const at = this.#length;
+    if (length > 64) buffer.set(bytes.subarray(start, start + length), at);
+    else for (let i = 0; i < length; i++) buffer[at + i] = bytes[start + i]!;
+    this.#length = at + length;
+  }
+
   beginSamples(): void {
     this.#begin(RecordType.samples);
   }
