@@ -9,6 +9,8 @@ import type { HeadSlabs } from './head-slabs.ts';
 const TEXT_HEAD = 3;
 /** Texts that a reader keeps as JavaScript strings. */
 const STRINGS_KEPT = 1 << 16;
+/** Texts whose symbols the writer remembers. */
+const RECENT_KEPT = 1 << 12;
 
 const NO_BYTES = new Uint8Array(0);
 const encoder = new TextEncoder();
@@ -151,6 +153,8 @@ export class Symbols extends SymbolsView {
   readonly #freeSlabs: number[] = [];
   /** Words of each text slab that are in use. */
   readonly #liveWords: number[] = [];
+  /** Symbols of texts that were interned more than once, as most of a new series' labels were. */
+  readonly #recent = new Map<string, number>();
   #next = 1;
 
   constructor(slabs: HeadSlabs, epochs: Epochs) {
@@ -166,9 +170,15 @@ export class Symbols extends SymbolsView {
   /** Symbol of a text, made when it is new. Made symbols stay until {@link release} was called as often as {@link retain}. */
   intern(text: string): number {
     if (text === '') return 0;
+    const recent = this.#recent.get(text);
+    if (recent !== undefined) return recent;
     const length = encode(text);
     const found = this.sought(length);
-    if (found !== 0) return found;
+    if (found !== 0) {
+      if (this.#recent.size >= RECENT_KEPT) this.#recent.clear();
+      this.#recent.set(text, found);
+      return found;
+    }
     const hash = this.soughtHash;
     const symbol = this.#free.pop() ?? this.#next++;
     const address = this.#writeText(symbol, hash, scratch, 0, length);
@@ -194,6 +204,7 @@ export class Symbols extends SymbolsView {
     assert(uses[0]! > 0, 'a symbol must not be released more often than it was retained');
     uses[0]!--;
     if (uses[0] !== 0) return;
+    this.#recent.clear();
     const address = this.address(symbol);
     const words = this.slabs.text.words(address >>> 16);
     (this.index as HashIndex).remove(words[(address & 0xffff) + 2]!, symbol);
