@@ -1,7 +1,7 @@
 import { parseBucketBound } from '../functions/bucket-bound.ts';
 import type { Labels } from '../../core/labels.ts';
 import type { Position } from '../parser/ast.ts';
-import { Column, FLOAT, HISTOGRAM, type StepGrid } from './column.ts';
+import { Column, ColumnShelf, FLOAT, HISTOGRAM, type StepGrid } from './column.ts';
 import { mergeColumn } from './kept-source.ts';
 import { type EvalContext, type SeriesSource, Status } from './source.ts';
 
@@ -22,6 +22,17 @@ export interface HistogramAtHand {
   native: Column | undefined;
 }
 
+/** Whether `labels` without `le` are those of the histogram. */
+function isBucketOf({ flat }: Labels, { flat: histogram }: Labels): boolean {
+  let at = 0;
+  for (let i = 0; i < flat.length; i += 2) {
+    if (flat[i] === BUCKET_LABEL) continue;
+    if (flat[i] !== histogram[at] || flat[i + 1] !== histogram[at + 1]) return false;
+    at += 2;
+  }
+  return at === histogram.length;
+}
+
 /**
  * Sorts a stream of series into histograms: floats are buckets by their `le`, native histograms stand for themselves.
  *
@@ -35,12 +46,16 @@ export class HistogramSeries {
   readonly #grid: StepGrid;
   readonly #position: Position;
   readonly #byKey = new Map<string, HistogramAtHand>();
+  readonly #shelf: ColumnShelf;
+  /** That of the last bucket: series come in order of their labels, so it is mostly the next one's too. */
+  #last: HistogramAtHand | undefined;
 
   /** `position` is where notes about the input point. */
   constructor(input: SeriesSource, context: EvalContext, grid: StepGrid, position: Position) {
     this.#input = input;
     this.#context = context;
     this.#grid = grid;
+    this.#shelf = new ColumnShelf(grid.count);
     this.#position = position;
   }
 
@@ -92,7 +107,10 @@ export class HistogramSeries {
       this.#context.annotations.badBucketLabel(name, le, this.#position);
       return;
     }
-    this.#entry(labels.without(BUCKET_LABEL)).buckets.push({ bound, column: column.clone() });
+    if (this.#last === undefined || !isBucketOf(labels, this.#last.labels)) {
+      this.#last = this.#entry(labels.without(BUCKET_LABEL));
+    }
+    this.#last.buckets.push({ bound, column: this.#shelf.clone(column) });
   }
 
   #addNative(column: Column): void {

@@ -2,7 +2,7 @@ import type { FloatHistogram } from '../../core/histogram/float-histogram.ts';
 import type { Labels } from '../../core/labels.ts';
 import type { SampleBuffer } from '../../storage/index.ts';
 import type { MatrixSeries } from '../query-engine.ts';
-import { ABSENT, type Column, countPresent, HISTOGRAM } from './column.ts';
+import { ABSENT, type Column, countPresent, FLOAT, HISTOGRAM } from './column.ts';
 
 /** Turns columns and buffers into the series of an answer: floats and native histograms apart. */
 
@@ -37,11 +37,19 @@ class SeriesParts {
   }
 }
 
-/** The steps of a column that have a value. Series of floats at all steps share the column of times. */
+/** The steps of a column that have a value. Series of floats without a gap share the column of times. */
 export function seriesOfColumn(labels: Labels, column: Column, allTimes: Float64Array): MatrixSeries {
   const { values, present, histograms } = column;
   const count = countPresent(present);
-  if (histograms === undefined && count === allTimes.length) return { labels, timestamps: allTimes, values };
+  if (histograms === undefined) {
+    if (count === allTimes.length) return { labels, timestamps: allTimes, values };
+    // A rate has nothing at the first steps of a young series; arrays of its own would cost more than its values.
+    const from = Math.max(0, present.indexOf(FLOAT));
+    if (!present.subarray(from, from + count).includes(ABSENT)) {
+      const to = from + count;
+      return { labels, timestamps: allTimes.subarray(from, to), values: values.subarray(from, to) };
+    }
+  }
   const parts = new SeriesParts(count);
   for (let k = 0; k < allTimes.length; k++) {
     if (present[k] === ABSENT) continue;

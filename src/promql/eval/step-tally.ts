@@ -8,8 +8,8 @@ interface Counts {
   readonly steps: Float64Array | undefined;
 }
 
-/** At which step of the query a step's reading counts, -1 at none; a number is the one for all steps. */
-type ReadingStep = number | ((step: number) => number);
+/** At which step of the query each step's reading counts, -1 at none; a number is the one for all steps. */
+type ReadingStep = number | Int32Array;
 
 /** How what is counted at a step counts for the query. */
 interface Account {
@@ -94,12 +94,13 @@ export class StepTally {
   subquery(inner: StepGrid, outer: StepGrid, offsetMs: number, rangeMs: number): StepTally {
     const account = { ...this.#account, looked: undefined, repeats: 1, isFolded: false };
     if (outer.count <= 1) return new StepTally({ ...account, readingStep: this.#readingStep(0) });
-    const readingStep = (step: number): number => {
+    const readingStep = new Int32Array(inner.count);
+    for (let step = 0; step < inner.count; step++) {
       const tMs = stepTime(inner, step) + offsetMs;
       const after = Math.ceil((tMs - outer.startMs) / outer.stepMs);
       const outerStep = Math.min(Math.max(0, after), outer.count - 1);
-      return tMs <= stepTime(outer, outerStep) - rangeMs ? -1 : this.#readingStep(outerStep);
-    };
+      readingStep[step] = tMs <= stepTime(outer, outerStep) - rangeMs ? -1 : this.#readingStep(outerStep);
+    }
     return new StepTally({ ...account, readingStep });
   }
 
@@ -148,13 +149,13 @@ export class StepTally {
   /** Whether it matters at which step a sample counts. */
   get #isByStep(): boolean {
     const { read, readingStep } = this.#account;
-    return read.steps !== undefined || typeof readingStep === 'function';
+    return read.steps !== undefined || typeof readingStep === 'object';
   }
 
   #readingStep(step: number): number {
     const { readingStep } = this.#account;
     if (readingStep === undefined) return step;
-    return typeof readingStep === 'number' ? readingStep : readingStep(step);
+    return typeof readingStep === 'number' ? readingStep : readingStep[step]!;
   }
 
   #look(step: number, count: number): void {

@@ -6,7 +6,7 @@ const CLOSE = 0x5d;
 const MINUS = 0x2d;
 const ZERO = 0x30;
 
-/** Most bytes of `[<seconds>,"<float>"]`. */
+/** Most bytes that are written for `,[<seconds>,"<float>"]`: whole floats of it, the last of each text beyond its end. */
 const MAX_POINT = 64;
 /** Texts up to this length are written here; a call of the encoder costs more. */
 const MAX_SHORT = 256;
@@ -27,14 +27,17 @@ const encoder = new TextEncoder();
  */
 export class JsonBytes {
   #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView<ArrayBuffer>;
   #length = 0;
-  /** Seconds of the times that were written before, in rising order, each as `[<seconds>,"`. */
+  /** Times that were written before, in rising order. */
   readonly #times: number[] = [];
-  readonly #openings: Uint8Array[] = [];
+  /** Their `[<seconds>,"`, in the same order. */
+  readonly #openings: ShortText[] = [];
   #nextTime = 0;
 
   constructor(buffer: ArrayBuffer) {
     this.#bytes = new Uint8Array(buffer);
+    this.#view = new DataView(buffer);
   }
 
   get length(): number {
@@ -51,7 +54,7 @@ export class JsonBytes {
   /** What was written; from now on `next` is written to. */
   swap(next: ArrayBuffer): Uint8Array<ArrayBuffer> {
     const taken = this.#bytes.subarray(0, this.#length);
-    this.#bytes = new Uint8Array(next);
+    this.#use(new Uint8Array(next));
     this.#length = 0;
     return taken;
   }
@@ -73,14 +76,24 @@ export class JsonBytes {
   point(tMs: number, value: number, isFurther: boolean): void {
     this.#reserve(MAX_POINT);
     const bytes = this.#bytes;
+    const view = this.#view;
     let at = this.#length;
     if (isFurther) bytes[at++] = COMMA;
-    const opening = this.#opening(tMs);
-    for (let i = 0; i < opening.length; i++) bytes[at++] = opening[i]!;
-    at = writeFloat(bytes, at, value);
+    const { length, first, second, third } = this.#opening(tMs);
+    view.setFloat64(at, first);
+    view.setFloat64(at + 8, second);
+    if (length > 16) view.setFloat64(at + 16, third);
+    at = isPlain(value)
+      ? writePlain(bytes, at + length, value)
+      : floatTexts.write(view, at + length, value);
     bytes[at++] = QUOTE;
     bytes[at++] = CLOSE;
     this.#length = at;
+  }
+
+  #use(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
   }
 
   /** Adds a text of ASCII; false, having added nothing, when it isn't. */
@@ -101,11 +114,11 @@ export class JsonBytes {
     if (wanted <= this.#bytes.length) return;
     const larger = new Uint8Array(Math.max(wanted, this.#bytes.length * 2));
     larger.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = larger;
+    this.#use(larger);
   }
 
   /** Series have mostly the same times, in the same order. */
-  #opening(tMs: number): Uint8Array {
+  #opening(tMs: number): ShortText {
     const times = this.#times;
     let at = this.#nextTime;
     while (at < times.length && times[at]! < tMs) at++;
@@ -113,7 +126,7 @@ export class JsonBytes {
       this.#nextTime = at + 1;
       return this.#openings[at]!;
     }
-    const opening = encoder.encode(`[${secondsText(tMs)},"`);
+    const opening = new ShortText(`[${secondsText(tMs)},"`);
     // Times in between come of raw samples, where every series may have its own: they are not worth keeping.
     if (at === times.length) {
       times.push(tMs);
@@ -135,51 +148,79 @@ export function secondsText(timeMs: number): string {
 }
 
 /**
+ * ASCII of at most 24 bytes as floats that have its bytes, eight each: three stores write what would take one for each
+ * character. No such float is NaN, whose bits might not be kept: that takes a byte above 0x7e.
+ */
+class ShortText {
+  readonly length: number;
+  readonly first: number;
+  readonly second: number;
+  readonly third: number;
+
+  constructor(text: string) {
+    const view = new DataView(new ArrayBuffer(24));
+    for (let i = 0; i < text.length; i++) view.setUint8(i, text.charCodeAt(i));
+    this.length = text.length;
+    this.first = view.getFloat64(0);
+    this.second = view.getFloat64(8);
+    this.third = view.getFloat64(16);
+  }
+}
+
+/**
  * Texts of the floats that were written last, each in the one place that its bits choose. Rates, ratios and quantiles of a dashboard
  * have few values that come again and again, and finding the shortest text of one costs more than looking here.
  */
 class FloatTexts {
   readonly #values = new Float64Array(KEPT_FLOATS);
   readonly #lengths = new Uint8Array(KEPT_FLOATS);
-  readonly #texts = new Uint8Array(KEPT_FLOATS * MAX_FLOAT);
+  /** Of each place {@link MAX_FLOAT} bytes, read and written as those of {@link ShortText} are. */
+  readonly #texts = new DataView(new ArrayBuffer(KEPT_FLOATS * MAX_FLOAT));
   readonly #asked = new Float64Array(1);
   readonly #words = new Uint32Array(this.#asked.buffer);
 
-  /** Writes a float's text; returns the end. */
-  write(bytes: Uint8Array, start: number, value: number): number {
+  /** Writes a float's text, and up to seven bytes more; returns the end of the text. */
+  write(into: DataView, start: number, value: number): number {
     this.#asked[0] = value;
     const place = Math.imul(this.#words[0]! ^ this.#words[1]!, 0x9e3779b1) >>> (32 - KEPT_BITS);
-    const from = place * MAX_FLOAT;
-    const texts = this.#texts;
     // 0 has a way of its own, so that -0 is the only one here that equals it; NaN is never found.
-    if (this.#values[place] !== value || this.#lengths[place] === 0) {
-      const text = formatSampleValue(value);
-      for (let i = 0; i < text.length; i++) texts[from + i] = text.charCodeAt(i);
-      this.#values[place] = value;
-      this.#lengths[place] = text.length;
-    }
+    if (this.#values[place] !== value || this.#lengths[place] === 0) this.#keep(place, value);
+    const texts = this.#texts;
+    const from = place * MAX_FLOAT;
     const length = this.#lengths[place]!;
-    for (let i = 0; i < length; i++) bytes[start + i] = texts[from + i]!;
+    into.setFloat64(start, texts.getFloat64(from));
+    for (let i = 8; i < length; i += 8) into.setFloat64(start + i, texts.getFloat64(from + i));
     return start + length;
+  }
+
+  #keep(place: number, value: number): void {
+    const text = formatSampleValue(value);
+    const from = place * MAX_FLOAT;
+    for (let i = 0; i < text.length; i++) this.#texts.setUint8(from + i, text.charCodeAt(i));
+    this.#values[place] = value;
+    this.#lengths[place] = text.length;
   }
 }
 
 const floatTexts = new FloatTexts();
 
-function writeFloat(bytes: Uint8Array, start: number, value: number): number {
+/** Whether {@link writePlain} can write it: a whole number that is not too large, and not -0. */
+function isPlain(value: number): boolean {
+  return value > -MAX_PLAIN && value < MAX_PLAIN && Number.isInteger(value) && !Object.is(value, -0);
+}
+
+/** Writes a whole number digit by digit; returns the end. */
+function writePlain(bytes: Uint8Array, start: number, value: number): number {
   let at = start;
-  if (value > -MAX_PLAIN && value < MAX_PLAIN && Number.isInteger(value) && !Object.is(value, -0)) {
-    let rest = Math.abs(value);
-    if (value < 0) bytes[at++] = MINUS;
-    let end = at + 1;
-    for (let limit = 10; rest >= limit; limit *= 10) end++;
-    at = end;
-    do {
-      const tenth = Math.floor(rest / 10);
-      bytes[--end] = ZERO + rest - tenth * 10;
-      rest = tenth;
-    } while (rest > 0);
-    return at;
-  }
-  return floatTexts.write(bytes, start, value);
+  let rest = Math.abs(value);
+  if (value < 0) bytes[at++] = MINUS;
+  let end = at + 1;
+  for (let limit = 10; rest >= limit; limit *= 10) end++;
+  at = end;
+  do {
+    const tenth = Math.floor(rest / 10);
+    bytes[--end] = ZERO + rest - tenth * 10;
+    rest = tenth;
+  } while (rest > 0);
+  return at;
 }
