@@ -83,9 +83,7 @@ export class JsonBytes {
     view.setFloat64(at, first);
     view.setFloat64(at + 8, second);
     if (length > 16) view.setFloat64(at + 16, third);
-    at = isPlain(value)
-      ? writePlain(bytes, at + length, value)
-      : floatTexts.write(view, at + length, value);
+    at = isPlain(value) ? writePlain(bytes, at + length, value) : floatTexts.write(view, at + length, value);
     bytes[at++] = QUOTE;
     bytes[at++] = CLOSE;
     this.#length = at;
