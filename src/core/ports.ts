@@ -98,6 +98,8 @@ export interface HttpRequest {
   /** Follow up to ten redirects as Go's client does (no credentials to other hosts). */
   readonly followRedirects: boolean;
   readonly connection?: HttpConnection;
+  /** The chunks of the body are used up when the next one is asked for, so their memory may be used again; no when absent. */
+  readonly transientBody?: boolean;
 }
 
 /** An answer; header names are in lower case. The body must be read to its end or `discard`ed. */

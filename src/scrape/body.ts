@@ -23,43 +23,122 @@ export class GzipError extends Error {
 const AT_ONCE_BYTES_MAX = 64 * 1024;
 const AT_ONCE_RESULT_BYTES_MAX = 2 * 1024 * 1024;
 
-/** A received body: what it says is in the first `length` bytes of `bytes`, which has room for one more. */
+/** Least memory of a body. */
+const LEAST_BYTES = 4096;
+/** A target that says how long its body is gets room for so much at once. */
+const MAX_EXPECTED_BYTES = 1024 * 1024;
+/** More memory than this, in all, is not kept for later. */
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Memory of bodies, used again and again: bodies are large, live for milliseconds, and come by the thousand, and the
+ * garbage of a new one for each was collected several times a second.
+ */
+export class BodyBuffers {
+  /** By size. */
+  readonly #free = new Map<number, Uint8Array[]>();
+  #freeBytes = 0;
+
+  /** Memory of at least so many bytes that nobody else has; what is in it means nothing. */
+  take(least: number): Uint8Array {
+    const size = roundUp(least);
+    const bytes = this.#free.get(size)?.pop();
+    if (bytes === undefined) return new Uint8Array(size);
+    this.#freeBytes -= size;
+    return bytes;
+  }
+
+  /** Takes memory back that nobody looks at any more. */
+  give(bytes: Uint8Array): void {
+    const size = bytes.length;
+    if (this.#freeBytes + size > MAX_KEPT_BYTES) return;
+    this.#freeBytes += size;
+    const equal = this.#free.get(size);
+    if (equal === undefined) this.#free.set(size, [bytes]);
+    else equal.push(bytes);
+  }
+}
+
+/** A size that is not less and at most a quarter more: few sizes, so that memory of one body suits another. */
+function roundUp(bytes: number): number {
+  if (bytes <= LEAST_BYTES) return LEAST_BYTES;
+  const step = 2 ** (Math.floor(Math.log2(bytes)) - 2);
+  return Math.ceil(bytes / step) * step;
+}
+
+/**
+ * A received body: what it says is in the first `length` bytes of `bytes`, which has room for one more. Whoever is done
+ * with it gives `bytes` back to the {@link BodyBuffers}.
+ */
 export interface ReceivedBody {
   readonly bytes: Uint8Array;
   readonly length: number;
 }
 
-/** Where a body is gathered; the chunks are joined once, when it is complete. */
+/** Where a body is gathered. */
 class Gathering {
-  readonly #chunks: Uint8Array[] = [];
   readonly #limit: number;
+  readonly #buffers: BodyBuffers;
+  /** Room that it gets at first. */
+  readonly #expected: number;
+  /** Of a slow target little is held until it sends more. */
+  #bytes: Uint8Array | undefined;
   length = 0;
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor({ limitBytes, expectedBytes, buffers }: ReadOptions) {
+    this.#limit = limitBytes;
+    this.#buffers = buffers;
+    this.#expected = Math.min(expectedBytes, limitBytes, MAX_EXPECTED_BYTES) + 1;
   }
 
-  /** Throws a BodySizeLimitError as soon as the limit is reached. */
+  /** Copies a chunk. Throws a BodySizeLimitError as soon as the limit is reached. */
   add(chunk: Uint8Array): void {
-    this.length += chunk.length;
-    if (this.length >= this.#limit) throw new BodySizeLimitError();
-    this.#chunks.push(chunk);
+    const end = this.length + chunk.length;
+    if (end >= this.#limit) throw new BodySizeLimitError();
+    this.#room(end + 1).set(chunk, this.length);
+    this.length = end;
   }
 
-  join(): ReceivedBody {
-    const bytes = new Uint8Array(this.length + 1);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      bytes.set(chunk, at);
-      at += chunk.length;
+  /** What was gathered; nothing can be added any more. */
+  finish(): ReceivedBody {
+    return { bytes: this.#room(this.length + 1), length: this.length };
+  }
+
+  /** Gives the memory back; what was gathered is not wanted. */
+  drop(): void {
+    if (this.#bytes !== undefined) this.#buffers.give(this.#bytes);
+    this.#bytes = undefined;
+  }
+
+  #room(least: number): Uint8Array {
+    const held = this.#bytes;
+    if (held !== undefined && held.length >= least) return held;
+    const larger = this.#buffers.take(
+      Math.max(least, held === undefined ? this.#expected : held.length * 1.5),
+    );
+    if (held !== undefined) {
+      larger.set(held.subarray(0, this.length));
+      this.#buffers.give(held);
     }
-    return { bytes, length: this.length };
+    this.#bytes = larger;
+    return larger;
   }
 }
 
 /** Told how many bytes have arrived, for messages about what was interrupted. */
 export interface BodyProgress {
   receivedBytes: number;
+}
+
+/** How a body is read. */
+export interface ReadOptions {
+  readonly isGzip: boolean;
+  /** Infinity: no limit. */
+  readonly limitBytes: number;
+  /** How long it is to be once unpacked, as far as that is known; else 0. */
+  readonly expectedBytes: number;
+  readonly clock: Clock;
+  readonly buffers: BodyBuffers;
 }
 
 /**
@@ -69,26 +148,32 @@ export interface BodyProgress {
  */
 export async function readBody(
   source: AsyncIterable<Uint8Array>,
-  isGzip: boolean,
-  limitBytes: number,
-  clock: Clock,
+  options: ReadOptions,
   progress: BodyProgress,
 ): Promise<ReceivedBody> {
-  if (isGzip) return readGzip(source, limitBytes, clock, progress);
-  const gathering = new Gathering(limitBytes);
-  for await (const chunk of source) {
-    progress.receivedBytes += chunk.length;
-    gathering.add(chunk);
+  const gathering = new Gathering(options);
+  try {
+    if (options.isGzip) {
+      await readGzip(source, gathering, options.clock, progress);
+    } else {
+      for await (const chunk of source) {
+        progress.receivedBytes += chunk.length;
+        gathering.add(chunk);
+      }
+    }
+    return gathering.finish();
+  } catch (error) {
+    gathering.drop();
+    throw error;
   }
-  return gathering.join();
 }
 
 async function readGzip(
   source: AsyncIterable<Uint8Array>,
-  limitBytes: number,
+  gathering: Gathering,
   clock: Clock,
   progress: BodyProgress,
-): Promise<ReceivedBody> {
+): Promise<void> {
   const held: Uint8Array[] = [];
   let heldBytes = 0;
   let stream: GunzipStream | undefined;
@@ -99,39 +184,38 @@ async function readGzip(
         await clock.track(stream.write(chunk));
         continue;
       }
-      held.push(chunk);
+      // The chunk's memory is used again for the next one.
+      held.push(chunk.slice());
       heldBytes += chunk.length;
       if (heldBytes <= AT_ONCE_BYTES_MAX) continue;
-      stream = new GunzipStream(limitBytes);
+      stream = new GunzipStream(gathering);
       for (const piece of held) await clock.track(stream.write(piece));
     }
     if (stream === undefined) {
-      const small = unpackSmall(held, limitBytes);
-      if (small !== undefined) return small;
-      stream = new GunzipStream(limitBytes);
+      if (unpackSmall(held, gathering)) return;
+      stream = new GunzipStream(gathering);
       for (const piece of held) await clock.track(stream.write(piece));
     }
-    return await clock.track(stream.end());
+    await clock.track(stream.end());
   } finally {
     stream?.destroy();
   }
 }
 
-/** Unpacks at once; undefined when the result is too large for that. */
-function unpackSmall(held: readonly Uint8Array[], limitBytes: number): ReceivedBody | undefined {
+/** Unpacks at once; false, having done nothing, when the result is too large for that. */
+function unpackSmall(held: readonly Uint8Array[], gathering: Gathering): boolean {
   let unpacked: Uint8Array;
   try {
     unpacked = gunzipSync(Buffer.concat(held), { maxOutputLength: AT_ONCE_RESULT_BYTES_MAX });
   } catch (error) {
-    if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') return undefined;
+    if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') return false;
     throw new GzipError(error);
   }
-  const gathering = new Gathering(limitBytes);
   gathering.add(unpacked);
-  return gathering.join();
+  return true;
 }
 
-/** zlib's stream with a limit on what comes out. */
+/** zlib's stream, whose output is gathered. */
 class GunzipStream {
   readonly #gunzip = createGunzip();
   readonly #gathering: Gathering;
@@ -139,8 +223,8 @@ class GunzipStream {
   #wake: (() => void) | undefined;
   #ended = false;
 
-  constructor(limitBytes: number) {
-    this.#gathering = new Gathering(limitBytes);
+  constructor(gathering: Gathering) {
+    this.#gathering = gathering;
     this.#gunzip.on('data', (chunk: Uint8Array) => {
       if (this.#failure !== undefined) return;
       try {
@@ -170,7 +254,7 @@ class GunzipStream {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async end(): Promise<ReceivedBody> {
+  async end(): Promise<void> {
     if (this.#failure === undefined && !this.#ended) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -178,7 +262,6 @@ class GunzipStream {
       });
     }
     if (this.#failure !== undefined) throw this.#failure;
-    return this.#gathering.join();
   }
 
   destroy(): void {

@@ -4,7 +4,7 @@ import { errorText } from '../core/errors.ts';
 import { formatDuration } from '../core/duration.ts';
 import type { HttpResponse } from '../core/ports.ts';
 import { BodySizeLimitError, GzipError, readBody } from './body.ts';
-import type { BodyProgress, ReceivedBody } from './body.ts';
+import type { BodyBuffers, BodyProgress, ReceivedBody } from './body.ts';
 import { secondsText } from './target.ts';
 
 /** Sends a scrape's request, with the credentials and connection settings of its job. */
@@ -13,6 +13,7 @@ export type SendRequest = (request: {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  readonly transientBody: boolean;
 }) => Promise<HttpResponse>;
 
 /** One request of a target. */
@@ -26,6 +27,8 @@ export interface FetchOptions {
   readonly timeoutMs: number;
   /** 0 is no limit. */
   readonly bodySizeLimitBytes: number;
+  /** Where the memory of bodies comes from. */
+  readonly buffers: BodyBuffers;
   /** Ends the request when scraping stops. */
   readonly signal: AbortSignal;
 }
@@ -81,6 +84,7 @@ export async function fetchBody(options: FetchOptions): Promise<FetchOutcome> {
         'X-Prometheus-Scrape-Timeout-Seconds': secondsText(timeoutMs),
       },
       signal: deadline.signal,
+      transientBody: true,
     });
     answered = true;
     return await readAnswer(response, options, progress);
@@ -114,7 +118,10 @@ async function readAnswer(
     return { kind: 'failed', reason: `server returned HTTP status ${status}`, tooLarge: false };
   }
   const isGzip = response.headers['content-encoding'] === 'gzip';
-  const limitBytes = options.bodySizeLimitBytes > 0 ? options.bodySizeLimitBytes : Infinity;
-  const body = await readBody(response.body, isGzip, limitBytes, options.clock, progress);
+  const { bodySizeLimitBytes, clock, buffers } = options;
+  const limitBytes = bodySizeLimitBytes > 0 ? bodySizeLimitBytes : Infinity;
+  const said = Number(response.headers['content-length'] ?? 0);
+  const expectedBytes = isGzip || !(said > 0) ? 0 : said;
+  const body = await readBody(response.body, { isGzip, limitBytes, expectedBytes, clock, buffers }, progress);
   return { kind: 'body', body, contentType: response.headers['content-type'] ?? '' };
 }

@@ -1,6 +1,24 @@
 import type { SeriesRef } from '../storage/index.ts';
 
-/** Columns of one scrape's samples; kept and reused, so that a steady target allocates nothing. */
+/** Columns that are kept for later at most, and the most samples that such may have room for. */
+const MAX_FREE = 8;
+const MAX_FREE_SAMPLES = 1 << 16;
+
+/** Columns of scrapes, used again and again: as many as bodies are read at a time, which is few. */
+export class SampleColumnsPool {
+  readonly #free: SampleColumns[] = [];
+
+  take(): SampleColumns {
+    return this.#free.pop() ?? new SampleColumns();
+  }
+
+  /** Takes columns back that nobody looks at any more. */
+  give(columns: SampleColumns): void {
+    if (this.#free.length < MAX_FREE && columns.refs.length <= MAX_FREE_SAMPLES) this.#free.push(columns);
+  }
+}
+
+/** Columns of one scrape's samples. */
 export class SampleColumns {
   refs = new Uint32Array(256);
   values = new Float64Array(256);

@@ -1,5 +1,7 @@
 import { METRIC_TYPES } from '../core/metric-types.ts';
 import type { MetricTypeName } from '../core/metric-types.ts';
+import { assert } from '../core/errors.ts';
+import { NEWLINE } from './parser/bytes.ts';
 import { MetaKind, TYPE_UNKNOWN } from './parser/entry.ts';
 
 /**
@@ -50,6 +52,9 @@ interface MetaLine {
 const NO_SLOT = -1;
 const SLOTS_AT_START = 256;
 const KEY_BYTES_AT_START = 1 << 14;
+/** What {@link ScrapeCache.reserve} makes room for at most: a body may be large and have no series at all. */
+const MAX_RESERVED_SLOTS = 1 << 16;
+const MAX_RESERVED_BYTES = 4 * 1024 * 1024;
 /** Scrapes for which a family's description outlives its lines. */
 const META_ITERATIONS = 10;
 /** Slots beyond twice the last good scrape's after which a failing target's cache is emptied of what it left behind. */
@@ -68,7 +73,7 @@ export class ScrapeCache {
   #slotCount = 0;
   #kind = new Uint8Array(SLOTS_AT_START);
   #hash = new Uint32Array(SLOTS_AT_START);
-  #keyStart = new Float64Array(SLOTS_AT_START);
+  #keyStart = new Uint32Array(SLOTS_AT_START);
   #keyLength = new Uint32Array(SLOTS_AT_START);
   /** Storage ref of a series; index into #metaLines of a meta line. */
   #ref = new Uint32Array(SLOTS_AT_START);
@@ -93,6 +98,21 @@ export class ScrapeCache {
   /** `seed` of the hash: any 32 bits that targets don't know. */
   constructor(seed: number) {
     this.#seed = seed | 0;
+  }
+
+  /**
+   * Makes room at once for the first body of a target, the first `length` of `bytes`: growing step by step would leave as
+   * much garbage again as is kept. Does nothing for a cache that knows lines already.
+   */
+  reserve(bytes: Uint8Array, length: number): void {
+    if (this.#slotCount > 0) return;
+    const seen = Math.min(length, MAX_RESERVED_BYTES);
+    let lines = 1;
+    for (let at = bytes.indexOf(NEWLINE); at >= 0 && at < seen; at = bytes.indexOf(NEWLINE, at + 1)) lines++;
+    let slots = this.#kind.length;
+    while (slots < lines && slots < MAX_RESERVED_SLOTS) slots *= 2;
+    if (slots > this.#kind.length) this.#growSlots(slots);
+    if (seen > this.#keys.length) this.#growKeys(seen);
   }
 
   /** Slots in use, absent ones included. */
@@ -317,7 +337,7 @@ export class ScrapeCache {
     const hash = this.#hashOf(bytes, start, end);
     let slot = this.#lookup(bytes, start, end, hash);
     if (slot < 0) {
-      if (this.#slotCount === this.#kind.length) this.#growSlots();
+      if (this.#slotCount === this.#kind.length) this.#growSlots(this.#kind.length * 2);
       slot = this.#slotCount++;
       this.#storeKey(slot, bytes, start, end);
       this.#hash[slot] = hash;
@@ -341,9 +361,7 @@ export class ScrapeCache {
   #storeKey(slot: number, bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;
     if (this.#keysUsed + length > this.#keys.length) {
-      const keys = new Uint8Array(Math.max(this.#keys.length * 2, this.#keysUsed + length));
-      keys.set(this.#keys.subarray(0, this.#keysUsed));
-      this.#keys = keys;
+      this.#growKeys(Math.max(this.#keys.length * 2, this.#keysUsed + length));
     }
     this.#keys.set(bytes.subarray(start, end), this.#keysUsed);
     this.#keyStart[slot] = this.#keysUsed;
@@ -351,15 +369,21 @@ export class ScrapeCache {
     this.#keysUsed += length;
   }
 
-  #growSlots(): void {
-    const capacity = this.#kind.length * 2;
-    const grow = <T extends Uint8Array | Uint32Array | Int32Array | Float64Array>(column: T, grown: T): T => {
+  #growKeys(capacity: number): void {
+    assert(capacity < 2 ** 32, 'the lines of a target take less than 4 GiB');
+    const keys = new Uint8Array(capacity);
+    keys.set(this.#keys.subarray(0, this.#keysUsed));
+    this.#keys = keys;
+  }
+
+  #growSlots(capacity: number): void {
+    const grow = <T extends Uint8Array | Uint32Array | Int32Array>(column: T, grown: T): T => {
       grown.set(column);
       return grown;
     };
     this.#kind = grow(this.#kind, new Uint8Array(capacity));
     this.#hash = grow(this.#hash, new Uint32Array(capacity));
-    this.#keyStart = grow(this.#keyStart, new Float64Array(capacity));
+    this.#keyStart = grow(this.#keyStart, new Uint32Array(capacity));
     this.#keyLength = grow(this.#keyLength, new Uint32Array(capacity));
     this.#ref = grow(this.#ref, new Uint32Array(capacity));
     this.#type = grow(this.#type, new Uint8Array(capacity));

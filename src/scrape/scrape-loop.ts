@@ -7,6 +7,7 @@ import { staleMarker } from '../storage/index.ts';
 import type { Appender, SampleStorage } from '../storage/index.ts';
 import type { ScrapeConfig } from './config.ts';
 import type { ScrapeFeatures } from './features.ts';
+import type { BodyBuffers } from './body.ts';
 import { fetchBody } from './fetch-body.ts';
 import type { FetchOutcome, SendRequest } from './fetch-body.ts';
 import { Ingest, emptyCounts } from './ingest.ts';
@@ -15,7 +16,7 @@ import type { ScrapeMetrics } from './metrics.ts';
 import { makeParser } from './parser/content-type.ts';
 import { acceptHeader, mediaTypeOf } from './protocols.ts';
 import { ReportWriter } from './report.ts';
-import { SampleColumns } from './sample-columns.ts';
+import type { SampleColumnsPool } from './sample-columns.ts';
 import type { ScrapeCache } from './scrape-cache.ts';
 import { firstScrapeMs } from './target.ts';
 import type { Seed, Target } from './target.ts';
@@ -37,6 +38,8 @@ export interface ScrapeLoopOptions {
   readonly logger: Logger;
   readonly metrics: ScrapeMetrics;
   readonly send: SendRequest;
+  readonly buffers: BodyBuffers;
+  readonly columns: SampleColumnsPool;
   readonly userAgent: string;
   readonly features: ScrapeFeatures;
   readonly config: ScrapeConfig;
@@ -68,7 +71,6 @@ export class ScrapeLoop {
   readonly #report: ReportWriter;
   readonly #accept: string;
   readonly #fallback: string;
-  readonly #columns = new SampleColumns();
   #state: TargetState;
   /** When set, the target is not asked and every scrape fails with this. */
   #forcedError: string | undefined;
@@ -218,6 +220,7 @@ export class ScrapeLoop {
     } else if (fetched?.kind === 'body') {
       bodySizeBytes = fetched.body.length;
       const result = await this.#ingest(fetched, appender, tMs, nowMs);
+      this.#options.buffers.give(fetched.body.bytes);
       counts = result.counts;
       error = result.error;
       if (error !== '') {
@@ -262,7 +265,7 @@ export class ScrapeLoop {
   }
 
   #fetch(signal: AbortSignal): Promise<FetchOutcome> {
-    const { clock, send, config, target, userAgent } = this.#options;
+    const { clock, send, buffers, config, target, userAgent } = this.#options;
     return fetchBody({
       send,
       clock,
@@ -272,6 +275,7 @@ export class ScrapeLoop {
       enableCompression: config.enableCompression,
       timeoutMs: target.timeoutMs,
       bodySizeLimitBytes: config.bodySizeLimitBytes,
+      buffers,
       signal,
     });
   }
@@ -285,12 +289,15 @@ export class ScrapeLoop {
   ): Promise<{ readonly counts: IngestCounts; readonly error: string }> {
     const { bytes, length } = fetched.body;
     if (length === 0) return { counts: emptyCounts(), error: '' };
-    const { clock, metrics } = this.#options;
-    const ingest = new Ingest(this.#rules, this.cache, this.#columns, appender, tMs, nowMs);
+    const { clock, metrics, columns: pool } = this.#options;
+    this.cache.reserve(bytes, length);
+    const columns = pool.take();
+    const ingest = new Ingest(this.#rules, this.cache, columns, appender, tMs, nowMs);
     const failure = await ingest.run(
       () => makeParser(bytes, length, fetched.contentType, this.#fallback),
       clock,
     );
+    pool.give(columns);
     const { counts } = ingest;
     if (failure?.kind === 'label-limit') metrics.labelLimitsExceeded.inc();
     if (failure?.kind === 'sample-limit') metrics.sampleLimitExceeded.inc();

@@ -10,11 +10,13 @@ import { TaskScope } from '../core/task-scope.ts';
 import { DiscoveryManager } from '../discovery/index.ts';
 import type { TargetSets } from '../discovery/index.ts';
 import type { SampleStorage } from '../storage/index.ts';
+import { BodyBuffers } from './body.ts';
 import type { ScrapeConfig } from './config.ts';
 import { scrapeFeatures } from './features.ts';
 import type { ScrapeFeatures } from './features.ts';
 import { ScrapeMetrics } from './metrics.ts';
 import type { MetadataSize } from './metrics.ts';
+import { SampleColumnsPool } from './sample-columns.ts';
 import type { MetricMetadata } from './scrape-cache.ts';
 import type { ScrapeLoop, TargetState } from './scrape-loop.ts';
 import { ScrapePool } from './scrape-pool.ts';
@@ -102,6 +104,8 @@ export class ScrapeManager {
   readonly #pools = new Map<string, ScrapePool>();
   /** Loops that ended and whose stale markers are still to be written. */
   readonly #staleTimers = new Set<Timer>();
+  readonly #buffers = new BodyBuffers();
+  readonly #columns = new SampleColumnsPool();
   #seed: Seed;
   #stopped = false;
 
@@ -223,6 +227,8 @@ export class ScrapeManager {
       features: this.#options.features ?? NO_FEATURES,
       metrics: this.#metrics,
       seed: this.#seed,
+      buffers: this.#buffers,
+      columns: this.#columns,
       logger: logger.child({ scrape_pool: config.jobName }),
       spawn: (name, task) => {
         if (!this.#stopped) this.#tasks.spawn(name, task);

@@ -5,11 +5,13 @@ import type { Logger } from '../core/log.ts';
 import type { Random } from '../core/ports.ts';
 import type { SampleStorage } from '../storage/index.ts';
 import type { TargetGroup } from '../discovery/index.ts';
+import type { BodyBuffers } from './body.ts';
 import type { ScrapeConfig } from './config.ts';
 import { configKey } from '../core/config-key.ts';
 import type { ScrapeFeatures } from './features.ts';
 import type { SendRequest } from './fetch-body.ts';
 import type { ScrapeMetrics } from './metrics.ts';
+import type { SampleColumnsPool } from './sample-columns.ts';
 import { ScrapeCache } from './scrape-cache.ts';
 import { ScrapeLoop } from './scrape-loop.ts';
 import type { TargetState } from './scrape-loop.ts';
@@ -26,6 +28,8 @@ export interface ScrapePoolOptions {
   readonly userAgent: string;
   readonly features: ScrapeFeatures;
   readonly seed: Seed;
+  readonly buffers: BodyBuffers;
+  readonly columns: SampleColumnsPool;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   /** Makes the request function of a config. */
   readonly makeSend: (config: ScrapeConfig) => SendRequest;
@@ -243,7 +247,8 @@ export class ScrapePool {
 
   /** Starts the loop of a target, after the loop it replaces has come to rest. */
   #begin(target: Target, config: ScrapeConfig, former: ScrapeLoop | undefined, keepsCaches: boolean): void {
-    const { clock, storage, metrics, userAgent, features, seed, spawn, logger, random } = this.#options;
+    const { clock, storage, metrics, userAgent, features, seed, spawn, logger, random, buffers, columns } =
+      this.#options;
     const goesOn = former !== undefined && keepsCaches;
     const loop = new ScrapeLoop({
       clock,
@@ -257,6 +262,8 @@ export class ScrapePool {
       target,
       logger: logger.child({ target: target.url }),
       send: this.#send,
+      buffers,
+      columns,
       cache: goesOn ? former.cache : new ScrapeCache(Math.floor(random.next() * 2 ** 32)),
       ...(former === undefined ? {} : { state: former.state }),
     });

@@ -1,39 +1,20 @@
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { Agent, ProxyAgent, request as undiciRequest, type Dispatcher } from 'undici';
-import { TocsinError, errorText } from '../errors.ts';
+import type * as undiciModule from 'undici';
+import type { Dispatcher } from 'undici';
+import { TocsinError } from '../errors.ts';
 import type { HttpClient, HttpConnection, HttpRequest, HttpResponse } from '../ports.ts';
+import { networkError } from './network-error.ts';
+import { isPlainRequest, PlainHttp } from './plain-http.ts';
+
+/** Some 12 MiB of memory and 50 ms of a start, which who only scrapes over plain HTTP never needs. */
+const loadUndici = (): Promise<Undici> => import('undici');
+type Undici = typeof undiciModule;
 
 const MAX_REDIRECTS = 10;
 /** How long an unused connection is kept, as Go's default transport does for scrapes every minute. */
 const KEEP_ALIVE_MS = 5 * 60 * 1000;
 const SENSITIVE_HEADERS = new Set(['authorization', 'cookie', 'proxy-authorization', 'www-authenticate']);
-
-/** Texts of Go's net package for Node's error codes: what people of Prometheus search for. */
-const NETWORK_REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset by peer',
-  EHOSTUNREACH: 'no route to host',
-  ENETUNREACH: 'network is unreachable',
-  ENOTFOUND: 'no such host',
-  EAI_AGAIN: 'temporary failure in name resolution',
-  EPIPE: 'broken pipe',
-  ETIMEDOUT: 'connection timed out',
-  UND_ERR_SOCKET: 'connection closed before the response was complete',
-  UND_ERR_CONNECT_TIMEOUT: 'connection timed out',
-  UND_ERR_HEADERS_OVERFLOW: 'response headers are too large',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the body is not as long as Content-Length says',
-  HPE_INVALID_CONSTANT: 'malformed HTTP response',
-};
-
-function networkError(error: unknown, url: string): TocsinError {
-  const { host } = new URL(url);
-  const causes: unknown[] = error instanceof AggregateError ? error.errors : [error];
-  const last = (causes.at(-1) ?? error) as NodeJS.ErrnoException;
-  const reason = NETWORK_REASONS[last.code ?? ''] ?? errorText(last);
-  // Only the host: paths and queries of webhook URLs are secrets.
-  return new TocsinError('TOCSIN_ERR_HTTP', `${host}: ${reason}`, { cause: error });
-}
 
 function plainHeaders(headers: Dispatcher.ResponseData['headers']): Record<string, string> {
   const plain: Record<string, string> = {};
@@ -83,10 +64,12 @@ async function* guardBody(
 
 /**
  * HTTP over undici: one pool of kept connections per set of connection options. All of undici's own time limits are
- * off; the request's signal, which comes from the Clock, is what ends it.
+ * off; the request's signal, which comes from the Clock, is what ends it. Plain requests whose bodies need not be kept
+ * go by {@link PlainHttp}.
  */
 export class UndiciHttpClient implements HttpClient {
   readonly #dispatchers = new Map<string, Dispatcher>();
+  readonly #plain = new PlainHttp(KEEP_ALIVE_MS);
 
   async request(request: HttpRequest): Promise<HttpResponse> {
     let current = request;
@@ -105,15 +88,18 @@ export class UndiciHttpClient implements HttpClient {
   async close(): Promise<void> {
     const dispatchers = [...this.#dispatchers.values()];
     this.#dispatchers.clear();
+    this.#plain.close();
     await Promise.all(dispatchers.map((dispatcher) => dispatcher.destroy()));
   }
 
   async #once(request: HttpRequest): Promise<HttpResponse> {
     request.signal.throwIfAborted();
+    if (isPlainRequest(request)) return await this.#plain.request(request);
     let answer: Dispatcher.ResponseData;
     try {
-      answer = await undiciRequest(request.url, {
-        dispatcher: this.#dispatcherFor(request.connection),
+      const undici = await loadUndici();
+      answer = await undici.request(request.url, {
+        dispatcher: this.#dispatcherFor(undici, request.connection),
         method: request.method as Dispatcher.HttpMethod,
         headers: request.headers,
         body: request.body ?? null,
@@ -136,11 +122,11 @@ export class UndiciHttpClient implements HttpClient {
     };
   }
 
-  #dispatcherFor(connection: HttpConnection | undefined): Dispatcher {
+  #dispatcherFor(undici: Undici, connection: HttpConnection | undefined): Dispatcher {
     const key = JSON.stringify(connection ?? {});
     let dispatcher = this.#dispatchers.get(key);
     if (dispatcher === undefined) {
-      dispatcher = makeDispatcher(connection ?? {});
+      dispatcher = makeDispatcher(undici, connection ?? {});
       this.#dispatchers.set(key, dispatcher);
     }
     return dispatcher;
@@ -168,7 +154,7 @@ function tlsOptions(tls: NonNullable<HttpConnection['tls']>): Record<string, unk
   };
 }
 
-function makeDispatcher(connection: HttpConnection): Dispatcher {
+function makeDispatcher({ Agent, ProxyAgent }: Undici, connection: HttpConnection): Dispatcher {
   const tls = connection.tls === undefined ? {} : tlsOptions(connection.tls);
   const common = {
     headersTimeout: 0,

@@ -1,18 +1,36 @@
-import { setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
-/** V8's default. */
+/** How V8 lets the room grow by default. */
 const USUAL_GROWTH = 2;
+/** Room that threads have from their beginning, in MiB for each of its halves; what is not used takes no memory. */
+const THREAD_HALF_MIB = 16;
+/** Room at which that of the main thread stays, both halves together. */
+const MAIN_BYTES = 8 * 2 ** 20;
+/** Between looks at how large it has become. */
+const LOOK_MS = 100;
 
 /**
- * Keeps the room for values that have just been made, in all threads, as small as it is until {@link letYoungGenerationGrow}
- * is called. A start makes hundreds of megabytes of such values once, for which V8 would take some 60 MiB and never
- * give them back. V8 looks at this flag whenever it might grow the room, so it may change at any time.
+ * Keeps the room for values that have just been made as small as it is in the main thread until
+ * {@link letYoungGenerationGrow} is called, and gives threads that are started from now on theirs at once. A start makes
+ * hundreds of megabytes of such values once, for which V8 would take some 60 MiB and never give them back. V8 looks at
+ * these flags whenever it might grow the room or starts a thread, so they may change at any time.
  */
 export function holdYoungGeneration(): void {
+  setFlagsFromString(`--min-semi-space-size=${THREAD_HALF_MIB}`);
   setFlagsFromString('--semi-space-growth-factor=1');
 }
 
-/** Lets the room for new values grow with need, as it does by default. */
+/**
+ * Lets the main thread's room grow to what scraping and rules need, and no further: 64 MiB, to which V8 would let it
+ * grow, save no time that could be measured. Threads keep what they began with.
+ */
 export function letYoungGenerationGrow(): void {
   setFlagsFromString(`--semi-space-growth-factor=${USUAL_GROWTH}`);
+  const timer = setInterval(() => {
+    const room = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space');
+    if (room === undefined || room.space_size < MAIN_BYTES) return;
+    setFlagsFromString('--semi-space-growth-factor=1');
+    clearInterval(timer);
+  }, LOOK_MS);
+  timer.unref();
 }

@@ -6,7 +6,7 @@ import type { IngestRules } from '../../../src/scrape/ingest.ts';
 import type { ExpositionParser } from '../../../src/scrape/parser/exposition-parser.ts';
 import { SampleColumns } from '../../../src/scrape/sample-columns.ts';
 import { ScrapeCache } from '../../../src/scrape/scrape-cache.ts';
-import { BodySizeLimitError, GzipError, readBody } from '../../../src/scrape/body.ts';
+import { BodyBuffers, BodySizeLimitError, GzipError, readBody } from '../../../src/scrape/body.ts';
 import { Entry, OpenMetricsParser, TextParser, scrapeFeatures } from '../../../src/scrape/index.ts';
 import { Labels } from '../../../src/core/labels.ts';
 import { ScrapeStorage } from './scrape-storage.ts';
@@ -14,12 +14,23 @@ import { ScrapeWorld, oneJob } from './scrape-world.ts';
 
 const MIB = 1024 * 1024;
 
+/** Chunks that are used up when the next one is asked for, as those of plain connections. */
 async function* chunksOf(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+  const memory = new Uint8Array(size);
+  for (let at = 0; at < bytes.length; at += size) {
+    const part = bytes.subarray(at, at + size);
+    memory.set(part);
+    yield memory.subarray(0, part.length);
+    memory.fill(0x21);
+  }
 }
 
-const read = (bytes: Uint8Array, gzip: boolean, limit: number, size = 16 * 1024) =>
-  readBody(chunksOf(bytes, size), gzip, limit, new SystemClock(), { receivedBytes: 0 });
+const read = (bytes: Uint8Array, isGzip: boolean, limitBytes: number, size = 16 * 1024) =>
+  readBody(
+    chunksOf(bytes, size),
+    { isGzip, limitBytes, expectedBytes: 0, clock: new SystemClock(), buffers: new BodyBuffers() },
+    { receivedBytes: 0 },
+  );
 
 describe('bodies', () => {
   test('a gzip bomb is given up at the limit', async () => {
