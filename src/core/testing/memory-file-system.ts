@@ -5,8 +5,10 @@ import type { DiskSpace, FileHandle, FileStat, FileSystem, RandomAccessFile } fr
 export interface FileOperation {
   readonly kind: 'read' | 'append' | 'sync' | 'truncate' | 'replace' | 'remove' | 'rename' | 'open';
   readonly path: string;
-  /** For `append`: how many bytes are to be written. */
+  /** For `append` and `read`: how many bytes. */
   readonly sizeBytes: number;
+  /** For `read`: where they begin; 0 otherwise. */
+  readonly position: number;
 }
 
 /** What a fault hook wants: an error with a code, after `writtenBytes` of an append got through (a torn write). */
@@ -103,7 +105,7 @@ export class MemoryFileSystem implements FileSystem {
     return {
       sizeBytes: file.length,
       readAt: (into, offset, length, position) => {
-        this.#check({ kind: 'read', path, sizeBytes: length });
+        this.#check({ kind: 'read', path, sizeBytes: length, position });
         const count = Math.max(0, Math.min(length, file.length - position));
         into.set(file.bytes.subarray(position, position + count), offset);
         return count;
@@ -191,13 +193,13 @@ export class MemoryFileSystem implements FileSystem {
   #handle(path: string, file: StoredFile): FileHandle {
     return {
       read: async (into, offset, length, position) => {
-        this.#check({ kind: 'read', path, sizeBytes: length });
+        this.#check({ kind: 'read', path, sizeBytes: length, position });
         const count = Math.max(0, Math.min(length, file.length - position));
         into.set(file.bytes.subarray(position, position + count), offset);
         return count;
       },
       append: async (bytes) => {
-        const fault = this.fault?.({ kind: 'append', path, sizeBytes: bytes.length });
+        const fault = this.fault?.({ kind: 'append', path, sizeBytes: bytes.length, position: 0 });
         appendTo(file, fault === undefined ? bytes : bytes.subarray(0, fault.writtenBytes ?? 0));
         file.modifiedMs = this.#nowMs();
         if (fault !== undefined) throw failure('write', path, fault.code);
@@ -216,8 +218,8 @@ export class MemoryFileSystem implements FileSystem {
     };
   }
 
-  #check(operation: FileOperation): void {
-    const fault = this.fault?.(operation);
+  #check(operation: Omit<FileOperation, 'position'> & { readonly position?: number }): void {
+    const fault = this.fault?.({ position: 0, ...operation });
     if (fault !== undefined) throw failure(operation.kind, operation.path, fault.code);
   }
 

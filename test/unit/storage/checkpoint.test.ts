@@ -85,7 +85,7 @@ it('a checkpoint keeps what is needed of every kind', async () => {
     segmentsRemoved: 3,
     seriesKept: 3,
     samplesKept: 1,
-    damagedStretches: 0,
+    keptAside: [],
   });
   expect(await files.list('/wal')).toEqual(['00000003', 'checkpoint.00000002']);
   const kept = await read(files, '/wal/checkpoint.00000002/00000000');
@@ -109,4 +109,85 @@ it('a checkpoint that cannot be written leaves the log as it was', async () => {
     kind === 'append' && path.includes('checkpoint') ? { code: 'ENOSPC', writtenBytes: 10 } : undefined;
   await expect(writeCheckpoint(plan, portsOf(files))).rejects.toThrow('ENOSPC');
   expect(await files.list('/wal')).toEqual(before);
+});
+
+it('a checkpoint keeps aside what it could not read, and takes the rest', async () => {
+  const files = new MemoryFileSystem();
+  await writeLog(files);
+  const segments = ['00000000', '00000001', '00000002'].map((name) => `/wal/${name}`);
+  const [damaged, unreadable] = segments as [string, string];
+  files.corrupt(damaged, (bytes) => {
+    bytes[10]! ^= 1;
+    return bytes;
+  });
+  const whole = await Promise.all(segments.map((path) => files.readFile(path)));
+  files.fault = ({ kind, path }) => (kind === 'read' && path === unreadable ? { code: 'EIO' } : undefined);
+  const report = await writeCheckpoint(plan, portsOf(files));
+  files.fault = undefined;
+  expect(report.keptAside).toMatchObject([
+    { segment: damaged, path: `${damaged}.damaged`, reason: 'a checksum is wrong' },
+    { segment: unreadable, path: `${unreadable}.unreadable`, reason: expect.stringContaining('EIO') },
+  ]);
+  expect(await files.list('/wal')).toEqual([
+    '00000000.damaged',
+    '00000001.unreadable',
+    '00000003',
+    'checkpoint.00000002',
+  ]);
+  expect(await files.readFile(`${damaged}.damaged`)).toEqual(whole[0]);
+  expect(await files.readFile(`${unreadable}.unreadable`)).toEqual(whole[1]);
+  const kept = await read(files, '/wal/checkpoint.00000002/00000000');
+  expect(kept).toContainEqual(['sample', 2, 2, 0, 2]);
+  expect(kept.filter((entry) => JSON.stringify(entry).startsWith('["unknown"'))).toHaveLength(2);
+});
+
+it('damage within a checkpoint is kept beside the next one', async () => {
+  const files = new MemoryFileSystem();
+  await writeLog(files);
+  await writeCheckpoint({ ...plan, upTo: 1 }, portsOf(files));
+  const path = '/wal/checkpoint.00000001/00000000';
+  files.corrupt(path, (bytes) => {
+    bytes[10]! ^= 1;
+    return bytes;
+  });
+  const whole = await files.readFile(path);
+  const report = await writeCheckpoint(plan, portsOf(files));
+  const keptAs = '/wal/00000000.of-checkpoint-00000001.damaged';
+  expect(report.keptAside).toMatchObject([{ path: keptAs }]);
+  expect(await files.readFile(keptAs)).toEqual(whole);
+  expect(await files.list('/wal')).not.toContain('checkpoint.00000001');
+});
+
+it('a record that is not understood costs itself and is kept aside, and the next checkpoint has none', async () => {
+  const files = new MemoryFileSystem();
+  await writeLog(files);
+  const wal = new WalWriter({
+    files,
+    folder: '/wal',
+    segment: 4,
+    counters: ownCounters(),
+    monotonicMs: () => 0,
+  });
+  await wal.start();
+  const record = new RecordWriter();
+  record.beginSamples();
+  record.sample(2, 4, 0, 44);
+  record.sample(2, 5, 0, 55);
+  // Written like this: the second sample ends within its value.
+  wal.log(record.bytes.slice(0, -3), false);
+  record.clear();
+  record.beginSamples();
+  record.sample(2, 6, 0, 66);
+  wal.log(record.bytes, false);
+  await wal.close();
+  const report = await writeCheckpoint({ ...plan, upTo: 4 }, portsOf(files));
+  expect(report.keptAside).toMatchObject([
+    { path: '/wal/00000004.damaged', reason: expect.stringContaining('not understood') },
+  ]);
+  const kept = await read(files, '/wal/checkpoint.00000004/00000000');
+  expect(kept).toContainEqual(['sample', 2, 4, 0, 44]);
+  expect(kept).toContainEqual(['sample', 2, 6, 0, 66]);
+  files.put('/wal/00000005', '');
+  const next = await writeCheckpoint({ ...plan, upTo: 5 }, portsOf(files));
+  expect(next.keptAside).toEqual([]);
 });

@@ -186,4 +186,59 @@ describe('holds on the log', () => {
     expect(holds.limit(15, 20)).toBe(15);
     other.release();
   });
+
+  it('finds what follows zeros and wrong lengths, and tells what it could not give', async () => {
+    const hole = fc.record({
+      from: fc.double({ min: 0, max: 0.99, noNaN: true }),
+      length: fc.integer({ min: 1, max: 40_000 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 20, max: 5000 }), { minLength: 20 }),
+        hole,
+        async (sizes, at) => {
+          const { files, writer } = await newLog(16 * PAGE_BYTES);
+          const ends: number[] = [];
+          for (const [i, size] of sizes.entries()) {
+            writer.log(makeRecord(i & 0xff, size), false);
+            await writer.flush();
+            ends.push(writer.position.offset);
+          }
+          const from = Math.floor(at.from * ends.at(-1)!);
+          files.corrupt('/wal/00000000', (bytes) => bytes.fill(0, from, from + at.length));
+          const { tail, losses } = newTail(files, writer);
+          const got = await rest(tail);
+          const kept = sizes
+            .map((_, i) => i)
+            .filter((i) => ends[i]! <= from || (i > 0 && ends[i - 1]! >= from + at.length));
+          expect(got.filter((number, i) => got.indexOf(number) === i)).toEqual(
+            expect.arrayContaining(kept.map((i) => i & 0xff)),
+          );
+          const follows = ends.at(-2)! > from + at.length;
+          if (got.length < sizes.length && follows) expect(losses.length).toBeGreaterThan(0);
+          await tail.close();
+          await writer.close();
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('passes over what cannot be read when it is told to', async () => {
+    const { files, writer } = await newLog();
+    for (let i = 0; i < 60; i++) writer.log(makeRecord(i, 1000), false);
+    await writer.flush();
+    files.fault = ({ kind, position }) =>
+      kind === 'read' && position < 30_000 ? { code: 'EIO' } : undefined;
+    const { tail, losses } = newTail(files, writer);
+    await expect(tail.next()).rejects.toThrow('EIO');
+    tail.passOver('EIO');
+    const got = await rest(tail);
+    expect(got.at(-1)).toBe(59);
+    expect(got[0]).toBe(33);
+    expect(losses).toMatchObject([{ from: START, reason: 'EIO' }]);
+    await tail.close();
+    files.fault = undefined;
+    await writer.close();
+  });
 });

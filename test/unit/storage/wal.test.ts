@@ -166,7 +166,9 @@ describe('segments of the log', () => {
   it('with one flipped byte lose only records that it touches', async () => {
     const flip = fc.record({ where: fc.double({ min: 0, max: 0.999, noNaN: true }), bit: fc.nat(7) });
     await fc.assert(
-      fc.asyncProperty(sizes, flip, compressions, async (list, { where, bit }, compression) => {
+      fc.asyncProperty(sizes, flip, compressions, async (drawn, { where, bit }, compression) => {
+        // What a log never holds: a record of three bytes that could as well be a block of snappy's.
+        const list = drawn.map((size) => Math.max(size, 20));
         const files = await newFolder();
         const writer = makeWriter(files, 256 * PAGE_BYTES, compression);
         await writer.start();
@@ -179,15 +181,11 @@ describe('segments of the log', () => {
         const bytes = await files.readFile('/wal/00000000');
         const at = Math.floor(where * bytes.length);
         bytes[at]! ^= 1 << bit;
-        const page = Math.floor(at / PAGE_BYTES);
         const { records } = scan(bytes);
         const got = new Set(records.map((record) => record[0]! | (record[1]! << 8)));
         for (const [i, start] of starts.entries()) {
           const end = starts[i + 1] ?? bytes.length;
-          // When a head is hit, the rest of its page can't be told apart.
-          const isElsewhere =
-            Math.floor((end - 1) / PAGE_BYTES) < page || Math.floor(start / PAGE_BYTES) > page;
-          if (isElsewhere) expect(got.has(i)).toBe(true);
+          if (at < start || at >= end) expect(got.has(i)).toBe(true);
         }
         for (const record of records) {
           const number = record[0]! | (record[1]! << 8);

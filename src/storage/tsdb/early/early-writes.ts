@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
-import { assert, errorText } from '../../../core/errors.ts';
+import { TocsinError, assert, errorText } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/log.ts';
 import { Pacer } from '../../../core/pacer.ts';
 import type { FileSystem } from '../../../core/ports.ts';
@@ -22,6 +22,8 @@ import { EarlyRecords } from './early-records.ts';
 const SLICE_MS = 8;
 /** How many samples are put into the head at a time, at least. */
 const SAMPLES_PER_COMMIT = 5000;
+/** After that many pages in a row that the disk does not give, the rest is left for the next start. */
+const MAX_BAD_PAGES = 32;
 
 /** What {@link EarlyWrites} works with. */
 export interface EarlyWritesOptions {
@@ -174,7 +176,7 @@ export class EarlyWrites {
       const end = this.#writer.position;
       while (isBefore(tail.position, end)) {
         signal.throwIfAborted();
-        const record = await tail.next();
+        const record = await this.#next(tail);
         if (record === undefined) break;
         this.#read(reader, record);
         if (reader.pending >= SAMPLES_PER_COMMIT) await this.#commitRead(reader);
@@ -206,6 +208,20 @@ export class EarlyWrites {
       );
     }
     return { earlySamples: reader.samples, earlySamplesRefused: reader.refused };
+  }
+
+  /** The next record that can be read. What can't be may be another time, so it stays for the next start. */
+  async #next(tail: WalTail): Promise<Uint8Array | undefined> {
+    for (let bad = 0; ; bad++) {
+      try {
+        return await tail.next();
+      } catch (error) {
+        if (!(error instanceof TocsinError)) throw error;
+        this.#failure ??= error;
+        if (bad === MAX_BAD_PAGES) return undefined;
+        tail.passOver(`it could not be read: ${errorText(error)}`);
+      }
+    }
   }
 
   #read(reader: EarlyReader, record: Uint8Array): void {

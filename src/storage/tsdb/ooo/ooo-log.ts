@@ -14,7 +14,7 @@ import { listWal } from '../wal/wal-folder.ts';
 import { segmentName } from '../wal/wal-format.ts';
 import { readSegment } from '../wal/wal-reader.ts';
 import { readRecord } from '../wal/wal-records.ts';
-import { repairSegment } from '../wal/wal-repair.ts';
+import { repairSegment, tellDamage } from '../wal/wal-repair.ts';
 import { WalWriter, ownCounters } from '../wal/wal-writer.ts';
 
 /** What {@link OooLog.open} needs. */
@@ -130,7 +130,7 @@ export class OooLog implements SampleLog {
 
 /**
  * Puts what `wbl/` holds into a head, repairing the log where it is damaged unless `readOnly`. Rejects with TOCSIN_ERR_STORAGE when
- * a file cannot be read.
+ * the folder cannot be listed.
  */
 export async function replayOutOfOrder(
   { files, path, head, rows, clock, logger, signal }: OooReplayOptions,
@@ -178,7 +178,8 @@ export async function replayOutOfOrder(
         return pacer.pause();
       },
     );
-    if (report.damage.length > 0 && !readOnly) await repairSegment(files, file, report, logger);
+    if (readOnly) tellDamage(file, report, logger);
+    else await repairSegment(files, file, report, logger);
   }
   head.outOfOrder.publish();
   if (segments.length > 0)

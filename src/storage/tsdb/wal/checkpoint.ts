@@ -1,11 +1,14 @@
 import { join } from 'node:path';
+import { TocsinError, errorText } from '../../../core/errors.ts';
 import type { FileSystem } from '../../../core/ports.ts';
 import type { StoredSample } from '../stored-sample.ts';
 import { IdMap } from './id-map.ts';
 import type { WalCompression } from './record-compression.ts';
+import { keepAside } from './wal-aside.ts';
 import { checkpointPath, listWal, walFiles } from './wal-folder.ts';
 import { segmentName } from './wal-format.ts';
 import { readSegment } from './wal-reader.ts';
+import type { WalDamage } from './wal-reader.ts';
 import { RecordType, RecordWriter, RichRecords, isReadable, readRecord } from './wal-records.ts';
 import type { RecordSink } from './wal-records.ts';
 import { WalWriter } from './wal-writer.ts';
@@ -41,15 +44,24 @@ export interface CheckpointReport {
   readonly seriesDropped: number;
   readonly samplesKept: number;
   readonly samplesDropped: number;
-  /** Stretches of the segments that were not readable, and are now gone with them. */
-  readonly damagedStretches: number;
+  /** What is not in the checkpoint though it may be of use to a person, by the names under which it was kept. */
+  readonly keptAside: readonly KeptAside[];
+}
+
+/** A file of the log that a checkpoint could not take over whole. */
+export interface KeptAside {
+  /** Its path; undefined when it was gone. */
+  readonly path: string | undefined;
+  readonly segment: string;
+  readonly reason: string;
 }
 
 /**
  * Replaces all segments up to `upTo` (and the checkpoint before) by a checkpoint with what is still needed of them:
  * series that are not dropped, their samples, exemplars and deletions from `minMs` on, the newest metadata of each; records of kinds
- * that this version does not know are taken over as they are. An interruption at any point leaves a log that reads the
- * same. Rejects with TOCSIN_ERR_STORAGE, having removed nothing.
+ * that this version does not know are taken over as they are. Of segments with damage, or with records that are not understood, the
+ * good part is taken, and the file stays under another name. An interruption at any point leaves a log that reads the same. Rejects
+ * with TOCSIN_ERR_STORAGE, having removed nothing.
  *
  * @see prometheus tsdb/wlog/checkpoint.go
  */
@@ -63,16 +75,36 @@ export async function writeCheckpoint(
   for (const name of found.temporary) await files.remove(join(folder, name));
   const target = checkpointPath(folder, upTo);
   const temporary = `${target}.tmp`;
-  const filter = await writeKept(plan, ports, temporary, await walFiles(files, folder, found, upTo));
-  await files.syncFolder(temporary);
-  await files.rename(temporary, target);
+  const { counts, bad } = await writeKept(plan, ports, temporary, await walFiles(files, folder, found, upTo));
+  const keptAside: KeptAside[] = [];
+  try {
+    await files.syncFolder(temporary);
+    for (const { segment, reason, isUnreadable } of bad) {
+      const path = await keepAside(files, segment, isUnreadable ? 'unreadable' : 'damaged');
+      keptAside.push({ path, segment, reason });
+    }
+    await files.syncFolder(folder);
+    await files.rename(temporary, target);
+  } catch (error) {
+    await files.remove(temporary).catch(() => undefined);
+    throw error;
+  }
   await files.syncFolder(folder);
   const segments = found.segments.filter((index) => index <= upTo);
   for (const index of segments) await files.remove(join(folder, segmentName(index)));
   const checkpoints = [...found.olderCheckpoints, found.checkpoint].filter((index) => index !== undefined);
   for (const index of checkpoints) if (index < upTo) await files.remove(checkpointPath(folder, index));
   await files.syncFolder(folder);
-  return { index: upTo, segmentsRemoved: segments.length, ...filter };
+  return { index: upTo, segmentsRemoved: segments.length, ...counts, keptAside };
+}
+
+type Counts = Omit<CheckpointReport, 'index' | 'segmentsRemoved' | 'keptAside'>;
+
+/** A file that has more than was taken of it. */
+interface BadFile {
+  readonly segment: string;
+  readonly reason: string;
+  readonly isUnreadable: boolean;
 }
 
 /** Writes what is kept into a folder, which a failure removes again: on a full disk it would be in the way. */
@@ -81,27 +113,32 @@ async function writeKept(
   { files, pause, counters, monotonicMs }: CheckpointPorts,
   temporary: string,
   paths: readonly string[],
-): Promise<Omit<CheckpointReport, 'index' | 'segmentsRemoved'>> {
+): Promise<{ readonly counts: Counts; readonly bad: readonly BadFile[] }> {
   await files.makeFolder(temporary);
   const { compression } = plan;
   const writer = new WalWriter({ files, folder: temporary, segment: 0, counters, monotonicMs, compression });
   const filter = new CheckpointFilter(writer, plan);
-  let damagedStretches = 0;
+  const bad: BadFile[] = [];
   try {
     await writer.start();
     for (const path of paths) {
+      let fault: string | undefined;
       const report = await readSegment(
         files,
         path,
         (record) => {
-          filter.record(record);
+          const why = filter.record(record);
+          fault ??= why;
         },
         async () => {
           await writer.flush();
           await pause();
         },
       );
-      damagedStretches += report.damage.length;
+      const damage = worstOf(report.damage);
+      const reason = damage?.reason ?? fault;
+      if (reason !== undefined)
+        bad.push({ segment: path, reason, isUnreadable: damage?.isUnreadable === true });
     }
     filter.finish();
     await writer.close();
@@ -110,7 +147,12 @@ async function writeKept(
     await files.remove(temporary).catch(() => undefined);
     throw error;
   }
-  return { ...filter.counts(), damagedStretches };
+  return { counts: filter.counts(), bad };
+}
+
+/** Damage that a person could do something about, undefined when there is none: half a record is of no use to anybody. */
+function worstOf(damage: readonly WalDamage[]): WalDamage | undefined {
+  return damage.find(({ isUnreadable }) => isUnreadable) ?? damage.find(({ isTornTail }) => !isTornTail);
 }
 
 interface Metadata {
@@ -137,7 +179,7 @@ class CheckpointFilter implements RecordSink {
     for (const walId of droppedIds) this.#dropped.set(walId, 1);
   }
 
-  counts(): Omit<CheckpointReport, 'index' | 'segmentsRemoved' | 'damagedStretches'> {
+  counts(): Counts {
     return {
       seriesKept: this.#seriesKept,
       seriesDropped: this.#seriesDropped,
@@ -146,18 +188,27 @@ class CheckpointFilter implements RecordSink {
     };
   }
 
-  record(bytes: Uint8Array): void {
+  /** Writes what is kept of a record. Returns why it is not understood, if so: what precedes the fault is taken then. */
+  record(bytes: Uint8Array): string | undefined {
     const type = bytes[0] ?? 0;
     if (!isReadable(type)) {
       this.#writer.log(bytes, false);
-      return;
+      return undefined;
     }
     if (type === RecordType.series) this.#record.beginSeries();
     else if (type === RecordType.exemplars) this.#record.beginExemplars();
     else if (type === RecordType.tombstones) this.#record.beginTombstones();
     else this.#record.beginSamples();
-    readRecord(bytes, this);
+    let fault: string | undefined;
+    try {
+      readRecord(bytes, this);
+    } catch (error) {
+      if (!(error instanceof TocsinError)) throw error;
+      // Its checksum is right, so it was written like this; the checkpoint must not fail for it ever again.
+      fault = `a record is not understood: ${errorText(error)}`;
+    }
     this.#end();
+    return fault;
   }
 
   /** Writes the newest metadata of each series. */

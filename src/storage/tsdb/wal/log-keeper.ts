@@ -69,8 +69,18 @@ export class LogKeeper {
         plan: { folder, upTo, droppedIds, minMs, compression },
       });
       for (const walId of gone) this.#reclaimed.delete(walId);
+      for (const { path, segment, reason } of report?.keptAside ?? []) {
+        metrics.corruptions.inc();
+        logger.error(
+          { segment, keptAs: path, reason },
+          'a part of the log could not be taken into a checkpoint, and is lost at the next start unless it is in a block by then; the file is kept',
+        );
+      }
       metrics.walTruncateDuration.observe((clock.monotonicMs() - startMs) / 1000);
-      logger.info({ ...report }, 'a checkpoint of the write-ahead log was written');
+      logger.info(
+        { ...report, keptAside: report?.keptAside.length },
+        'a checkpoint of the write-ahead log was written',
+      );
     } catch (error) {
       if (!(error instanceof InterruptedError)) metrics.checkpointsFailed.inc();
       throw error;

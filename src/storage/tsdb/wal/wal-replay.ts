@@ -15,7 +15,7 @@ import { readSegment } from './wal-reader.ts';
 import type { StoredSample } from '../stored-sample.ts';
 import { isReadable, readRecord } from './wal-records.ts';
 import type { RecordSink } from './wal-records.ts';
-import { repairSegment } from './wal-repair.ts';
+import { repairSegment, tellDamage } from './wal-repair.ts';
 
 /** How long replay works before it gives others a turn. */
 const SLICE_MS = 8;
@@ -67,8 +67,8 @@ export interface ReplayOptions {
 
 /**
  * Puts everything that the log holds into an empty head, and repairs the log where it is damaged. Gives others a turn
- * every few milliseconds. Rejects with TOCSIN_ERR_STORAGE when a file can't be read or a repair can't be written; a repair for which
- * the disk has no room is left for the next start.
+ * every few milliseconds. Files that can't be read, whole or in part, are said and passed over. Rejects with TOCSIN_ERR_STORAGE when a
+ * folder can't be listed, or with the signal's reason.
  */
 export async function replayWal(options: ReplayOptions): Promise<ReplayReport> {
   const { files, folder, head, clock, logger } = options;
@@ -99,7 +99,8 @@ export async function replayWal(options: ReplayOptions): Promise<ReplayReport> {
     if (report.damage.length === 0) continue;
     if (!report.damage.every(({ isTornTail }) => isTornTail)) damagedSegments++;
     for (const { fromByte, toByte } of report.damage) droppedBytes += toByte - fromByte;
-    if (options.readOnly !== true) await repairSegment(files, path, report, logger);
+    if (options.readOnly === true) tellDamage(path, report, logger);
+    else await repairSegment(files, path, report, logger);
   }
   options.onProgress?.(paths.length, paths.length);
   replay.finish();

@@ -6,6 +6,7 @@ import { RecordDecompressor } from './record-compression.ts';
 import { listWal } from './wal-folder.ts';
 import { Compression, FRAGMENT_HEAD, Fragment, PAGE_BYTES, segmentName } from './wal-format.ts';
 import type { WalPosition, WalProgress } from './wal-position.ts';
+import { HOLE, isZero, nextFragment, readWord } from './wal-reader.ts';
 
 /** What is read from the disk at a time, from the place on where the last record ended. */
 const WINDOW_BYTES = 8 * PAGE_BYTES;
@@ -38,6 +39,8 @@ export class WalTail {
   #windowLength = 0;
   #parts: Uint8Array[] = [];
   #compression = 0;
+  /** The page before ended with zeros: only the last one of a segment is padded. */
+  #isPadded = false;
   /** Where a stretch without a good record began. */
   #bad: { from: WalPosition; reason: string } | undefined;
 
@@ -82,6 +85,16 @@ export class WalTail {
     }
   }
 
+  /**
+   * Goes on behind the page that {@link next} could not read, or behind the segment that it could not open; that is a loss, told when
+   * the next good record comes.
+   */
+  passOver(reason: string): void {
+    this.#spoil(reason);
+    if (this.#handle === undefined) this.#begin(this.#segment + 1);
+    else this.#at += PAGE_BYTES - (this.#at % PAGE_BYTES);
+  }
+
   /** Closes the file it reads. */
   async close(): Promise<void> {
     const handle = this.#handle;
@@ -121,6 +134,7 @@ export class WalTail {
     this.#segment = segment;
     this.#done = this.#at = 0;
     this.#parts = [];
+    this.#isPadded = false;
   }
 
   /** Reads fragments until there is a record; undefined at `limit` or where the file ends. */
@@ -134,22 +148,30 @@ export class WalTail {
       }
       const head = this.#at - this.#windowAt;
       const byte = this.#window[head]!;
+      if (this.#isPadded) this.#spoil(HOLE);
+      this.#isPadded = false;
       if (byte === Fragment.pageEnd) {
-        this.#at = pageEnd;
+        await this.#passZeros(handle, pageEnd, limit);
         continue;
       }
       const length = (this.#window[head + 1]! << 8) | this.#window[head + 2]!;
       const end = this.#at + FRAGMENT_HEAD + length;
       if (end > pageEnd) {
         this.#spoil('a fragment does not fit its page');
-        this.#at = pageEnd;
+        await this.#search(handle, pageEnd, limit);
         continue;
       }
       if (!(await this.#fill(handle, FRAGMENT_HEAD + length, limit))) {
         if (limit === Infinity) this.#spoil('the segment ends within a record');
         return undefined;
       }
-      const record = this.#fragment(this.#at - this.#windowAt, byte, length);
+      const from = this.#at - this.#windowAt + FRAGMENT_HEAD;
+      if (crc32c(this.#window, from, from + length) !== readWord(this.#window, from - 4)) {
+        this.#spoil('a checksum is wrong');
+        await this.#search(handle, pageEnd, limit);
+        continue;
+      }
+      const record = this.#fragment(from, byte, length);
       this.#at = end;
       if (record === undefined) continue;
       this.#done = end;
@@ -157,17 +179,37 @@ export class WalTail {
     }
   }
 
-  /** Takes a fragment whose bytes are in the window; gives the record that it ends. */
-  #fragment(head: number, byte: number, length: number): Uint8Array | undefined {
+  /** What there is of the present page from the present place on. */
+  async #restOfPage(handle: FileHandle, pageEnd: number, limit: number): Promise<Uint8Array> {
+    await this.#fill(handle, Math.min(pageEnd, limit) - this.#at, limit);
+    const from = this.#at - this.#windowAt;
+    return this.#window.subarray(from, Math.min(from + pageEnd - this.#at, this.#windowLength));
+  }
+
+  /** Goes to the end of the page when that is all zeros, else on to the next good fragment: something is gone then. */
+  async #passZeros(handle: FileHandle, pageEnd: number, limit: number): Promise<void> {
+    const rest = await this.#restOfPage(handle, pageEnd, limit);
+    if (!isZero(rest, 0)) {
+      this.#spoil(HOLE);
+      await this.#search(handle, pageEnd, limit);
+      return;
+    }
+    // Nobody begins a page with padding.
+    if (rest.length === PAGE_BYTES) this.#spoil(HOLE);
+    else this.#isPadded = rest.length > FRAGMENT_HEAD;
+    this.#at = pageEnd;
+  }
+
+  /** Goes on to the page's next good fragment. */
+  async #search(handle: FileHandle, pageEnd: number, limit: number): Promise<void> {
+    const rest = await this.#restOfPage(handle, pageEnd, limit);
+    const next = nextFragment(rest, 1);
+    this.#at = next < rest.length ? this.#at + next : pageEnd;
+  }
+
+  /** Takes a fragment whose bytes are in the window from `from` on; gives the record that it ends. */
+  #fragment(from: number, byte: number, length: number): Uint8Array | undefined {
     const window = this.#window;
-    const from = head + FRAGMENT_HEAD;
-    const sum =
-      ((window[head + 3]! << 24) |
-        (window[head + 4]! << 16) |
-        (window[head + 5]! << 8) |
-        window[head + 6]!) >>>
-      0;
-    if (crc32c(window, from, from + length) !== sum) return this.#spoil('a checksum is wrong');
     const type = byte & 7;
     const compression = byte & (Compression.snappy | Compression.zstd);
     if (type > Fragment.last) return this.#spoil('a fragment of unknown type');
