@@ -53,6 +53,7 @@ export interface FileSystem {
   list(path: string): Promise<string[]>;
   /** undefined when there is nothing at `path`. */
   stat(path: string): Promise<FileStat | undefined>;
+  /** Makes a folder and those above it that are missing; they are durable then. */
   makeFolder(path: string): Promise<void>;
   /** Removes a file, or a folder with all it holds; nothing when there is none. */
   remove(path: string): Promise<void>;

@@ -12,7 +12,7 @@ import {
   statfs,
   type FileHandle as NodeHandle,
 } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { TocsinError } from '../errors.ts';
 import type { DiskSpace, FileHandle, FileStat, FileSystem, RandomAccessFile } from '../ports.ts';
 
@@ -182,7 +182,12 @@ export class NodeFileSystem implements FileSystem {
 
   makeFolder(path: string): Promise<void> {
     return guard('create folder', path, async () => {
-      await mkdir(path, { recursive: true });
+      const first = await mkdir(path, { recursive: true });
+      if (first === undefined) return;
+      for (let made = resolve(path); ; made = dirname(made)) {
+        await this.syncFolder(dirname(made));
+        if (made === resolve(first)) return;
+      }
     });
   }
 

@@ -1,9 +1,21 @@
 import { TocsinError } from '../errors.ts';
+import { dirname } from 'node:path';
 import type { DiskSpace, FileHandle, FileStat, FileSystem, RandomAccessFile } from '../ports.ts';
+import { MemoryFile } from './memory-file.ts';
 
 /** What a {@link MemoryFileSystem} is about to do; a fault hook decides on it. */
 export interface FileOperation {
-  readonly kind: 'read' | 'append' | 'sync' | 'truncate' | 'replace' | 'remove' | 'rename' | 'open';
+  readonly kind:
+    | 'read'
+    | 'append'
+    | 'sync'
+    | 'truncate'
+    | 'replace'
+    | 'remove'
+    | 'rename'
+    | 'open'
+    | 'makeFolder'
+    | 'syncFolder';
   readonly path: string;
   /** For `append` and `read`: how many bytes. */
   readonly sizeBytes: number;
@@ -17,22 +29,23 @@ export interface FileFault {
   readonly writtenBytes?: number;
 }
 
-interface StoredFile {
-  bytes: Uint8Array;
-  length: number;
-  syncedLength: number;
-  modifiedMs: number;
+/** A change of the names in a folder that is not on the disk yet. */
+interface NameChange {
+  readonly folder: string;
+  readonly undo: () => void;
 }
 
 /**
- * Files in memory, for simulation: folders exist as prefixes; `crash` loses what was not synced (a power cut) or
- * nothing (a killed process); `fault` makes single operations fail or tear.
+ * Files in memory, for simulation. A killed process leaves everything that was written; {@link losePower} loses what was not synced,
+ * page by page, and undoes creations, renames and removals in folders that were not. `fault` makes single operations fail or tear.
  */
 export class MemoryFileSystem implements FileSystem {
-  readonly #files = new Map<string, StoredFile>();
+  readonly #files = new Map<string, MemoryFile>();
   readonly #folders = new Set<string>(['/']);
   readonly #watchers = new Set<{ path: string; onChange: () => void }>();
   readonly #nowMs: () => number;
+  /** In order. */
+  #unsynced: NameChange[] = [];
   /** What {@link diskSpace} tells. */
   space: DiskSpace = { totalBytes: 2 ** 40, freeBytes: 2 ** 39 };
   /** Asked before each operation. */
@@ -42,9 +55,19 @@ export class MemoryFileSystem implements FileSystem {
     this.#nowMs = nowMs;
   }
 
-  /** Forgets everything that was not synced: what is on disk after a power cut. */
-  losePower(): void {
-    for (const file of this.#files.values()) file.length = file.syncedLength;
+  /**
+   * A power cut. Of what was not synced each page survives when `survives` says so, and of the changes of names in a folder that was
+   * not synced those before the first for which it does not: nothing of either when it is not given.
+   */
+  losePower(survives: () => boolean = () => false): void {
+    const undone = new Set<string>();
+    const lost = this.#unsynced.filter(({ folder }) => {
+      if (!undone.has(folder) && !survives()) undone.add(folder);
+      return undone.has(folder);
+    });
+    this.#unsynced = [];
+    for (const { undo } of lost.toReversed()) undo();
+    for (const file of new Set(this.#files.values())) file.losePower(survives);
   }
 
   /** Every file's path, sorted. */
@@ -55,29 +78,21 @@ export class MemoryFileSystem implements FileSystem {
   /** Flips or cuts bytes under the program's feet. */
   corrupt(path: string, change: (bytes: Uint8Array) => Uint8Array): void {
     const file = this.#require(path, 'read');
-    const bytes = change(file.bytes.slice(0, file.length));
-    file.bytes = bytes;
-    file.length = bytes.length;
-    file.syncedLength = bytes.length;
+    file.set(change(file.bytes.slice()));
   }
 
-  /** Writes a file as an outside program would; watchers are told. */
+  /** Writes a file as an outside program would, and syncs it; watchers are told. */
   put(path: string, content: string | Uint8Array): void {
     const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
     this.#addFolders(path);
-    this.#files.set(path, {
-      bytes: bytes.slice(),
-      length: bytes.length,
-      syncedLength: bytes.length,
-      modifiedMs: this.#nowMs(),
-    });
+    this.#files.set(path, new MemoryFile(bytes, this.#nowMs()));
     this.#notify(path);
   }
 
   async readFile(path: string): Promise<Uint8Array> {
     this.#check({ kind: 'read', path, sizeBytes: 0 });
     const file = this.#require(path, 'read');
-    return file.bytes.slice(0, file.length);
+    return file.bytes.slice();
   }
 
   async replaceFile(path: string, bytes: Uint8Array): Promise<void> {
@@ -92,8 +107,8 @@ export class MemoryFileSystem implements FileSystem {
     this.#requireFolderOf(path);
     let file = this.#files.get(path);
     if (file === undefined) {
-      file = { bytes: new Uint8Array(1024), length: 0, syncedLength: 0, modifiedMs: this.#nowMs() };
-      this.#files.set(path, file);
+      file = new MemoryFile(new Uint8Array(), this.#nowMs());
+      this.#add(path, file);
       this.#notify(path);
     }
     return this.#handle(path, file);
@@ -133,34 +148,34 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   async makeFolder(path: string): Promise<void> {
+    if (this.#folders.has(path)) return;
+    this.#check({ kind: 'makeFolder', path, sizeBytes: 0 });
     this.#addFolders(`${path}/x`);
   }
 
   async remove(path: string): Promise<void> {
     this.#check({ kind: 'remove', path, sizeBytes: 0 });
-    for (const known of this.#files.keys()) {
-      if (known === path || known.startsWith(`${path}/`)) this.#files.delete(known);
-    }
-    for (const known of this.#folders) {
-      if (known === path || known.startsWith(`${path}/`)) this.#folders.delete(known);
-    }
+    const files = this.#filesAt(path);
+    const folders = this.#foldersAt(path);
+    for (const [known] of files) this.#files.delete(known);
+    for (const known of folders) this.#folders.delete(known);
+    this.#note(path, () => {
+      for (const known of folders) this.#folders.add(known);
+      for (const [known, file] of files) if (!this.#files.has(known)) this.#files.set(known, file);
+    });
     this.#notify(path);
   }
 
   async rename(from: string, to: string): Promise<void> {
     this.#check({ kind: 'rename', path: from, sizeBytes: 0 });
-    const moved = [...this.#files].filter(([path]) => path === from || path.startsWith(`${from}/`));
-    if (moved.length === 0 && !this.#folders.has(from)) throw failure('rename', from, 'ENOENT');
+    if (this.#filesAt(from).length === 0 && !this.#folders.has(from)) throw failure('rename', from, 'ENOENT');
     this.#requireFolderOf(to);
-    for (const [path, file] of moved) {
-      this.#files.delete(path);
-      this.#files.set(to + path.slice(from.length), file);
-    }
-    const folders = [...this.#folders].filter((folder) => folder === from || folder.startsWith(`${from}/`));
-    for (const folder of folders) {
-      this.#folders.delete(folder);
-      this.#folders.add(to + folder.slice(from.length));
-    }
+    const replaced = this.#files.get(to);
+    this.#move(from, to);
+    this.#note(to, () => {
+      this.#move(to, from);
+      if (replaced !== undefined) this.#files.set(to, replaced);
+    });
     this.#notify(from);
     this.#notify(to);
   }
@@ -170,7 +185,7 @@ export class MemoryFileSystem implements FileSystem {
     const file = this.#require(existing, 'link');
     this.#requireFolderOf(path);
     if (this.#files.has(path)) throw failure('link', path, 'EEXIST');
-    this.#files.set(path, file);
+    this.#add(path, file);
     this.#notify(path);
   }
 
@@ -178,7 +193,11 @@ export class MemoryFileSystem implements FileSystem {
     return this.space;
   }
 
-  async syncFolder(): Promise<void> {}
+  async syncFolder(path: string): Promise<void> {
+    this.#check({ kind: 'syncFolder', path, sizeBytes: 0 });
+    if (!this.#folders.has(path)) throw failure('sync folder', path, 'ENOENT');
+    this.#unsynced = this.#unsynced.filter(({ folder }) => folder !== path);
+  }
 
   watch(path: string, onChange: () => void): { close(): void } {
     const watcher = { path, onChange };
@@ -190,7 +209,7 @@ export class MemoryFileSystem implements FileSystem {
     };
   }
 
-  #handle(path: string, file: StoredFile): FileHandle {
+  #handle(path: string, file: MemoryFile): FileHandle {
     return {
       read: async (into, offset, length, position) => {
         this.#check({ kind: 'read', path, sizeBytes: length, position });
@@ -200,22 +219,57 @@ export class MemoryFileSystem implements FileSystem {
       },
       append: async (bytes) => {
         const fault = this.fault?.({ kind: 'append', path, sizeBytes: bytes.length, position: 0 });
-        appendTo(file, fault === undefined ? bytes : bytes.subarray(0, fault.writtenBytes ?? 0));
+        file.append(fault === undefined ? bytes : bytes.subarray(0, fault.writtenBytes ?? 0));
         file.modifiedMs = this.#nowMs();
         if (fault !== undefined) throw failure('write', path, fault.code);
         this.#notify(path);
       },
       sync: async () => {
-        this.#check({ kind: 'sync', path, sizeBytes: 0 });
-        file.syncedLength = file.length;
+        try {
+          this.#check({ kind: 'sync', path, sizeBytes: 0 });
+        } catch (error) {
+          file.failSync();
+          throw error;
+        }
+        file.sync();
       },
       truncate: async (sizeBytes) => {
         this.#check({ kind: 'truncate', path, sizeBytes });
-        file.length = Math.min(file.length, sizeBytes);
-        file.syncedLength = Math.min(file.syncedLength, file.length);
+        file.truncate(sizeBytes);
       },
       close: async () => {},
     };
+  }
+
+  /** Gives a file a name that is on the disk when its folder was synced. */
+  #add(path: string, file: MemoryFile): void {
+    this.#files.set(path, file);
+    this.#note(path, () => {
+      if (this.#files.get(path) === file) this.#files.delete(path);
+    });
+  }
+
+  #note(path: string, undo: () => void): void {
+    this.#unsynced.push({ folder: dirname(path), undo });
+  }
+
+  #filesAt(path: string): [string, MemoryFile][] {
+    return [...this.#files].filter(([known]) => known === path || known.startsWith(`${path}/`));
+  }
+
+  #foldersAt(path: string): string[] {
+    return [...this.#folders].filter((folder) => folder === path || folder.startsWith(`${path}/`));
+  }
+
+  #move(from: string, to: string): void {
+    for (const [path, file] of this.#filesAt(from)) {
+      this.#files.delete(path);
+      this.#files.set(to + path.slice(from.length), file);
+    }
+    for (const folder of this.#foldersAt(from)) {
+      this.#folders.delete(folder);
+      this.#folders.add(to + folder.slice(from.length));
+    }
   }
 
   #check(operation: Omit<FileOperation, 'position'> & { readonly position?: number }): void {
@@ -223,7 +277,7 @@ export class MemoryFileSystem implements FileSystem {
     if (fault !== undefined) throw failure(operation.kind, operation.path, fault.code);
   }
 
-  #require(path: string, operation: string): StoredFile {
+  #require(path: string, operation: string): MemoryFile {
     const file = this.#files.get(path);
     if (file === undefined) throw failure(operation, path, 'ENOENT');
     return file;
@@ -243,17 +297,6 @@ export class MemoryFileSystem implements FileSystem {
   #notify(path: string): void {
     for (const watcher of this.#watchers) if (path.startsWith(watcher.path)) watcher.onChange();
   }
-}
-
-function appendTo(file: StoredFile, bytes: Uint8Array): void {
-  const needed = file.length + bytes.length;
-  if (needed > file.bytes.length) {
-    const grown = new Uint8Array(Math.max(needed, file.bytes.length * 2));
-    grown.set(file.bytes.subarray(0, file.length));
-    file.bytes = grown;
-  }
-  file.bytes.set(bytes, file.length);
-  file.length = needed;
 }
 
 function failure(operation: string, path: string, code: string): TocsinError {

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
-import { TocsinError } from '../../core/errors.ts';
+import { TocsinError, hasSystemCode } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { FileSystem } from '../../core/ports.ts';
 
 const LOCK_NAME = 'lock';
+/** Nobody writes to such a disk. */
+const READ_ONLY: ReadonlySet<string> = new Set(['EROFS']);
 
 /** Which process id holds which lock through this file system: two users within one process have the same id. */
 const heldHere = new WeakMap<FileSystem, Map<string, number>>();
@@ -73,6 +75,15 @@ export async function lockFolder(
       },
     };
   } catch (error) {
+    if (hasSystemCode(error, READ_ONLY)) {
+      logger.error({ lock: path }, 'the disk may only be read, so the data folder is not locked');
+      return {
+        wasStale: false,
+        async release() {
+          held.delete(path);
+        },
+      };
+    }
     held.delete(path);
     throw error;
   }

@@ -11,6 +11,7 @@ export class WalFigures implements WalCounters {
   recordPartBytes = 0;
   savedBytes = 0;
   writesFailed = 0;
+  syncsFailed = 0;
   readonly #observe: (seconds: number) => void;
 
   constructor(observe: (seconds: number) => void) {
@@ -329,6 +330,12 @@ export class TsdbMetrics {
       'prometheus_tsdb_wal_writes_failed_total',
       'Total number of write log writes that failed.',
       () => wal.writesFailed,
+    );
+    countFrom(
+      registry,
+      'tocsin_storage_log_syncs_failed_total',
+      'How often a segment of the write-ahead log could not be synced to the disk.',
+      () => wal.syncsFailed,
     );
     gaugeFrom(
       registry,

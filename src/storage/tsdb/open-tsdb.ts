@@ -60,9 +60,19 @@ export async function openTsdb(options: TsdbOptions): Promise<TsdbParts> {
       monotonicMs: () => clock.monotonicMs(),
       segmentBytes,
       compression,
+      rescue: {
+        logger,
+        onVanished: () => {
+          logger.error(
+            { folder: walFolder },
+            'the folder of the log was removed and is made anew: what is in memory is lost at the next start unless it is in a block by then',
+          );
+          storage.head.forgetLogged();
+        },
+      },
     });
-    const oooLog = await OooLog.open({ files, path, clock, segmentBytes, compression });
-    const storage = new HeadStorage({
+    const oooLog = await OooLog.open({ files, path, clock, logger, segmentBytes, compression });
+    const storage: HeadStorage = new HeadStorage({
       chunkRangeMs: options.chunkRangeMs ?? DEFAULT_CHUNK_RANGE_MS,
       memoryLimit: options.memoryLimit,
       log: {
@@ -92,7 +102,10 @@ export async function openTsdb(options: TsdbOptions): Promise<TsdbParts> {
     });
     const hasRoom = await orUnusable(path, () => wal.start());
     if (!hasRoom)
-      logger.error({ path }, 'the disk is full: samples are kept in memory only until it has room');
+      logger.error(
+        { path },
+        'the disk is full or may only be read: samples are kept in memory only until it can be written to',
+      );
     return { options, storage, wal, metrics, lock, walFolder, blocks, oooLog, early, segment, minValidMs };
   } catch (error) {
     await lock?.release();

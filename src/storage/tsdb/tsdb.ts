@@ -260,6 +260,17 @@ export class Tsdb implements SampleStorage {
     this.#storage.extras.exemplars.outOfOrderWindowMs = windowMs;
   }
 
+  /** Syncs the logs to the disk, each one; it does so by itself too. What fails is said, and tried again the next time. */
+  async syncLogs(): Promise<void> {
+    for (const log of [this.#wal, this.#oooLog, this.#early]) {
+      try {
+        await log.sync();
+      } catch (error) {
+        this.#options.logger.error({ err: error }, `syncing the log failed: ${errorText(error)}`);
+      }
+    }
+  }
+
   /** Makes blocks of what is old enough, joins blocks, drops what is behind the retention: what is due now. */
   maintain(): Promise<void> {
     return this.#inTurn(() => this.#maintain());
@@ -305,7 +316,9 @@ export class Tsdb implements SampleStorage {
   #startMaintaining(): void {
     const { clock } = this.#options;
     this.#tasks.spawn('blocks', async (signal) => {
-      await this.#log.measure();
+      await this.#log.measure().catch((error: unknown) => {
+        this.#options.logger.warn({ err: error }, `the size of the log is not known: ${errorText(error)}`);
+      });
       for (;;) {
         await clock.sleep(MAINTENANCE_MS, signal);
         try {
@@ -334,13 +347,7 @@ export class Tsdb implements SampleStorage {
     this.#tasks.spawn('log sync', async (signal) => {
       for (;;) {
         await clock.sleep(syncIntervalMs, signal);
-        try {
-          await clock.track(this.#wal.sync());
-          await clock.track(this.#oooLog.sync());
-          await clock.track(this.#early.sync());
-        } catch (error) {
-          this.#options.logger.error({ err: error }, `syncing the log failed: ${errorText(error)}`);
-        }
+        await clock.track(this.syncLogs());
       }
     });
   }

@@ -71,9 +71,55 @@ describe('MemoryFileSystem', () => {
     const handle = await files.open('/log', 'append');
     await handle.append(bytes('kept'));
     await handle.sync();
+    await files.syncFolder('/');
     await handle.append(bytes(' lost'));
     files.losePower();
     expect(shown(await files.readFile('/log'))).toBe('kept');
+  });
+
+  test('a power cut keeps some pages of what was not synced, with zeros between', async () => {
+    const files = new MemoryFileSystem();
+    const handle = await files.open('/log', 'append');
+    await files.syncFolder('/');
+    await handle.append(new Uint8Array(3 * 4096).fill(7));
+    const survives = [false, true, false];
+    files.losePower(() => survives.shift()!);
+    const left = await files.readFile('/log');
+    expect(left).toEqual(new Uint8Array(2 * 4096).fill(7, 4096));
+  });
+
+  test('pages whose sync failed are not on the disk after another sync', async () => {
+    const files = new MemoryFileSystem();
+    const handle = await files.open('/log', 'append');
+    await files.syncFolder('/');
+    await handle.append(new Uint8Array(4096).fill(1));
+    files.fault = ({ kind }) => (kind === 'sync' ? { code: 'EIO' } : undefined);
+    await expect(handle.sync()).rejects.toMatchObject({ cause: { code: 'EIO' } });
+    files.fault = undefined;
+    await handle.append(new Uint8Array(4096).fill(2));
+    await handle.sync();
+    expect((await files.readFile('/log'))[0]).toBe(1);
+    files.losePower();
+    const left = await files.readFile('/log');
+    expect([left[0], left[4096]]).toEqual([0, 2]);
+  });
+
+  test('a power cut undoes changes of names in folders that were not synced, the last ones first', async () => {
+    const files = new MemoryFileSystem();
+    await files.makeFolder('/a');
+    for (const name of ['one', 'two']) await files.replaceFile(`/a/${name}`, bytes(name));
+    await files.rename('/a/one', '/a/three');
+    await files.syncFolder('/a');
+    await files.rename('/a/three', '/a/two');
+    await files.remove('/a/two');
+    files.losePower();
+    expect(await files.list('/a')).toEqual(['three', 'two']);
+    expect(shown(await files.readFile('/a/two'))).toBe('two');
+    await files.remove('/a/two');
+    await files.rename('/a/three', '/a/four');
+    const survives = [true, false];
+    files.losePower(() => survives.shift()!);
+    expect(await files.list('/a')).toEqual(['three']);
   });
 
   test('a fault tears a write where it is told to', async () => {

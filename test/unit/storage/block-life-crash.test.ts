@@ -61,7 +61,8 @@ class Recorder {
 
   watch(files: MemoryFileSystem): void {
     files.fault = ({ kind, path }) => {
-      if (this.#isCopying || kind === 'read' || kind === 'sync') return undefined;
+      const isHarmless = kind === 'read' || kind === 'sync' || kind === 'syncFolder' || kind === 'makeFolder';
+      if (this.#isCopying || isHarmless) return undefined;
       this.#isCopying = true;
       const copies = files.paths().map((name): [string, Uint8Array] => {
         const file = files.openRandomAccess(name);

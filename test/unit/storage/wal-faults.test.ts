@@ -162,12 +162,37 @@ describe('a log on a disk that fails', () => {
     expect(await contents(tsdb)).toContain('pod-0@59');
   });
 
-  it('that may only be read is refused with one clear error', async () => {
+  it('that may only be read is read, and written to as soon as that goes', async () => {
     const files = new MemoryFileSystem();
-    const tsdb = await open(files);
+    let tsdb = await open(files);
     await commit(tsdb, 0, 10, 0);
     await tsdb.close();
-    files.fault = ({ kind }) => (kind === 'open' ? { code: 'EROFS' } : undefined);
-    await expect(open(files)).rejects.toThrow('EROFS');
+    const isOpenedToRead = new Set(['/data/wal/00000000']);
+    files.fault = ({ kind, path }) =>
+      kind === 'read' || isOpenedToRead.has(path) ? undefined : { code: 'EROFS' };
+    const log = new Lines();
+    tsdb = await open(files, log);
+    expect(log.lines.join('\n')).toContain('may only be read');
+    expect((await contents(tsdb)).size).toBe(10);
+    expect(await commit(tsdb, 1, 10, 0)).toBe(false);
+    expect(await contents(tsdb)).toContain('pod-9@1');
+    files.fault = undefined;
+    expect(await commit(tsdb, 2, 10, 0)).toBe(true);
+    files.fault = ({ kind }) => (kind === 'append' ? { code: 'EROFS' } : undefined);
+    expect(await commit(tsdb, 3, 10, 0)).toBe(false);
+    files.fault = undefined;
+    expect(await commit(tsdb, 4, 10, 0)).toBe(true);
+    await tsdb.close();
+    tsdb = await open(files);
+    const found = await contents(tsdb);
+    for (const tick of [0, 2, 4]) expect(found).toContain(`pod-9@${tick}`);
+    await tsdb.close();
+  });
+
+  it('is refused with one clear error when it belongs to somebody else', async () => {
+    const files = new MemoryFileSystem();
+    await (await open(files)).close();
+    files.fault = ({ kind }) => (kind === 'open' ? { code: 'EACCES' } : undefined);
+    await expect(open(files)).rejects.toThrow(/cannot use the data folder.*EACCES/);
   });
 });

@@ -20,6 +20,11 @@ export class EarlyRecords {
     this.#log = log;
   }
 
+  /** What was logged is gone: series are named again. */
+  forgetNamed(): void {
+    this.#named.fill(0);
+  }
+
   /** Logs what a transaction has, in its order. */
   add(batch: PendingSamples, extras: PendingExtras): void {
     this.#nameSeries(batch, extras);

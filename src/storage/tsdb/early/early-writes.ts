@@ -69,7 +69,7 @@ export class EarlyWrites {
   #failure: unknown;
 
   private constructor(options: EarlyWritesOptions, segments: readonly number[]) {
-    const { files, clock, path, storage, segmentBytes, compression } = options;
+    const { files, clock, logger, path, storage, segmentBytes, compression } = options;
     this.#options = options;
     this.#folder = join(path, 'early');
     const segment = (segments.at(-1) ?? -1) + 1;
@@ -82,6 +82,16 @@ export class EarlyWrites {
       monotonicMs: () => clock.monotonicMs(),
       segmentBytes,
       compression,
+      rescue: {
+        logger,
+        onVanished: () => {
+          logger.error(
+            { folder: this.#folder },
+            'the folder of what comes while the log is read was removed and is made anew: what it held is lost',
+          );
+          this.#records.forgetNamed();
+        },
+      },
     });
     this.#records = new EarlyRecords(storage.head, (record, keep) => this.#writer.log(record, keep));
   }

@@ -26,6 +26,8 @@ import { RecordWriter, RichRecords } from '../wal/wal-records.ts';
 export const MAX_AHEAD_MS: number = 10 * 60_000;
 /** Times beyond this are not exact in the formats. */
 const MAX_TIME_MS = 2 ** 52;
+/** A record of series is ended above this. */
+const SERIES_RECORD_BYTES = 1 << 20;
 
 /** Where commits go besides the head; the write-ahead log, or nothing. */
 export interface SampleLog {
@@ -159,6 +161,9 @@ export class Appenders {
         labels.symbols.utf8(labels.name(pair), this.#takeText);
         labels.symbols.utf8(labels.value(pair), this.#takeText);
       }
+      if (this.#record.bytes.length < SERIES_RECORD_BYTES) continue;
+      this.#log.log(this.#record.bytes, true);
+      this.#record.beginSeries();
     }
     if (this.#record.count > 0) this.#log.log(this.#record.bytes, true);
   }

@@ -196,6 +196,17 @@ export class Head {
     return refs;
   }
 
+  /** The log has lost what it held: all series count as not logged. */
+  forgetLogged(): void {
+    // Series that have no number yet are there already.
+    if (this.#isReplaying) return;
+    this.#unlogged = [];
+    for (let row = 0; row < this.#nextRow; row++) {
+      const ref = this.rowWords(row)[this.rowStart(row) + Row.ref]!;
+      if (ref !== 0) this.#unlogged.push(ref);
+    }
+  }
+
   /** Widens the head's time range. */
   noteTimes(minMs: number, maxMs: number): void {
     const floats = this.slabs.controlFloats;

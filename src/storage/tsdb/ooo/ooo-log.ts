@@ -23,6 +23,7 @@ export interface OooLogOptions {
   /** The data folder. */
   readonly path: string;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly segmentBytes: number;
   readonly compression: WalCompression;
 }
@@ -55,7 +56,8 @@ export class OooLog implements SampleLog {
   readonly #writer: WalWriter;
   #ready: Promise<void> | undefined;
 
-  private constructor({ files, path, clock, segmentBytes, compression }: OooLogOptions, segment: number) {
+  private constructor(options: OooLogOptions, segment: number) {
+    const { files, path, clock, logger, segmentBytes, compression } = options;
     this.#files = files;
     this.#folder = join(path, 'wbl');
     this.#writer = new WalWriter({
@@ -66,6 +68,15 @@ export class OooLog implements SampleLog {
       monotonicMs: () => clock.monotonicMs(),
       segmentBytes,
       compression,
+      rescue: {
+        logger,
+        onVanished: () => {
+          logger.error(
+            { folder: this.#folder },
+            'the folder of the log of out-of-order samples was removed and is made anew: those in memory are lost at the next start unless they are in a block by then',
+          );
+        },
+      },
     });
   }
 

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import { assert, TocsinError, errorText, hasSystemCode } from '../../../core/errors.ts';
+import type { Logger } from '../../../core/log.ts';
 import type { FileHandle, FileSystem } from '../../../core/ports.ts';
 import { crc32c } from '../crc32c.ts';
+import { FailedSyncs } from './failed-syncs.ts';
 import { RecordCompressor } from './record-compression.ts';
 import type { WalCompression } from './record-compression.ts';
+import { isUnwritable } from '../compact/failures.ts';
 import { FRAGMENT_HEAD, Fragment, PAGE_BYTES, SEGMENT_BYTES, segmentName } from './wal-format.ts';
 import type { WalPosition, WalProgress } from './wal-position.ts';
 
@@ -17,6 +20,7 @@ export interface WalCounters {
   /** Bytes that compression made records shorter by. */
   savedBytes: number;
   writesFailed: number;
+  syncsFailed: number;
   /** Calls `observe` with the seconds that each fsync took. */
   fsyncSeconds(seconds: number): void;
 }
@@ -30,15 +34,18 @@ export function ownCounters(): WalCounters {
     recordPartBytes: 0,
     savedBytes: 0,
     writesFailed: 0,
+    syncsFailed: 0,
     fsyncSeconds() {},
   };
 }
 
-const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+const MISSING: ReadonlySet<string> = new Set(['ENOENT']);
 
-/** Whether a file operation failed because there is no room. */
-export function isDiskFull(error: unknown): boolean {
-  return hasSystemCode(error, NO_ROOM);
+/** What a log that goes on for as long as the program does about a disk that fails it. */
+export interface WalRescue {
+  readonly logger: Logger;
+  /** The folder was removed, and is made anew: what the log held is gone, so it must name series again. */
+  readonly onVanished: () => void;
 }
 
 /** Framed bytes on their way into one segment. */
@@ -71,7 +78,8 @@ function newBatch(): Batch {
  * loses none of it. Against a power cut there is {@link sync}.
  *
  * After a failed write the segment is cut back to its last good byte and the next one is begun; the failed samples are
- * lost to the log (their flush rejected), the failed series records are written again first.
+ * lost to the log (their flush rejected), the failed series records are written again first. With a {@link WalRescue} a segment that
+ * cannot be synced is written again, and a folder that is gone made anew; without one both fail the write.
  */
 export class WalWriter implements WalProgress {
   readonly #files: FileSystem;
@@ -92,6 +100,8 @@ export class WalWriter implements WalProgress {
   readonly #compressor: RecordCompressor;
   readonly #listeners = new Set<() => void>();
   #position: WalPosition;
+  readonly #onVanished: (() => void) | undefined;
+  readonly #failedSyncs: FailedSyncs | undefined;
   /** Series records of failed writes; the next record to come takes them along. */
   #unwritten: Uint8Array[] = [];
 
@@ -106,12 +116,16 @@ export class WalWriter implements WalProgress {
     readonly segmentBytes?: number;
     /** How records are written; snappy when not given. */
     readonly compression?: WalCompression;
+    readonly rescue?: WalRescue;
   }) {
     this.#files = options.files;
     this.#folder = options.folder;
     this.#segment = options.segment;
     this.#handleSegment = options.segment - 1;
     this.#counters = options.counters;
+    const { rescue } = options;
+    this.#onVanished = rescue?.onVanished;
+    this.#failedSyncs = rescue && new FailedSyncs(options.files, options.folder, rescue.logger);
     this.#monotonicMs = options.monotonicMs;
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
     this.#compressor = new RecordCompressor(options.compression ?? 'snappy');
@@ -136,15 +150,15 @@ export class WalWriter implements WalProgress {
   }
 
   /**
-   * Makes the first segment, so that the folder is known to take one. Resolves to whether that went: a full disk may have room later.
-   * Rejects when the folder can't be written for another reason.
+   * Makes the first segment, so that the folder is known to take one. Resolves to whether that went: a full disk may have room later,
+   * and one that may only be read be written to. Rejects when the folder can't be written for another reason.
    */
   async start(): Promise<boolean> {
     try {
       await this.#openSegment(this.#segment);
       return true;
     } catch (error) {
-      if (!isDiskFull(error)) throw error;
+      if (!isUnwritable(error)) throw error;
       this.#counters.writesFailed++;
       return false;
     }
@@ -175,16 +189,31 @@ export class WalWriter implements WalProgress {
     return this.#segment;
   }
 
-  /** Resolves when everything flushed so far is on the disk. */
+  /**
+   * Resolves when everything flushed so far is on the disk. Rejects with TOCSIN_ERR_STORAGE when something is not, and may be called
+   * again.
+   */
   async sync(): Promise<void> {
-    if (!this.#pendingSync || this.#handle === undefined) return;
-    this.#pendingSync = false;
-    try {
-      await this.#timedSync(this.#handle);
-    } catch (error) {
-      this.#pendingSync = true;
-      throw error;
+    await this.#lookForFile();
+    if (this.#pendingSync && this.#handle !== undefined) {
+      this.#pendingSync = false;
+      const segment = this.#handleSegment;
+      try {
+        await this.#timedSync(this.#handle);
+      } catch (error) {
+        if (this.#failedSyncs === undefined) {
+          this.#pendingSync = true;
+          throw error;
+        }
+        this.#failedSyncs.add(segment, error);
+        if (segment === this.#segment) this.#endSegment();
+      }
     }
+    if (this.#failedSyncs?.has(this.#handleSegment) === true) {
+      // Whatever is framed for it must be in it; who waits for that is told when it fails.
+      await this.flush().catch(() => undefined);
+    }
+    await this.#failedSyncs?.secure(this.#segment);
   }
 
   /** Writes what is left, syncs and closes. */
@@ -321,21 +350,54 @@ export class WalWriter implements WalProgress {
       const handle = this.#handle;
       this.#handle = undefined;
       try {
-        if (this.#pendingSync) await this.#timedSync(handle);
+        if (this.#pendingSync && this.#failedSyncs?.has(this.#handleSegment) !== true)
+          await this.#timedSync(handle);
+      } catch (error) {
+        if (this.#failedSyncs === undefined) throw error;
+        this.#failedSyncs.add(this.#handleSegment, error);
       } finally {
         await handle.close();
       }
     }
-    this.#handle = await this.#files.open(join(this.#folder, segmentName(segment)), 'append');
+    this.#failedSyncs?.delete(segment);
+    try {
+      this.#handle = await this.#files.open(join(this.#folder, segmentName(segment)), 'append');
+    } catch (error) {
+      if (this.#onVanished !== undefined && hasSystemCode(error, MISSING)) await this.#makeFolder();
+      throw error;
+    }
     this.#handleSegment = segment;
     this.#handleBytes = 0;
     this.#pendingSync = false;
     await this.#files.syncFolder(this.#folder);
   }
 
+  /** A file that was removed takes what is written, and nobody finds it again. */
+  async #lookForFile(): Promise<void> {
+    if (this.#onVanished === undefined || this.#handle === undefined) return;
+    const segment = this.#handleSegment;
+    // One that nothing is added to any more may have gone with what it held.
+    if (segment !== this.#segment) return;
+    const isThere = (await this.#files.stat(join(this.#folder, segmentName(segment)))) !== undefined;
+    if (isThere || segment !== this.#segment || this.#handle === undefined) return;
+    this.#pendingSync = false;
+    await this.#makeFolder();
+    if (segment === this.#segment) this.#endSegment();
+  }
+
+  async #makeFolder(): Promise<void> {
+    await this.#files.makeFolder(this.#folder);
+    this.#onVanished?.();
+  }
+
   async #timedSync(handle: FileHandle): Promise<void> {
     const startMs = this.#monotonicMs();
-    await handle.sync();
+    try {
+      await handle.sync();
+    } catch (error) {
+      this.#counters.syncsFailed++;
+      throw error;
+    }
     this.#counters.fsyncSeconds((this.#monotonicMs() - startMs) / 1000);
   }
 
