@@ -1,5 +1,5 @@
 import { TocsinError, errorText } from '../core/errors.ts';
-import { Labels } from '../core/labels.ts';
+import type { Labels } from '../core/labels.ts';
 import type { FileSystem } from '../core/ports.ts';
 import { Entry, ExpositionError, OpenMetricsParser, readSeriesLabels } from '../scrape/index.ts';
 
@@ -104,7 +104,7 @@ function readWindow(reading: Reading, bytes: Uint8Array, isLast: boolean): void 
         tMs,
         value,
         place: () => placeOf(seriesStart),
-        labels: () => Labels.fromEntries(readSeriesLabels(source, seriesStart, seriesEnd, metricType)),
+        labels: () => readSeriesLabels(source, seriesStart, seriesEnd, metricType),
       });
       from = source.indexOf(NEWLINE, seriesEnd) + 1;
     }

@@ -1,4 +1,4 @@
-import { Labels, isValidLabelName, isValidMetricName, METRIC_NAME } from '../core/labels.ts';
+import { Labels, compareText, isValidLabelName, isValidMetricName, METRIC_NAME } from '../core/labels.ts';
 import { ExpositionError } from './parser/entry.ts';
 import { quoteText } from './parser/bytes.ts';
 
@@ -27,15 +27,12 @@ export class LabelLimitError extends ExpositionError {}
 const EXPORTED = 'exported_';
 
 /**
- * The labels under which a scraped series is stored; undefined when relabelling drops it. `scraped` are its own labels,
- * sorted. Throws an ExpositionError when they may not be stored.
+ * The labels under which a scraped series is stored; undefined when relabelling drops it. `scraped` are its own labels.
+ * Throws an ExpositionError when they may not be stored.
  *
  * @see prometheus scrape/scrape.go mutateSampleLabels, verifyLabelLimits
  */
-export function storedLabels(
-  scraped: readonly (readonly [string, string])[],
-  rules: SampleLabelRules,
-): Labels | undefined {
+export function storedLabels(scraped: Labels, rules: SampleLabelRules): Labels | undefined {
   const merged = rules.honorLabels
     ? honored(scraped, rules.targetLabels)
     : exported(scraped, rules.targetLabels);
@@ -52,12 +49,35 @@ export function reportLabels(name: string, targetLabels: Labels): Labels {
   return targetLabels.with(METRIC_NAME, name);
 }
 
-function honored(scraped: readonly (readonly [string, string])[], targetLabels: Labels): Labels {
-  return Labels.fromEntries([...targetLabels, ...scraped]);
+function honored(scraped: Labels, targetLabels: Labels): Labels {
+  return targetLabels.merge(scraped);
 }
 
 /** Target labels win; a scraped label of the same name becomes `exported_…`, shortest names first. */
-function exported(scraped: readonly (readonly [string, string])[], targetLabels: Labels): Labels {
+function exported(scraped: Labels, targetLabels: Labels): Labels {
+  const a = scraped.flat;
+  const b = targetLabels.flat;
+  const merged: string[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < a.length && j < b.length) {
+    const order = compareText(a[i]!, b[j]!);
+    if (order === 0) return renamed(scraped, targetLabels);
+    if (order < 0) {
+      merged.push(a[i]!, a[i + 1]!);
+      i += 2;
+    } else {
+      merged.push(b[j]!, b[j + 1]!);
+      j += 2;
+    }
+  }
+  for (; i < a.length; i++) merged.push(a[i]!);
+  for (; j < b.length; j++) merged.push(b[j]!);
+  return Labels.fromSortedFlat(merged);
+}
+
+/** As {@link exported}, where names are the same. */
+function renamed(scraped: Labels, targetLabels: Labels): Labels {
   const map = new Map<string, string>(scraped);
   const conflicts: [string, string][] = [];
   for (const [name, value] of targetLabels) {
@@ -75,7 +95,10 @@ function exported(scraped: readonly (readonly [string, string])[], targetLabels:
 }
 
 function checkNames(labels: Labels, scheme: 'utf8' | 'legacy'): void {
-  for (const [name, value] of labels) {
+  const { flat } = labels;
+  for (let i = 0; i < flat.length; i += 2) {
+    const name = flat[i]!;
+    const value = flat[i + 1]!;
     const valid = name === METRIC_NAME ? isValidMetricName(value, scheme) : isValidLabelName(name, scheme);
     if (!valid || !value.isWellFormed()) {
       throw new ExpositionError(`invalid metric name or label names: ${labels.toString()}`);
@@ -85,13 +108,13 @@ function checkNames(labels: Labels, scheme: 'utf8' | 'legacy'): void {
 
 function checkLimits(labels: Labels, rules: SampleLabelRules): void {
   const { labelLimit, labelNameLengthLimit, labelValueLengthLimit } = rules;
-  const metric = cut(labels.metricName);
   if (labelLimit > 0 && labels.size > labelLimit) {
     throw new LabelLimitError(
-      `label_limit exceeded (metric: ${metric}, number of labels: ${labels.size}, limit: ${labelLimit})`,
+      `label_limit exceeded (metric: ${cut(labels.metricName)}, number of labels: ${labels.size}, limit: ${labelLimit})`,
     );
   }
   if (labelNameLengthLimit === 0 && labelValueLengthLimit === 0) return;
+  const metric = cut(labels.metricName);
   for (const [name, value] of labels) {
     const nameLength = Buffer.byteLength(name);
     if (labelNameLengthLimit > 0 && nameLength > labelNameLengthLimit) {

@@ -1,4 +1,3 @@
-import { Labels } from '../core/labels.ts';
 import { METRIC_TYPES } from '../core/metric-types.ts';
 import { AppendOutcome, ExemplarOutcome } from '../storage/index.ts';
 import type { Appender, Exemplar, SeriesRef } from '../storage/index.ts';
@@ -21,9 +20,7 @@ export class ScrapedExemplars {
   take(parser: ExpositionParser, ref: SeriesRef, column: number, tMs: number): void {
     if (!(parser instanceof OpenMetricsParser) || parser.exemplarStart < 0 || ref === 0) return;
     const { exemplarStart, exemplarEnd, exemplarValue: value, exemplarMs } = parser;
-    const labels = Labels.fromEntries(
-      readSeriesLabels(parser.body, exemplarStart, exemplarEnd, TYPE_UNKNOWN),
-    );
+    const labels = readSeriesLabels(parser.body, exemplarStart, exemplarEnd, TYPE_UNKNOWN);
     const hasTimestamp = exemplarMs === exemplarMs;
     const timestampMs = hasTimestamp ? exemplarMs : tMs;
     this.#waiting.push({ column, ref, exemplar: { labels, value, timestampMs, hasTimestamp } });

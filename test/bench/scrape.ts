@@ -34,11 +34,13 @@ async function measure(contestant: Contestant, { folder, config }: Fleet): Promi
     const before = readProcess(child.pid!);
     await pause(MEASURE_MS);
     const after = readProcess(child.pid!);
+    // Queries take time, in which scraping goes on: all figures are of this moment.
+    const atMs = Date.now();
     const wal = folderBytes(join(folder, contestant.name, 'wal'));
     const names = '__name__=~"request_seconds_bucket|requests_total|queue_depth",job="bench"';
-    const samples = await queryNumber(port, `sum(count_over_time({${names}}[${MEASURE_MS / 1000}s]))`);
-    const all = await queryNumber(port, `sum(count_over_time({${names}}[10m]))`);
-    const series = await queryNumber(port, 'count({job="bench"})');
+    const samples = await queryNumber(port, `sum(count_over_time({${names}}[${MEASURE_MS / 1000}s]))`, atMs);
+    const all = await queryNumber(port, `sum(count_over_time({${names}}[10m]))`, atMs);
+    const series = await queryNumber(port, 'count({job="bench"})', atMs);
     return {
       cpuPerMillion: ((after.cpuSeconds - before.cpuSeconds) / samples) * 1e6,
       bytesPerSeries: after.residentBytes / series,

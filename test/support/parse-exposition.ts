@@ -20,7 +20,7 @@ export function parseExposition(
       if (entry === Entry.end) return { samples, ok: true, error: '' };
       if (entry !== Entry.series) continue;
       const { seriesStart, seriesEnd, metricType, value, timestampMs } = parser;
-      const labels = Object.fromEntries(readSeriesLabels(parser.body, seriesStart, seriesEnd, metricType));
+      const labels = readSeriesLabels(parser.body, seriesStart, seriesEnd, metricType).toObject();
       samples.push({ labels, value, timestampMs: Number.isNaN(timestampMs) ? undefined : timestampMs });
     }
   } catch (error) {

@@ -6,6 +6,11 @@ const USUAL_GROWTH = 2;
 const THREAD_HALF_MIB = 16;
 /** Room at which that of the main thread stays, both halves together. */
 const MAIN_BYTES = 8 * 2 ** 20;
+/**
+ * How much garbage may gather among older values, in every thread, in percent of what is in use. V8's default is about as much
+ * again as is in use: 20 MiB more of scraping's 290, 70 more of queries, for 7 % less time of the latter.
+ */
+const OLD_GROWTH_PERCENT = 40;
 /** Between looks at how large it has become. */
 const LOOK_MS = 100;
 
@@ -16,6 +21,7 @@ const LOOK_MS = 100;
  * these flags whenever it might grow the room or starts a thread, so they may change at any time.
  */
 export function holdYoungGeneration(): void {
+  setFlagsFromString(`--heap-growing-percent=${OLD_GROWTH_PERCENT}`);
   setFlagsFromString(`--min-semi-space-size=${THREAD_HALF_MIB}`);
   setFlagsFromString('--semi-space-growth-factor=1');
 }

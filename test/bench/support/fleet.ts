@@ -78,9 +78,10 @@ export const CONTESTANTS: readonly Contestant[] = [
   },
 ];
 
-/** Asks for one number; 0 when the answer is empty. */
-export async function queryNumber(port: number, expr: string): Promise<number> {
-  const response = await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expr)}`);
+/** Asks for one number, as of a time; 0 when the answer is empty. */
+export async function queryNumber(port: number, expr: string, atMs = Date.now()): Promise<number> {
+  const parameters = new URLSearchParams({ query: expr, time: String(atMs / 1000) });
+  const response = await fetch(`http://127.0.0.1:${port}/api/v1/query?${parameters.toString()}`);
   const answer = (await response.json()) as {
     error?: string;
     data?: { result: { value: [number, string] }[] };

@@ -332,9 +332,11 @@ export class Head {
     const words = this.rowWords(row);
     const at = this.rowStart(row);
     if (words[at + Row.hash] !== this.#soughtHash) return false;
-    const pairs = this.labels.lists.view(words[at + Row.labels]!);
-    if (pairs.length !== this.#soughtPairs.length) return false;
-    for (let i = 0; i < pairs.length; i++) if (pairs[i] !== this.#soughtPairs[i]) return false;
+    const { lists } = this.labels;
+    const address = words[at + Row.labels]!;
+    const sought = this.#soughtPairs;
+    if (lists.length(address) !== sought.length) return false;
+    for (let i = 0; i < sought.length; i++) if (lists.at(address, i) !== sought[i]) return false;
     return true;
   }
 

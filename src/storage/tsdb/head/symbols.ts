@@ -194,16 +194,17 @@ export class Symbols extends SymbolsView {
 
   /** Counts one more pair that uses the symbol. */
   retain(symbol: number): void {
-    if (symbol !== 0) this.#uses(symbol)[0]!++;
+    if (symbol !== 0) this.#usesSlab(symbol)[usesWord(symbol)]!++;
   }
 
   /** Counts one pair less; the symbol is given up with its last one. */
   release(symbol: number): void {
     if (symbol === 0) return;
-    const uses = this.#uses(symbol);
-    assert(uses[0]! > 0, 'a symbol must not be released more often than it was retained');
-    uses[0]!--;
-    if (uses[0] !== 0) return;
+    const uses = this.#usesSlab(symbol);
+    const word = usesWord(symbol);
+    assert(uses[word]! > 0, 'a symbol must not be released more often than it was retained');
+    uses[word]!--;
+    if (uses[word] !== 0) return;
     this.#recent.clear();
     const address = this.address(symbol);
     const words = this.slabs.text.words(address >>> 16);
@@ -240,7 +241,7 @@ export class Symbols extends SymbolsView {
       if (
         symbol !== 0 &&
         this.address(symbol) === slab * ARENA_SLAB_WORDS + at &&
-        this.#uses(symbol)[0] !== 0
+        this.#usesSlab(symbol)[usesWord(symbol)] !== 0
       ) {
         const address = this.#writeText(symbol, words[at + 2]!, bytes, (at + TEXT_HEAD) * 4, length);
         const row = this.slabs.symbols.words((symbol / SYMBOLS_PER_SLAB) | 0);
@@ -276,10 +277,14 @@ export class Symbols extends SymbolsView {
     return address;
   }
 
-  #uses(symbol: number): Uint32Array {
-    const at = (symbol % SYMBOLS_PER_SLAB) * SYMBOL_WORDS + 1;
-    return this.slabs.symbols.words((symbol / SYMBOLS_PER_SLAB) | 0).subarray(at, at + 1);
+  /** The slab that counts, at {@link usesWord}, the pairs that use a symbol. */
+  #usesSlab(symbol: number): Uint32Array {
+    return this.slabs.symbols.words((symbol / SYMBOLS_PER_SLAB) | 0);
   }
+}
+
+function usesWord(symbol: number): number {
+  return (symbol % SYMBOLS_PER_SLAB) * SYMBOL_WORDS + 1;
 }
 
 function textWords(bytes: number): number {
