@@ -51,14 +51,15 @@ export class ReferenceProgram {
     return running;
   }
 
-  /** Starts the program on a folder, whose `data` it uses; blocks have `blockDuration`. */
+  /** Starts the program on a folder, whose `data` it uses; blocks have `blockDuration`. `config` is its configuration. */
   static async open(
     program: string,
     folder: string,
     features: Features,
     blockDuration: string,
+    config = 'global: {}\n',
   ): Promise<ReferenceProgram> {
-    writeFileSync(join(folder, 'prometheus.yml'), 'global: {}\n');
+    writeFileSync(join(folder, 'prometheus.yml'), config);
     const port = await freePort();
     const enabled = features.full
       ? ['promql-experimental-functions', 'promql-extended-range-selectors', 'promql-binop-fill-modifiers']
@@ -101,9 +102,9 @@ export class ReferenceProgram {
     return fromApi((await response.json()) as ApiAnswer);
   }
 
-  /** Ends it as one should; the folder stays. */
-  async end(): Promise<void> {
-    await stopProcess(this.#child);
+  /** Ends it, as one should unless told; the folder stays. */
+  async end(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    await stopProcess(this.#child, signal);
   }
 
   async stop(): Promise<void> {
