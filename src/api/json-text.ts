@@ -16,6 +16,18 @@ export function* jsonList<T>(items: Iterable<T>, toText: (item: T) => string): J
   yield open === '[' ? '[]' : ']';
 }
 
+/** Texts of a piece of {@link jsonTexts}. */
+const TEXTS_PER_PIECE = 500;
+
+/** A list of texts, many in a piece. */
+export function* jsonTexts(texts: readonly string[]): JsonPieces {
+  for (let from = 0; from < texts.length; from += TEXTS_PER_PIECE) {
+    const piece = JSON.stringify(texts.slice(from, from + TEXTS_PER_PIECE));
+    yield (from === 0 ? '[' : ',') + piece.slice(1, -1);
+  }
+  yield texts.length === 0 ? '[]' : ']';
+}
+
 /** An object; the values are pieces of their own. */
 export function* jsonObject(fields: Readonly<Record<string, JsonPieces>>): JsonPieces {
   let open = '{';

@@ -24,6 +24,14 @@ export function compareText(a: string, b: string): number {
   return a.length < b.length ? -1 : 1;
 }
 
+const SURROGATE = /[\ud800-\udfff]/;
+
+/** Sorts texts in place as {@link compareText} orders them; quicker for many. */
+export function sortTexts(texts: string[]): string[] {
+  // The engine's own order is by UTF-16 units, which is the same where there are no pairs of them.
+  return texts.some((text) => SURROGATE.test(text)) ? texts.sort(compareText) : texts.sort();
+}
+
 /**
  * An immutable set of labels, sorted by name (byte order), without empty values: an absent label and an empty one are
  * the same thing (Prometheus model/labels).

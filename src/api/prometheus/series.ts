@@ -1,11 +1,11 @@
 import { errorText } from '../../core/errors.ts';
 import { goQuote } from '../../core/go-quote.ts';
-import { compareText, isValidLabelName, type Labels } from '../../core/labels.ts';
+import { sortTexts, isValidLabelName, type Labels } from '../../core/labels.ts';
 import type { Matcher } from '../../core/matcher.ts';
 import type { Querier } from '../../storage/index.ts';
 import { ApiError } from '../api-error.ts';
 import { labelsJson } from '../../promql/index.ts';
-import { jsonList } from '../json-text.ts';
+import { jsonList, jsonTexts } from '../json-text.ts';
 import { MAX_TIME_MS, MIN_TIME_MS } from '../params.ts';
 import type { Success } from '../reply.ts';
 import type { V1Context, V1Route } from './handler.ts';
@@ -102,13 +102,13 @@ async function union(
   if (sets.length <= 1) return find(sets[0] ?? []);
   const all = new Set<string>();
   for (const matchers of sets) for (const text of await find(matchers)) all.add(text);
-  return [...all].sort(compareText);
+  return sortTexts([...all]);
 }
 
 function texts(all: readonly string[], limit: number): Success {
   const isTruncated = limit > 0 && all.length > limit;
   const shown = isTruncated ? all.slice(0, limit) : all;
-  return { data: jsonList(shown, (text) => JSON.stringify(text)), warnings: isTruncated ? [TRUNCATED] : [] };
+  return { data: jsonTexts(shown), warnings: isTruncated ? [TRUNCATED] : [] };
 }
 
 async function withQuerier(

@@ -86,52 +86,27 @@ function writeConfig(folder: string, files: ConfigFiles): void {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
 }
 
-/** The built program as a user starts it, holding the data. */
-export async function startTocsin(
+/** A program that can be started on a folder. */
+export type Program = 'tocsin' | 'prometheus';
+
+/**
+ * Starts a program as a user does in `folder`, on what lies in its `data`, with these files of configuration. What it writes to
+ * its log goes nowhere.
+ */
+export async function serveFolder(
+  program: Program,
   folder: string,
-  data: BenchData,
   files: ConfigFiles,
   args: readonly string[] = [],
 ): Promise<Served> {
   writeConfig(folder, files);
-  await writeTsdb(join(folder, 'data'), data);
   const port = await freePort();
   const cli = join(import.meta.dirname, '../../../dist/cli.js');
+  const [command, first] = program === 'tocsin' ? [process.execPath, [cli, 'serve']] : [program, []];
   const child = spawn(
-    process.execPath,
+    command,
     [
-      cli,
-      'serve',
-      '--config.file=prometheus.yml',
-      '--storage.tsdb.path=data',
-      `--web.listen-address=127.0.0.1:${port}`,
-      ...args,
-    ],
-    { cwd: folder, stdio: 'ignore' },
-  );
-  const address = `http://127.0.0.1:${port}`;
-  await waitForReady(`${address}/-/ready`, child, 120_000);
-  return { name: 'tocsin', child, address };
-}
-
-/** Prometheus holding the same data in blocks; undefined where it isn't installed. */
-export async function startPrometheus(
-  folder: string,
-  data: BenchData,
-  files: ConfigFiles,
-  args: readonly string[] = [],
-): Promise<Served | undefined> {
-  if (!hasProgram('prometheus') || !hasProgram('promtool')) return undefined;
-  writeConfig(folder, files);
-  writeOpenMetrics(join(folder, 'data.om'), data);
-  execFileSync('promtool', ['tsdb', 'create-blocks-from', 'openmetrics', 'data.om', 'data'], {
-    cwd: folder,
-    stdio: 'ignore',
-  });
-  const port = await freePort();
-  const child = spawn(
-    'prometheus',
-    [
+      ...first,
       '--config.file=prometheus.yml',
       '--storage.tsdb.path=data',
       '--storage.tsdb.retention.time=15d',
@@ -142,5 +117,38 @@ export async function startPrometheus(
   );
   const address = `http://127.0.0.1:${port}`;
   await waitForReady(`${address}/-/ready`, child, 120_000);
-  return { name: 'prometheus', child, address };
+  return { name: program, child, address };
+}
+
+/** The built program as a user starts it, holding the data. */
+export async function startTocsin(
+  folder: string,
+  data: BenchData,
+  files: ConfigFiles,
+  args: readonly string[] = [],
+): Promise<Served> {
+  await writeTsdb(join(folder, 'data'), data);
+  return serveFolder('tocsin', folder, files, args);
+}
+
+/** Prometheus holding the same data in blocks; undefined where it isn't installed. */
+export async function startPrometheus(
+  folder: string,
+  data: BenchData,
+  files: ConfigFiles,
+  args: readonly string[] = [],
+): Promise<Served | undefined> {
+  if (!hasProgram('prometheus') || !hasProgram('promtool')) return undefined;
+  mkdirSync(folder, { recursive: true });
+  writeBlocks(folder, data);
+  return serveFolder('prometheus', folder, files, args);
+}
+
+/** Has promtool make blocks of the data, in `data` below `folder`. */
+export function writeBlocks(folder: string, data: BenchData): void {
+  writeOpenMetrics(join(folder, 'data.om'), data);
+  execFileSync('promtool', ['tsdb', 'create-blocks-from', 'openmetrics', 'data.om', 'data'], {
+    cwd: folder,
+    stdio: 'ignore',
+  });
 }

@@ -15,7 +15,13 @@ import {
   parseFloatText,
 } from '../../../src/core/float-text.ts';
 import { fnv1a64, fnv1a64Hex } from '../../../src/core/fnv.ts';
-import { compareText, isValidLabelName, isValidMetricName, Labels } from '../../../src/core/labels.ts';
+import {
+  compareText,
+  isValidLabelName,
+  isValidMetricName,
+  Labels,
+  sortTexts,
+} from '../../../src/core/labels.ts';
 import { Matcher, matchesAll } from '../../../src/core/matcher.ts';
 import type { MatchOp } from '../../../src/core/matcher.ts';
 import {
@@ -218,6 +224,16 @@ describe('Labels', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), (a, b) => {
         expect(compareText(a, b)).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      }),
+    );
+  });
+
+  test('many texts are sorted by bytes, pairs of surrogates too', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', 'ü', '\uffff', '\u{1f600}') });
+    fc.assert(
+      fc.property(fc.array(text), (texts) => {
+        const byBytes = texts.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+        expect(sortTexts([...texts])).toEqual(byBytes);
       }),
     );
   });

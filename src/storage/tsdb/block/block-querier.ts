@@ -1,6 +1,7 @@
-import { compareText } from '../../../core/labels.ts';
+import { sortTexts } from '../../../core/labels.ts';
 import type { Matcher } from '../../../core/matcher.ts';
 import type { Querier, SelectHints, SeriesCursor } from '../../seam.ts';
+import { haveCommon } from '../head/postings.ts';
 import { BlockCursor, hasSamples } from './block-cursor.ts';
 import type { BlockParts } from './block-cursor.ts';
 import { Slices, selectRefs, valueOf } from './block-selection.ts';
@@ -47,43 +48,77 @@ export class BlockQuerier implements Querier {
 
   async labelNames(matchers: readonly Matcher[], limit: number): Promise<string[]> {
     const { index } = this.#parts;
-    if (matchers.length === 0) return limited(index.postings.names(), limit);
-    const names = new Set<number>();
-    const series = new SeriesEntry();
-    for (const ref of await selectRefs(index, matchers, this.#slices)) {
-      index.readSeries(ref, series, false);
-      for (let i = 0; i < series.symbols.length; i += 2) names.add(series.symbols[i]!);
-      if (this.#slices.step()) await this.#slices.rest();
+    const all = index.postings.names();
+    if (matchers.length === 0) return limited(all, limit);
+    const refs = await selectRefs(index, matchers, this.#slices);
+    const valueCount = all.reduce((sum, name) => sum + index.postings.valueCount(name), 0);
+    if (refs.length < valueCount) {
+      const texts = [...(await this.#namesOf(refs, all.length))].map((name) => index.symbols.get(name));
+      return limited(sortTexts(texts), limit);
     }
-    const texts = [...names].map((name) => index.symbols.get(name));
-    return limited(texts.sort(compareText), limit);
+    const found: string[] = [];
+    for (const name of all) if ((await this.#valuesAmong(name, refs, 1)).length > 0) found.push(name);
+    return limited(found, limit);
   }
 
   async labelValues(name: string, matchers: readonly Matcher[], limit: number): Promise<string[]> {
     const { index } = this.#parts;
-    const found: string[] = [];
-    if (matchers.length === 0) {
-      const walk = index.postings.values(name);
-      while (walk.next() && !(limit > 0 && found.length >= limit)) {
-        if (name !== '') found.push(walk.value);
-        if (this.#slices.step()) await this.#slices.rest();
-      }
-      return found;
-    }
+    if (name === '') return [];
+    if (matchers.length === 0) return this.#allValues(name, limit);
+    const refs = await selectRefs(index, matchers, this.#slices);
+    const valueCount = index.postings.valueCount(name);
+    if (refs.length >= valueCount) return this.#valuesAmong(name, refs, limit);
     const values = new Set<string>();
     const series = new SeriesEntry();
-    for (const ref of await selectRefs(index, matchers, this.#slices)) {
+    for (const ref of refs) {
       index.readSeries(ref, series, false);
       const value = valueOf(index, series, name);
       if (value !== '') values.add(value);
+      if (values.size === valueCount) break;
       if (this.#slices.step()) await this.#slices.rest();
     }
-    return limited([...values].sort(compareText), limit);
+    return limited(sortTexts([...values]), limit);
   }
 
   close(): void {
     this.#onClose?.();
     this.#onClose = undefined;
+  }
+
+  async #allValues(name: string, limit: number): Promise<string[]> {
+    const found: string[] = [];
+    const walk = this.#parts.index.postings.values(name);
+    while (walk.next() && !(limit > 0 && found.length >= limit)) {
+      found.push(walk.value);
+      if (this.#slices.step()) await this.#slices.rest();
+    }
+    return found;
+  }
+
+  /** Values of a name that any of these series has, from the lists of the values: for many series. 0 is no limit. */
+  async #valuesAmong(name: string, refs: Uint32Array, limit: number): Promise<string[]> {
+    const { index } = this.#parts;
+    const found: string[] = [];
+    const walk = index.postings.values(name);
+    while (walk.next()) {
+      if (haveCommon(index.readPostings(walk.place), refs)) found.push(walk.value);
+      if (limit > 0 && found.length >= limit) break;
+      if (this.#slices.step(5)) await this.#slices.rest();
+    }
+    return found;
+  }
+
+  /** Numbers of the names that any of these series has; there are `nameCount` in the block. */
+  async #namesOf(refs: Uint32Array, nameCount: number): Promise<ReadonlySet<number>> {
+    const names = new Set<number>();
+    const series = new SeriesEntry();
+    for (const ref of refs) {
+      this.#parts.index.readSeries(ref, series, false);
+      for (let i = 0; i < series.symbols.length; i += 2) names.add(series.symbols[i]!);
+      if (names.size === nameCount) break;
+      if (this.#slices.step()) await this.#slices.rest();
+    }
+    return names;
   }
 
   /** Those of `refs` that have samples within a span; no more than `limit` unless that is 0. */

@@ -8,6 +8,8 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 export class FileCursor {
   readonly #file: PagedFile;
   #page: Uint8Array = new Uint8Array(0);
+  /** The same bytes. */
+  #pageText: Buffer = Buffer.alloc(0);
   #pageStart = 0;
   #at = 0;
   /** End of what may be read, within the page. */
@@ -88,11 +90,23 @@ export class FileCursor {
 
   /** A text after its length. */
   text(): string {
-    return decoder.decode(this.bytes(this.uvarint()));
+    const length = this.uvarint();
+    const from = this.#at;
+    // Almost all texts are ASCII, for which the decoder is slow.
+    if (from + length <= this.#stop && this.#isAscii(from, from + length)) {
+      this.#at += length;
+      return this.#pageText.toString('latin1', from, from + length);
+    }
+    return decoder.decode(this.bytes(length));
   }
 
   damaged(what: string): Error {
     return damaged(this.#file.path, this.position, what);
+  }
+
+  #isAscii(from: number, to: number): boolean {
+    for (let i = from; i < to; i++) if (this.#page[i]! > 127) return false;
+    return true;
   }
 
   #load(position: number): void {
@@ -103,7 +117,11 @@ export class FileCursor {
       this.#stop = this.#at;
       return;
     }
-    this.#page = this.#file.page(index);
+    const page = this.#file.page(index);
+    if (page !== this.#page) {
+      this.#page = page;
+      this.#pageText = Buffer.from(page.buffer, page.byteOffset, page.length);
+    }
     this.#stop = Math.min(this.#page.length, this.#end - this.#pageStart);
   }
 }

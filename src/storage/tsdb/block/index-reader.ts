@@ -1,5 +1,6 @@
 import { Labels } from '../../../core/labels.ts';
 import type { FileSystem } from '../../../core/ports.ts';
+import { LOW } from '../chunk/words.ts';
 import { crc32c } from '../crc32c.ts';
 import {
   INDEX_HEADER_BYTES,
@@ -9,9 +10,9 @@ import {
   TOC_BYTES,
   damaged,
 } from './block-format.ts';
-import { FileCursor } from './file-cursor.ts';
 import { PagedFile } from './paged-file.ts';
 import type { PageCache } from './paged-file.ts';
+import { threadPostingsCache } from './postings-cache.ts';
 import { PostingsTable } from './postings-table.ts';
 import { SymbolTable } from './symbol-table.ts';
 
@@ -32,6 +33,63 @@ export class SeriesEntry {
   }
 }
 
+function readU32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+}
+
+/** Reads the numbers of a series, whose bytes are at hand; running over their end is damage. */
+class SeriesBytes {
+  readonly #path: string;
+  #bytes = new Uint8Array(0);
+  #place = 0;
+  #at = 0;
+  #end = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Where the next byte is in the file. */
+  get position(): number {
+    return this.#place + this.#at;
+  }
+
+  /** Goes on with the first `length` of these bytes, or all when they are fewer, which come from `place`. */
+  take(bytes: Uint8Array, place: number, length: number): void {
+    this.#bytes = bytes as Uint8Array<ArrayBuffer>;
+    this.#place = place;
+    this.#at = 0;
+    this.#end = Math.min(length, bytes.length);
+  }
+
+  /** Whole numbers up to 2^53. */
+  uvarint(): number {
+    const bytes = this.#bytes;
+    let value = 0;
+    let factor = 1;
+    for (let i = 0; i < 8 && this.#at < this.#end; i++) {
+      const byte = bytes[this.#at++]!;
+      value += (byte & 127) * factor;
+      if (byte < 128) {
+        if (value > Number.MAX_SAFE_INTEGER) break;
+        return value;
+      }
+      factor *= 128;
+    }
+    throw this.damaged(this.#at < this.#end ? 'a number is too large' : 'it ends too early');
+  }
+
+  /** Zigzag. */
+  varint(): number {
+    const value = this.uvarint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  damaged(what: string): Error {
+    return damaged(this.#path, this.position, what);
+  }
+}
+
 /** Most bytes that the length of a series takes. */
 const MAX_LENGTH_BYTES = 5;
 
@@ -40,17 +98,22 @@ export class IndexReader {
   readonly symbols: SymbolTable;
   readonly postings: PostingsTable;
   readonly #file: PagedFile;
-  readonly #cursor: FileCursor;
+  readonly #bytes: SeriesBytes;
+  readonly #lists = threadPostingsCache();
+  /** Of the file, for {@link #lists}. */
+  readonly #number: number;
 
   constructor(files: FileSystem, path: string, cache: PageCache) {
     const file = new PagedFile(files, path, cache);
     this.#file = file;
+    this.#number = this.#lists.register();
     try {
-      this.#cursor = new FileCursor(file);
+      this.#bytes = new SeriesBytes(file.path);
       const toc = this.#readToc();
       this.symbols = new SymbolTable(file, toc.symbols);
       this.postings = new PostingsTable(file, toc.postingsTable);
     } catch (error) {
+      this.#lists.forget(this.#number);
       file.close();
       throw error;
     }
@@ -60,18 +123,23 @@ export class IndexReader {
     return this.#file.sizeBytes;
   }
 
-  /** Refs in a list of series, rising. */
+  /** Refs in a list of series, rising; not to be changed. */
   readPostings(place: number): Uint32Array {
+    const kept = this.#lists.get(this.#number, place);
+    if (kept !== undefined) return kept;
     const file = this.#file;
     const length = file.u32(place);
     const bytes = file.read(place + 4, length + 4);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (view.getUint32(length) !== crc32c(bytes, 0, length))
+    if (readU32(bytes, length) !== crc32c(bytes, 0, length))
       throw damaged(file.path, place, 'the checksum of a list of series is wrong');
-    const count = length >= 4 ? view.getUint32(0) : 0;
-    if (length !== 4 + count * 4) throw damaged(file.path, place, 'a list of series has a wrong length');
-    const refs = new Uint32Array(count);
-    for (let i = 0; i < count; i++) refs[i] = view.getUint32(4 + i * 4);
+    if (length < 4 || length !== 4 + readU32(bytes, 0) * 4)
+      throw damaged(file.path, place, 'a list of series has a wrong length');
+    const refs = new Uint32Array(length / 4 - 1);
+    const raw = Buffer.from(refs.buffer);
+    raw.set(bytes.subarray(4, length));
+    // The file is big-endian.
+    if (LOW === 0) raw.swap32();
+    this.#lists.put(this.#number, place, refs);
     return refs;
   }
 
@@ -90,21 +158,19 @@ export class IndexReader {
   readSeries(ref: number, into: SeriesEntry, withChunks = true): void {
     into.clear();
     const file = this.#file;
-    const cursor = this.#cursor;
+    const bytes = this.#bytes;
     const place = ref * SERIES_ALIGN;
-    cursor.seek(place, Math.min(file.sizeBytes, place + MAX_LENGTH_BYTES));
-    const length = cursor.uvarint();
-    const start = cursor.position;
-    const end = start + length;
-    const bytes = file.read(start, length + 4);
-    const sum = new DataView(bytes.buffer, bytes.byteOffset + length, 4).getUint32(0);
-    if (sum !== crc32c(bytes, 0, length))
+    bytes.take(file.read(place, Math.min(MAX_LENGTH_BYTES, file.sizeBytes - place)), place, MAX_LENGTH_BYTES);
+    const length = bytes.uvarint();
+    const start = bytes.position;
+    const whole = file.read(start, length + 4);
+    bytes.take(whole, start, length);
+    if (readU32(whole, length) !== crc32c(whole, 0, length))
       throw damaged(file.path, place, 'the checksum of a series is wrong');
-    cursor.seek(start, end);
-    const labelCount = cursor.uvarint();
+    const labelCount = bytes.uvarint();
     if (labelCount * 2 > length) throw damaged(file.path, place, `a series cannot have ${labelCount} labels`);
-    for (let i = 0; i < labelCount * 2; i++) into.symbols.push(cursor.uvarint());
-    if (withChunks) this.#readChunks(cursor, into, length);
+    for (let i = 0; i < labelCount * 2; i++) into.symbols.push(bytes.uvarint());
+    if (withChunks) this.#readChunks(bytes, into, length);
   }
 
   /** Labels of a series that was read. */
@@ -113,10 +179,11 @@ export class IndexReader {
   }
 
   close(): void {
+    this.#lists.forget(this.#number);
     this.#file.close();
   }
 
-  #readChunks(cursor: FileCursor, into: SeriesEntry, length: number): void {
+  #readChunks(cursor: SeriesBytes, into: SeriesEntry, length: number): void {
     const count = cursor.uvarint();
     if (count * 3 > length) throw cursor.damaged(`a series cannot have ${count} chunks`);
     let maxMs = 0;

@@ -1,5 +1,5 @@
 import type { Labels } from '../../../core/labels.ts';
-import { compareText } from '../../../core/labels.ts';
+import { sortTexts } from '../../../core/labels.ts';
 import type { Matcher } from '../../../core/matcher.ts';
 import { SampleBuffer } from '../../seam.ts';
 import type { SelectHints, SeriesCursor } from '../../seam.ts';
@@ -16,7 +16,7 @@ import { ChunkKind, Control, HeadSlabs, ROWS_PER_SLAB, Row } from './head-slabs.
 import { LabelIndexView } from './label-index.ts';
 import { LabelOrder } from './label-order.ts';
 import { OooView } from '../ooo/ooo-view.ts';
-import { seek } from './postings.ts';
+import { haveCommon } from './postings.ts';
 import { readRichChunk } from '../rich-chunk.ts';
 import { selectRefs } from './selection.ts';
 import type { HeadDescriptor, SlabSource } from './slabs.ts';
@@ -380,19 +380,10 @@ export class HeadReader {
   }
 
   #sortedTexts(symbols: ReadonlySet<number>, limit: number): string[] {
-    const texts = Array.from(symbols, (symbol) => this.#labels.symbols.text(symbol)).sort(compareText);
+    const texts = Array.from(symbols, (symbol) => this.#labels.symbols.text(symbol));
+    sortTexts(texts);
     return limit > 0 ? texts.slice(0, limit) : texts;
   }
-}
-
-function haveCommon(a: Uint32Array, b: Uint32Array): boolean {
-  const [small, large] = a.length <= b.length ? [a, b] : [b, a];
-  let from = 0;
-  for (let i = 0; i < small.length; i++) {
-    from = seek(large, small[i]!, from);
-    if (large[from] === small[i]) return true;
-  }
-  return false;
 }
 
 /** Walks series of the head; good as long as the pin under which it was made. */

@@ -46,19 +46,68 @@ export function subtract(a: Uint32Array, b: Uint32Array): Uint32Array {
   return out.subarray(0, count);
 }
 
+/** Up to how many places for each ref a bit for every place beats sorting. */
+const PLACES_PER_REF = 64;
+
+/** Whether two lists have a ref in common. */
+export function haveCommon(a: Uint32Array, b: Uint32Array): boolean {
+  const [small, large] = a.length <= b.length ? [a, b] : [b, a];
+  let from = 0;
+  for (let i = 0; i < small.length; i++) {
+    from = seek(large, small[i]!, from);
+    if (from === large.length) return false;
+    if (large[from] === small[i]) return true;
+  }
+  return false;
+}
+
 /** Refs in any of lists of which no two have a ref in common. */
 export function unite(lists: readonly Uint32Array[]): Uint32Array {
   if (lists.length === 0) return new Uint32Array(0);
   if (lists.length === 1) return lists[0]!;
-  const out = new Uint32Array(lists.reduce((sum, list) => sum + list.length, 0));
-  let at = 0;
+  let count = 0;
+  let lowest = Infinity;
+  let highest = 0;
   let isSorted = true;
   for (const list of lists) {
-    if (at > 0 && list.length > 0 && list[0]! < out[at - 1]!) isSorted = false;
+    if (list.length === 0) continue;
+    if (count > 0 && list[0]! < highest) isSorted = false;
+    count += list.length;
+    lowest = Math.min(lowest, list[0]!);
+    highest = Math.max(highest, list.at(-1)!);
+  }
+  if (!isSorted && highest - lowest < count * PLACES_PER_REF)
+    return uniteByBits(lists, count, lowest, highest);
+  const out = new Uint32Array(count);
+  let at = 0;
+  for (const list of lists) {
     out.set(list, at);
     at += list.length;
   }
   return isSorted ? out : out.sort();
+}
+
+function uniteByBits(
+  lists: readonly Uint32Array[],
+  count: number,
+  lowest: number,
+  highest: number,
+): Uint32Array {
+  const bits = new Uint32Array(((highest - lowest) >>> 5) + 1);
+  for (const list of lists) {
+    for (let i = 0; i < list.length; i++) {
+      const place = list[i]! - lowest;
+      bits[place >>> 5]! |= 1 << (place & 31);
+    }
+  }
+  const out = new Uint32Array(count);
+  let at = 0;
+  for (let word = 0; word < bits.length; word++) {
+    const base = lowest + word * 32;
+    for (let left = bits[word]!; left !== 0; left &= left - 1)
+      out[at++] = base + 31 - Math.clz32(left & -left);
+  }
+  return out;
 }
 
 /** First index from `from` on whose ref is at least `ref`; the list's length when there is none. */

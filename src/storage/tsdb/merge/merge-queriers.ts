@@ -1,4 +1,4 @@
-import { compareText } from '../../../core/labels.ts';
+import { sortTexts } from '../../../core/labels.ts';
 import type { Labels } from '../../../core/labels.ts';
 import type { Matcher } from '../../../core/matcher.ts';
 import { SampleBuffer } from '../../seam.ts';
@@ -54,7 +54,8 @@ class MergedQuerier implements Querier {
 }
 
 function mergeTexts(lists: readonly (readonly string[])[], limit: number): string[] {
-  const merged = [...new Set(lists.flat())].sort(compareText);
+  const filled = lists.filter((list) => list.length > 0);
+  const merged = filled.length === 1 ? [...filled[0]!] : sortTexts([...new Set(filled.flat())]);
   return limit > 0 ? merged.slice(0, limit) : merged;
 }
 
