@@ -139,10 +139,14 @@ export class QuerySide {
     this.#answering = this.#local = { engine, service: this.#threaded, readable, federated: storage };
   }
 
-  /** Opens the query log and starts what there is to start. Rejects when the log cannot be written. */
-  async start(config: LoadedConfig): Promise<void> {
-    await this.use(config);
+  /** Has a thread ready for the first query, while what it will read is still being prepared. */
+  prepare(): void {
     this.#threaded?.start();
+  }
+
+  /** Opens the query log. Rejects when it cannot be written. */
+  start(config: LoadedConfig): Promise<void> {
+    return this.use(config);
   }
 
   /**

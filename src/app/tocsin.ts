@@ -158,6 +158,7 @@ export class Tocsin {
       const state = await StateStore.open(database, clock.nowMs());
       rooms = this.#createRooms(state, storage, stateFolder);
       await rooms.scrape.apply(this.#scrapeSetup(this.#config));
+      rooms.queries.prepare();
       await beforeAbort(storage.ready, signal);
       await this.#startRooms(rooms);
       this.#rooms = rooms;

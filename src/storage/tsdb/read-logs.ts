@@ -34,6 +34,7 @@ export async function readLogs(
       ...storage.extras.replayTarget(minValidMs),
       tombstone: (ref, minMs, maxMs) => storage.deletions.replay(ref, minMs, maxMs),
     },
+    threads: options.threads?.starter,
     onProgress: (done, total) => options.onReplay?.(statusOf(done, total)),
     signal,
   });

@@ -1,13 +1,12 @@
 import { assert } from '../../../core/errors.ts';
-import { BLOCKS_PER_SLAB, BLOCK_BYTES, BLOCK_DATA, BlockPool } from './block-pool.ts';
+import { BLOCK_DATA, BlockPool } from './block-pool.ts';
+import { BlockWriter } from './block-writer.ts';
 import { ChunkKind, Row } from './head-slabs.ts';
 import { RichEncoder, RichTail } from '../rich-chunk.ts';
 import { ARENA_SLAB_WORDS, BumpArena } from './slabs.ts';
 import type { Epochs } from './epochs.ts';
 import type { HeadSlabs } from './head-slabs.ts';
 import type { StoredSample } from '../stored-sample.ts';
-
-const BLOCK_BITS = BLOCK_DATA * 8;
 
 /** Samples that a chunk is meant to have. */
 const TARGET_SAMPLES = 120;
@@ -36,6 +35,16 @@ export const ClosedSlab = { words: 4, birth: 0, windowFloat: 1 } as const;
 
 /** No leading-zeros window yet. */
 const NO_WINDOW = 0xff;
+
+/** Words of a sample in {@link SampleRun.entries}: its time, the halves of its value, and whatever else its owner keeps there. */
+export const RunEntry = { words: 4, time: 0, low: 1, high: 2, own: 3 } as const;
+
+/** Samples in memory: `order` tells which entries come one after the other. Times are milliseconds after `baseMs`. */
+export interface SampleRun {
+  baseMs: number;
+  readonly entries: Uint32Array;
+  readonly order: Uint32Array;
+}
 
 interface ClosedWindow {
   readonly arena: BumpArena;
@@ -70,18 +79,21 @@ export class ChunkStore {
   /** Chunks begun since the start. */
   created = 0;
 
-  // Where bits are written: bytes of the present block's slab, the block's first byte, the bit within it.
-  #bytes: Uint8Array = new Uint8Array(0);
-  #base = 0;
-  #bit = 0;
-  #block = 0;
-  #blocks = 0;
+  /** leading zeros | trailing zeros << 8 of the chunk that is being written. */
+  #window = NO_WINDOW;
+  readonly #writer: BlockWriter;
+  readonly #one: SampleRun = {
+    baseMs: 0,
+    entries: new Uint32Array(RunEntry.words),
+    order: new Uint32Array(1),
+  };
 
   constructor(slabs: HeadSlabs, epochs: Epochs) {
     this.#slabs = slabs;
     this.#epochs = epochs;
     this.#rangeMs = slabs.chunkRangeMs;
     this.#pool = new BlockPool(slabs);
+    this.#writer = new BlockWriter(slabs, this.#pool);
   }
 
   /** Closed chunks in all windows. */
@@ -114,7 +126,7 @@ export class ChunkStore {
 
   /**
    * Adds a sample to the series of a row, whose newest sample is older. `words` and `floats` are the row's slab, `row`
-   * the row's first word. True when the sample began a new chunk.
+   * the row's first word.
    */
   append(
     words: Uint32Array,
@@ -123,51 +135,104 @@ export class ChunkStore {
     tMs: number,
     low: number,
     high: number,
-  ): boolean {
-    const half = row >>> 1;
-    let count = words[row + Row.count]!;
-    let isNew = false;
-    if (words[row + Row.openFirst] !== 0 && this.#mustCut(words, floats, row, count, tMs, ChunkKind.xor)) {
-      this.close(words, floats, row);
-    }
-    if (words[row + Row.openFirst] === 0) {
-      this.#begin(words, floats, row, tMs, ChunkKind.xor);
-      count = 0;
-      isNew = true;
-    }
-    this.#seek(words, row);
-    if (count === 0) {
-      this.#writeVarint(tMs >= 0 ? tMs * 2 : -tMs * 2 - 1);
-      this.#writeBits(high, 32);
-      this.#writeBits(low, 32);
-    } else {
-      const delta = tMs - floats[half + Row.lastTimeFloat]!;
-      if (count === 1) this.#writeVarint(delta);
-      else this.#writeDod(delta - words[row + Row.tDelta]!);
-      words[row + Row.tDelta] = delta;
-      this.#writeValue(words, row, low, high);
-    }
-    floats[half + Row.lastTimeFloat] = tMs;
-    words[row + Row.lastLow] = low;
-    words[row + Row.lastHigh] = high;
-    words[row + Row.openLast] = this.#block;
-    words[row + Row.position] = this.#bit | (this.#blocks << 16);
-    this.openSamples++;
-    Atomics.store(words, row + Row.count, count + 1);
-    return isNew;
+  ): void {
+    const { entries } = this.#one;
+    entries[RunEntry.low] = low;
+    entries[RunEntry.high] = high;
+    this.#one.baseMs = tMs;
+    this.appendRun(words, floats, row, this.#one, 0, 1);
   }
 
-  /** Adds a histogram, or a float with a start timestamp, as {@link append} does a plain float. */
-  appendRich(
+  /** Adds samples, each newer than the one before, as {@link append} does one. */
+  appendRun(
     words: Uint32Array,
     floats: Float64Array,
     row: number,
-    tMs: number,
-    sample: StoredSample,
-  ): boolean {
+    run: SampleRun,
+    from: number,
+    to: number,
+  ): void {
+    let next = from;
+    if (words[row + Row.openFirst] !== 0 && words[row + Row.kind] !== ChunkKind.xor) {
+      this.close(words, floats, row);
+    }
+    for (;;) {
+      if (words[row + Row.openFirst] === 0) {
+        const tMs = run.baseMs + run.entries[run.order[next]! * RunEntry.words]!;
+        this.#begin(words, floats, row, tMs, ChunkKind.xor);
+      }
+      next = this.#fill(words, floats, row, run, next, to);
+      if (next === to) return;
+      this.close(words, floats, row);
+    }
+  }
+
+  /**
+   * Adds samples to the open chunk until it must be cut; returns the first one that is not in it. The state of the series is in
+   * local variables meanwhile.
+   */
+  #fill(
+    words: Uint32Array,
+    floats: Float64Array,
+    row: number,
+    { baseMs, entries, order }: SampleRun,
+    from: number,
+    to: number,
+  ): number {
+    const writer = this.#writer;
+    const half = row >>> 1;
+    const startMs = floats[half + Row.chunkStartFloat]!;
+    let lastMs = floats[half + Row.lastTimeFloat]!;
+    let count = words[row + Row.count]!;
+    let delta = words[row + Row.tDelta]!;
+    let lastLow = words[row + Row.lastLow]!;
+    let lastHigh = words[row + Row.lastHigh]!;
+    this.#window = words[row + Row.window]!;
+    writer.seek(words[row + Row.openLast]!, words[row + Row.position]!);
+    let i = from;
+    for (; i < to; i++) {
+      const at = order[i]! * RunEntry.words;
+      const tMs = baseMs + entries[at]!;
+      const low = entries[at + RunEntry.low]!;
+      const high = entries[at + RunEntry.high]!;
+      if (count === 0) {
+        writer.putVarint(tMs >= 0 ? tMs * 2 : -tMs * 2 - 1);
+        writer.put(high, 32);
+        writer.put(low, 32);
+      } else {
+        if (count === TARGET_SAMPLES / 4) predictCut(words, row, lastMs - startMs);
+        // Twice the target: the rate went up after the prediction was made.
+        if (count >= TARGET_SAMPLES * 2 || tMs - startMs >= words[row + Row.cutAfter]!) break;
+        if (writer.bytes > MAX_CHUNK_BYTES) break;
+        const newDelta = tMs - lastMs;
+        if (count === 1) writer.putVarint(newDelta);
+        else writer.putDod(newDelta - delta);
+        delta = newDelta;
+        this.#writeValue(low ^ lastLow, high ^ lastHigh);
+      }
+      lastMs = tMs;
+      lastLow = low;
+      lastHigh = high;
+      count++;
+    }
+    writer.flush();
+    floats[half + Row.lastTimeFloat] = lastMs;
+    words[row + Row.tDelta] = delta;
+    words[row + Row.lastLow] = lastLow;
+    words[row + Row.lastHigh] = lastHigh;
+    words[row + Row.window] = this.#window;
+    words[row + Row.openLast] = writer.block;
+    words[row + Row.position] = writer.position;
+    this.openSamples += i - from;
+    Atomics.store(words, row + Row.count, count);
+    return i;
+  }
+
+  /** Adds a histogram, or a float with a start timestamp, as {@link append} does a plain float. */
+  appendRich(words: Uint32Array, floats: Float64Array, row: number, tMs: number, sample: StoredSample): void {
     const ref = words[row + Row.ref]!;
     let count = words[row + Row.count]!;
-    if (words[row + Row.openFirst] !== 0 && this.#mustCut(words, floats, row, count, tMs, ChunkKind.rich)) {
+    if (words[row + Row.openFirst] !== 0 && this.#mustCutRich(words, floats, row, count, tMs)) {
       this.close(words, floats, row);
     }
     const isNew = words[row + Row.openFirst] === 0;
@@ -179,16 +244,17 @@ export class ChunkStore {
     const lastTime = (row >>> 1) + Row.lastTimeFloat;
     const time = isNew ? tMs : tMs - floats[lastTime]!;
     const data = this.#encoder.encode(this.#tails.get(ref)!, isNew, time, sample);
-    this.#seek(words, row);
-    this.#writeBytes(data);
+    const writer = this.#writer;
+    writer.seek(words[row + Row.openLast]!, words[row + Row.position]!);
+    writer.putBytes(data);
+    writer.flush();
     floats[lastTime] = tMs;
     words[row + Row.lastLow] = sample.low;
     words[row + Row.lastHigh] = sample.high;
-    words[row + Row.openLast] = this.#block;
-    words[row + Row.position] = this.#bit | (this.#blocks << 16);
+    words[row + Row.openLast] = writer.block;
+    words[row + Row.position] = writer.position;
     this.openSamples++;
     Atomics.store(words, row + Row.count, count + 1);
-    return isNew;
   }
 
   /** What the open chunk of a series ends in, when it is a rich one: its last sample is the series' last. */
@@ -293,26 +359,14 @@ export class ChunkStore {
     return 1;
   }
 
-  #mustCut(
-    words: Uint32Array,
-    floats: Float64Array,
-    row: number,
-    count: number,
-    tMs: number,
-    kind: ChunkKind,
-  ): boolean {
-    if (words[row + Row.kind] !== kind) return true;
+  #mustCutRich(words: Uint32Array, floats: Float64Array, row: number, count: number, tMs: number): boolean {
+    if (words[row + Row.kind] !== ChunkKind.rich) return true;
     const half = row >>> 1;
     const startMs = floats[half + Row.chunkStartFloat]!;
-    if (count === TARGET_SAMPLES / 4) {
-      const spanMs = floats[half + Row.lastTimeFloat]! - startMs;
-      words[row + Row.cutAfter] = spreadEvenly(spanMs, words[row + Row.cutAfter]!);
-    }
-    // Twice the target: the rate went up after the prediction was made.
+    if (count === TARGET_SAMPLES / 4) predictCut(words, row, floats[half + Row.lastTimeFloat]! - startMs);
     if (count >= TARGET_SAMPLES * 2 || tMs - startMs >= words[row + Row.cutAfter]!) return true;
     const position = words[row + Row.position]!;
-    const bytes = (position >>> 16) * BLOCK_DATA + ((position & 0xffff) >>> 3);
-    return bytes > (kind === ChunkKind.xor ? MAX_CHUNK_BYTES : MAX_RICH_CHUNK_BYTES);
+    return (position >>> 16) * BLOCK_DATA + ((position & 0xffff) >>> 3) > MAX_RICH_CHUNK_BYTES;
   }
 
   #begin(words: Uint32Array, floats: Float64Array, row: number, tMs: number, kind: ChunkKind): void {
@@ -330,126 +384,34 @@ export class ChunkStore {
     this.created++;
   }
 
-  #seek(words: Uint32Array, row: number): void {
-    const position = words[row + Row.position]!;
-    this.#block = words[row + Row.openLast]!;
-    this.#bytes = this.#slabs.open.u8[(this.#block / BLOCKS_PER_SLAB) | 0]!;
-    this.#base = (this.#block & (BLOCKS_PER_SLAB - 1)) * BLOCK_BYTES;
-    this.#bit = position & 0xffff;
-    this.#blocks = position >>> 16;
-  }
-
-  /** Writes the low `count` bits of `value`, which has no others set when `count` is below 32. */
-  #writeBits(value: number, count: number): void {
-    const bit = this.#bit;
-    const used = bit & 7;
-    const total = used + count;
-    if (total > 32 || bit + count > BLOCK_BITS) {
-      this.#writeSplit(value, count);
-      return;
-    }
-    const bytes = this.#bytes;
-    const at = this.#base + (bit >>> 3);
-    const window = value << (32 - total);
-    // A block is not cleared before it is used; the first bits of a byte overwrite what was there.
-    bytes[at] = used === 0 ? window >>> 24 : bytes[at]! | (window >>> 24);
-    if (total > 8) {
-      bytes[at + 1] = window >>> 16;
-      if (total > 16) {
-        bytes[at + 2] = window >>> 8;
-        if (total > 24) bytes[at + 3] = window;
-      }
-    }
-    this.#bit = bit + count;
-  }
-
-  /** {@link #writeBits} where they don't fit a 32-bit window or the block. */
-  #writeSplit(value: number, count: number): void {
-    if (this.#bit === BLOCK_BITS) this.#appendBlock();
-    const room = BLOCK_BITS - this.#bit;
-    const first = Math.min(room, count > 24 ? count - 16 : count);
-    const rest = count - first;
-    this.#writeBits(value >>> rest, first);
-    if (rest > 0) this.#writeBits(value & (2 ** rest - 1), rest);
-  }
-
-  #writeBytes(data: Uint8Array): void {
-    for (let from = 0; from < data.length;) {
-      if (this.#bit === BLOCK_BITS) this.#appendBlock();
-      const at = this.#base + (this.#bit >>> 3);
-      const length = Math.min(data.length - from, (BLOCK_BITS - this.#bit) >>> 3);
-      for (let i = 0; i < length; i++) this.#bytes[at + i] = data[from + i]!;
-      from += length;
-      this.#bit += length * 8;
-    }
-  }
-
-  #writeVarint(value: number): void {
-    let rest = value;
-    while (rest >= 128) {
-      this.#writeBits((rest % 128) | 128, 8);
-      rest = Math.floor(rest / 128);
-    }
-    this.#writeBits(rest, 8);
-  }
-
-  #writeDod(dod: number): void {
-    if (dod === 0) {
-      this.#writeBits(0, 1);
-    } else if (dod >= -8191 && dod <= 8192) {
-      this.#writeBits((0b10 << 14) | (dod & 0x3fff), 16);
-    } else if (dod >= -65535 && dod <= 65536) {
-      this.#writeBits((0b110 << 17) | (dod & 0x1ffff), 20);
-    } else if (dod >= -524287 && dod <= 524288) {
-      this.#writeBits((0b1110 << 20) | (dod & 0xfffff), 24);
-    } else {
-      this.#writeBits(0b1111, 4);
-      this.#writeBits(Math.floor(dod / 0x1_0000_0000), 32);
-      this.#writeBits(dod, 32);
-    }
-  }
-
-  #writeValue(words: Uint32Array, row: number, low: number, high: number): void {
-    const xorLow = (low ^ words[row + Row.lastLow]!) >>> 0;
-    const xorHigh = (high ^ words[row + Row.lastHigh]!) >>> 0;
+  /** Writes a value by how its bits differ from those of the one before. */
+  #writeValue(xorLow: number, xorHigh: number): void {
+    const writer = this.#writer;
     if (xorLow === 0 && xorHigh === 0) {
-      this.#writeBits(0, 1);
+      writer.put(0, 1);
       return;
     }
     let leading = xorHigh === 0 ? 31 : Math.clz32(xorHigh);
     let trailing = xorLow === 0 ? 63 - Math.clz32(xorHigh & -xorHigh) : 31 - Math.clz32(xorLow & -xorLow);
-    const window = words[row + Row.window]!;
+    const window = this.#window;
     const oldLeading = window & 0xff;
     if (oldLeading !== NO_WINDOW && leading >= oldLeading && trailing >= window >>> 8) {
       leading = oldLeading;
       trailing = window >>> 8;
-      this.#writeBits(0b10, 2);
+      writer.put(0b10, 2);
     } else {
-      words[row + Row.window] = leading | (trailing << 8);
+      this.#window = leading | (trailing << 8);
       // 64 significant bits are written as 0.
-      this.#writeBits((0b11 << 11) | (leading << 6) | ((64 - leading - trailing) & 63), 13);
+      writer.put((0b11 << 11) | (leading << 6) | ((64 - leading - trailing) & 63), 13);
     }
     const significant = 64 - leading - trailing;
-    if (significant > 32) {
-      this.#writeBits(xorHigh >>> trailing, significant - 32);
-      this.#writeBits(trailing === 0 ? xorLow : (xorHigh << (32 - trailing)) | (xorLow >>> trailing), 32);
-    } else if (trailing >= 32) {
-      this.#writeBits(xorHigh >>> (trailing - 32), significant);
-    } else {
-      this.#writeBits(
-        trailing === 0 ? xorLow : (xorHigh << (32 - trailing)) | (xorLow >>> trailing),
-        significant,
-      );
+    if (trailing >= 32) {
+      writer.put(xorHigh >>> (trailing - 32), significant);
+      return;
     }
-  }
-
-  #appendBlock(): void {
-    const next = this.#pool.takeAfter(this.#block);
-    this.#block = next;
-    this.#bit = 0;
-    this.#bytes = this.#slabs.open.u8[(next / BLOCKS_PER_SLAB) | 0]!;
-    this.#base = (next & (BLOCKS_PER_SLAB - 1)) * BLOCK_BYTES;
-    this.#blocks++;
+    const lower = trailing === 0 ? xorLow : (xorHigh << (32 - trailing)) | (xorLow >>> trailing);
+    if (significant > 32) writer.put(xorHigh >>> trailing, significant - 32);
+    writer.put(lower, Math.min(significant, 32));
   }
 
   #allocateClosed(windowMs: number, words: number, samples: number): number {
@@ -480,6 +442,11 @@ export class ChunkStore {
     Atomics.store(this.#slabs.closed.words(slab), ClosedSlab.birth, this.#births++);
     window.slabs.push(slab);
   }
+}
+
+/** Sets when to cut once a quarter of the target is there, and took `spanMs`. */
+function predictCut(words: Uint32Array, row: number, spanMs: number): void {
+  words[row + Row.cutAfter] = spreadEvenly(spanMs, words[row + Row.cutAfter]!);
 }
 
 /**

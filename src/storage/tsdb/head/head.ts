@@ -39,7 +39,7 @@ export class Head {
   #nextRef = 1;
   #nextWalId = 1;
   #unlogged: number[] = [];
-  #soughtPairs: number[] = [];
+  #soughtPairs: readonly number[] = [];
   #soughtHash = 0;
   #nextAppender = 1;
   readonly #openAppenders = new Set<number>();
@@ -135,18 +135,20 @@ export class Head {
     assert(labels.size > 0, 'a series must have labels');
     const pairs: number[] = [];
     const { flat } = labels;
+    for (let i = 0; i < flat.length; i += 2) pairs.push(this.labels.intern(flat[i]!, flat[i + 1]!));
+    return this.seriesOf(pairs, walId);
+  }
+
+  /** As {@link series}, by its pairs of labels in the order of their names. */
+  seriesOf(pairs: readonly number[], walId: number | undefined): number {
     let hash = 0;
-    for (let i = 0; i < flat.length; i += 2) {
-      const pair = this.labels.intern(flat[i]!, flat[i + 1]!);
-      pairs.push(pair);
-      hash = Math.imul(hash ^ pair, 0x01000193) + 0x9e3779b1;
-    }
+    for (let i = 0; i < pairs.length; i++) hash = Math.imul(hash ^ pairs[i]!, 0x01000193) + 0x9e3779b1;
     this.#soughtPairs = pairs;
     this.#soughtHash = mixHash(hash);
     const found = this.#series.find(this.#soughtHash, this.#isSought);
-    if (found !== 0 && walId !== undefined) this.#nameLate(found - 1, walId);
-    if (found !== 0) return this.rowWords(found - 1)[this.rowStart(found - 1) + Row.ref]!;
-    return this.#makeSeries(pairs, this.#soughtHash, walId);
+    if (found === 0) return this.#makeSeries(pairs, this.#soughtHash, walId);
+    if (walId !== undefined) this.#nameLate(found - 1, walId);
+    return this.rowWords(found - 1)[this.rowStart(found - 1) + Row.ref]!;
   }
 
   /** Ref of a series, 0 when there is none; leaves nothing behind. */
@@ -312,7 +314,7 @@ export class Head {
     words[at + Row.touched] = this.#nextAppender;
     Atomics.store(this.slabs.ids.u32[ref >>> 16]!, ref & 0xffff, row + 1);
     this.#series.insert(hash, row + 1);
-    this.labels.addSeries(ref, address);
+    this.labels.addSeries(ref, pairs);
     this.slabs.control[Control.seriesCount]!++;
     Atomics.add(this.slabs.control, Control.seriesVersion, 1);
     this.seriesCreated++;

@@ -160,9 +160,8 @@ export class LabelIndex extends LabelIndexView {
   }
 
   /** Adds a series to its pairs and to the list of all. Refs must be added in ascending order. */
-  addSeries(ref: number, labelsAddress: number): void {
-    const count = this.#lists.length(labelsAddress);
-    for (let i = 0; i < count; i++) this.#push(this.#lists.at(labelsAddress, i), ref);
+  addSeries(ref: number, pairs: readonly number[]): void {
+    for (let i = 0; i < pairs.length; i++) this.#push(pairs[i]!, ref);
     const all = this.slabs.control[Control.allSeries]!;
     const now = this.#lists.push(all, ref);
     if (now === all) return;

@@ -2,7 +2,7 @@ import { assert } from '../../../core/errors.ts';
 import { Labels } from '../../../core/labels.ts';
 import { ExemplarOutcome } from '../../seam.ts';
 import type { Exemplar, SeriesMetadata, SeriesRef } from '../../seam.ts';
-import type { ReplayTarget } from '../wal/wal-replay.ts';
+import type { ReplayTarget } from '../wal/log-replay.ts';
 import { RecordWriter } from '../wal/record-writer.ts';
 import { ExemplarStore } from './exemplar-store.ts';
 import type { SampleLog } from './head-appender.ts';

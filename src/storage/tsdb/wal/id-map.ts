@@ -18,6 +18,12 @@ export class IdMap {
     this.#values[at] = value;
   }
 
+  /** Forgets all keys, and keeps the room for them. */
+  clear(): void {
+    this.#values.fill(0);
+    this.#count = 0;
+  }
+
   #find(key: number): number {
     const mask = this.#keys.length - 1;
     const folded = (key | 0) ^ Math.floor(key / 0x1_0000_0000);

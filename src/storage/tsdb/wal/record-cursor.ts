@@ -4,14 +4,15 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const floatBox = new Float64Array(1);
 const wordBox = new Uint32Array(floatBox.buffer);
 
-/** Reads the numbers and texts of a record, from its second byte on. Everything throws TOCSIN_ERR_STORAGE where the record ends. */
+/** Reads the numbers and texts of a record, from its second byte on as a rule. Everything throws TOCSIN_ERR_STORAGE where the record ends. */
 export class RecordCursor {
   readonly #bytes: Uint8Array;
   /** Where the next byte is read. */
-  at = 1;
+  at: number;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, from = 1) {
     this.#bytes = bytes;
+    this.at = from;
   }
 
   get hasMore(): boolean {
@@ -88,6 +89,11 @@ export class RecordCursor {
       return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value));
     }
     throw malformed('a number is too large');
+  }
+
+  skipText(): void {
+    const length = this.size(1);
+    this.at += length;
   }
 
   text(): string {

@@ -130,6 +130,21 @@ function readSeries(cursor: RecordCursor, sink: RecordSink): void {
   }
 }
 
+/** Whether records of a type have histograms, or floats with start timestamps. */
+export function isRichType(type: number): boolean {
+  return type in RICH_RECORDS;
+}
+
+/** Calls `take` with the number of each series that a record of type `series` names. Throws as {@link readRecord} does. */
+export function skimSeries(bytes: Uint8Array, take: (walId: number) => void): void {
+  const cursor = new RecordCursor(bytes);
+  while (cursor.left > 0) {
+    const walId = cursor.uint64();
+    for (let texts = cursor.size(2) * 2; texts > 0; texts--) cursor.skipText();
+    take(walId);
+  }
+}
+
 function readLabels(cursor: RecordCursor): string[] {
   const count = cursor.size(2);
   const flat: string[] = [];

@@ -1,24 +1,28 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { errorText } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/clock.ts';
-import { Labels } from '../../../core/labels.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { FileSystem } from '../../../core/ports.ts';
-import type { SeriesRef } from '../../seam.ts';
 import type { Head } from '../head/head.ts';
-import { Row } from '../head/head-slabs.ts';
-import { IdMap } from './id-map.ts';
+import type { Threads } from '../../../core/threads.ts';
+import type { IdMap } from './id-map.ts';
 import { listWal, walFiles } from './wal-folder.ts';
 import type { WalFolder } from './wal-folder.ts';
 import { segmentName } from './wal-format.ts';
-import { readSegment } from './wal-reader.ts';
-import type { StoredSample } from '../stored-sample.ts';
-import { isReadable, readRecord } from './wal-records.ts';
-import type { RecordSink } from './wal-records.ts';
+import { LogReader } from './log-reader.ts';
+import { LogReplay } from './log-replay.ts';
+import type { ReplayTarget } from './log-replay.ts';
+import { readInThread } from './log-thread-reader.ts';
+import { SampleBatch } from './sample-batch.ts';
+import type { SegmentReport } from './wal-reader.ts';
 import { repairSegment, tellDamage } from './wal-repair.ts';
 
-/** How long replay works before it gives others a turn. */
-const SLICE_MS = 8;
+/** Fewest samples that are sorted by series at a time, where the log has so many. */
+const MIN_BATCH_SAMPLES = 4096;
+/** See {@link ReplayOptions.batchSamples}. */
+const BATCH_SAMPLES = 1 << 20;
+/** See {@link ReplayOptions.threadBytes}. */
+const THREAD_BYTES = 4 << 20;
 
 /** What a replay did. */
 export interface ReplayReport {
@@ -34,15 +38,6 @@ export interface ReplayReport {
   readonly nextSegment: number;
 }
 
-/** Takes what the log holds besides samples. Refs are the head's. */
-export interface ReplayTarget {
-  /** An exemplar; its labels as name, value, name, value … */
-  exemplar(ref: SeriesRef, tMs: number, value: number, flat: readonly string[]): void;
-  metadata(ref: SeriesRef, type: string, unit: string, help: string): void;
-  /** Samples with minMs <= t <= maxMs that came before are deleted. */
-  tombstone(ref: SeriesRef, minMs: number, maxMs: number): void;
-}
-
 /** What {@link replayWal} needs. */
 export interface ReplayOptions {
   readonly files: FileSystem;
@@ -50,6 +45,12 @@ export interface ReplayOptions {
   readonly head: Head;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where files of some size are read; here when absent. */
+  readonly threads?: Threads | undefined;
+  /** From how many bytes on they are: less is read before a thread has started. Default 4 MiB. */
+  readonly threadBytes?: number;
+  /** Most samples that are sorted by series at a time. Default a million, of 33 bytes each, twice. */
+  readonly batchSamples?: number;
   /** Samples before this are left out: blocks have them. */
   readonly minValidMs?: number;
   readonly target?: ReplayTarget;
@@ -71,38 +72,24 @@ export interface ReplayOptions {
  * folder can't be listed, or with the signal's reason.
  */
 export async function replayWal(options: ReplayOptions): Promise<ReplayReport> {
-  const { files, folder, head, clock, logger } = options;
+  const { files, folder, logger } = options;
   const found = await listWal(files, folder, options.before);
   if (options.readOnly !== true) await tidy(files, folder, found, logger);
   const paths = await walFiles(files, folder, found);
-  const replay = new Replay(options);
+  const replay = new LogReplay(options, paths);
   let damagedSegments = 0;
   let droppedBytes = 0;
-  let sinceMs = clock.monotonicMs();
-  const pause = async (): Promise<void> => {
-    options.signal?.throwIfAborted();
-    if (clock.monotonicMs() - sinceMs < SLICE_MS) return;
-    head.chunks.endBatch();
-    await clock.yieldTurn();
-    sinceMs = clock.monotonicMs();
-  };
-  for (const [done, path] of paths.entries()) {
-    options.onProgress?.(done, paths.length);
-    const report = await readSegment(
-      files,
-      path,
-      (record) => {
-        replay.record(record, path);
-      },
-      pause,
-    );
-    if (report.damage.length === 0) continue;
+  const onFile = async (file: number, report: SegmentReport): Promise<void> => {
+    options.onProgress?.(file + 1, paths.length);
+    if (report.damage.length === 0) return;
+    const path = paths[file]!;
     if (!report.damage.every(({ isTornTail }) => isTornTail)) damagedSegments++;
     for (const { fromByte, toByte } of report.damage) droppedBytes += toByte - fromByte;
     if (options.readOnly === true) tellDamage(path, report, logger);
     else await repairSegment(files, path, report, logger);
-  }
-  options.onProgress?.(paths.length, paths.length);
+  };
+  options.onProgress?.(0, paths.length);
+  await readLog(options, paths, replay, onFile);
   replay.finish();
   const lastSegment = Math.max(found.segments.at(-1) ?? -1, found.checkpoint ?? -1);
   return {
@@ -114,6 +101,32 @@ export async function replayWal(options: ReplayOptions): Promise<ReplayReport> {
     droppedBytes,
     nextSegment: lastSegment + 1,
   };
+}
+
+/** Reads the files here, or in a thread beside this one when that is worth it. */
+async function readLog(
+  { files, clock, threads, signal, threadBytes = THREAD_BYTES, batchSamples = BATCH_SAMPLES }: ReplayOptions,
+  paths: readonly string[],
+  replay: LogReplay,
+  onFile: (file: number, report: SegmentReport) => Promise<void>,
+): Promise<void> {
+  let bytes = 0;
+  // What can't be looked at is not read either, and said then.
+  for (const path of paths) bytes += (await files.stat(path).catch(() => undefined))?.sizeBytes ?? 0;
+  const capacity = Math.min(Math.max(bytes, MIN_BATCH_SAMPLES), batchSamples);
+  if (threads !== undefined && bytes >= threadBytes) {
+    await readInThread({ threads, clock, signal, data: { paths, capacity } }, replay, onFile);
+    return;
+  }
+  const reader = new LogReader(files, SampleBatch.make(capacity), {
+    take: async (stretch) => {
+      await replay.take(stretch);
+      return stretch.batch;
+    },
+    endOfFile: onFile,
+    pause: () => replay.pause(),
+  });
+  await reader.read(paths);
 }
 
 /** How many missing segments are put in place as empty files. */
@@ -146,124 +159,5 @@ async function tidy(files: FileSystem, folder: string, found: WalFolder, logger:
     }
   } catch (error) {
     logger.warn({ folder, err: error }, `the log's folder could not be tidied: ${errorText(error)}`);
-  }
-}
-
-class Replay implements RecordSink {
-  readonly #head: Head;
-  readonly #logger: Logger;
-  readonly #minValidMs: number;
-  readonly #target: ReplayTarget | undefined;
-  /** Row + 1 by log number. */
-  readonly #rows: IdMap;
-  readonly #toldTypes = new Set<number>();
-  #minMs = Infinity;
-  #maxMs = -Infinity;
-  seriesCount = 0;
-  sampleCount = 0;
-  unknownSamples = 0;
-
-  constructor({ head, logger, minValidMs, target, rows }: ReplayOptions) {
-    this.#rows = rows ?? new IdMap();
-    this.#head = head;
-    this.#logger = logger;
-    this.#minValidMs = minValidMs ?? -Infinity;
-    this.#target = target;
-  }
-
-  record(bytes: Uint8Array, path: string): void {
-    let type: number;
-    try {
-      type = readRecord(bytes, this);
-    } catch (error) {
-      // Its checksum is right, so it was written like this; what precedes the fault has been taken.
-      this.#logger.error(
-        { segment: path, err: error },
-        `a record of the log is not understood: ${errorText(error)}`,
-      );
-      return;
-    }
-    if (isReadable(type) || this.#toldTypes.has(type)) return;
-    this.#toldTypes.add(type);
-    this.#logger.warn(
-      { segment: basename(path), type },
-      `the log holds records of a kind that this version does not know (${type}); they are left out`,
-    );
-  }
-
-  /** Called by {@link readRecord}. Several numbers may name one series; the newest record of a number counts. */
-  series(walId: number, flat: readonly string[]): void {
-    const entries: [string, string][] = [];
-    for (let i = 0; i < flat.length; i += 2) entries.push([flat[i]!, flat[i + 1]!]);
-    const labels = Labels.fromEntries(entries);
-    this.#head.reserveWalIds(walId + 1);
-    if (labels.size === 0) return;
-    const ref = this.#head.series(labels, walId);
-    this.#rows.set(walId, this.#head.slabs.rowOf(ref) + 1);
-    this.seriesCount++;
-  }
-
-  /** Called by {@link readRecord}. */
-  sample(walId: number, tMs: number, low: number, high: number): void {
-    const row = this.#rows.get(walId) - 1;
-    if (!this.#takes(row, tMs)) return;
-    const head = this.#head;
-    head.chunks.append(head.rowWords(row), head.rowFloats(row), head.rowStart(row), tMs, low, high);
-  }
-
-  /** Called by {@link readRecord}. */
-  rich(walId: number, tMs: number, sample: StoredSample): void {
-    const row = this.#rows.get(walId) - 1;
-    if (!this.#takes(row, tMs)) return;
-    const head = this.#head;
-    head.chunks.appendRich(head.rowWords(row), head.rowFloats(row), head.rowStart(row), tMs, sample);
-  }
-
-  /** Called by {@link readRecord}. */
-  exemplar(walId: number, tMs: number, value: number, flat: readonly string[]): void {
-    const row = this.#rows.get(walId) - 1;
-    if (row >= 0) this.#target?.exemplar(this.#refOf(row), tMs, value, flat);
-  }
-
-  /** Called by {@link readRecord}. */
-  metadata(walId: number, type: string, unit: string, help: string): void {
-    const row = this.#rows.get(walId) - 1;
-    if (row >= 0) this.#target?.metadata(this.#refOf(row), type, unit, help);
-  }
-
-  /** Called by {@link readRecord}. */
-  tombstone(walId: number, minMs: number, maxMs: number): void {
-    const row = this.#rows.get(walId) - 1;
-    if (row >= 0) this.#target?.tombstone(this.#refOf(row), minMs, maxMs);
-  }
-
-  #refOf(row: number): SeriesRef {
-    return this.#head.rowWords(row)[this.#head.rowStart(row) + Row.ref]!;
-  }
-
-  /** Whether a sample is of a known series (-1 is none) and newer than its last; if so it counts. */
-  #takes(row: number, tMs: number): boolean {
-    if (row < 0) {
-      this.unknownSamples++;
-      return false;
-    }
-    if (tMs < this.#minValidMs) return false;
-    const lastTime = (this.#head.rowStart(row) >>> 1) + Row.lastTimeFloat;
-    if (!(tMs > this.#head.rowFloats(row)[lastTime]!)) return false;
-    this.sampleCount++;
-    if (tMs < this.#minMs) this.#minMs = tMs;
-    if (tMs > this.#maxMs) this.#maxMs = tMs;
-    return true;
-  }
-
-  finish(): void {
-    this.#head.chunks.endBatch();
-    if (this.#maxMs >= this.#minMs) this.#head.noteTimes(this.#minMs, this.#maxMs);
-    if (this.unknownSamples > 0) {
-      this.#logger.warn(
-        { samples: this.unknownSamples },
-        'the log holds samples of series that it does not name; they are left out',
-      );
-    }
   }
 }
