@@ -7,6 +7,7 @@ import {
   type QueryEngine,
   QueryLog,
   QueryMonitor,
+  type QueryAnswerer,
   type QueryService,
   RemoteApi,
   RemoteQueryEngine,
@@ -15,6 +16,7 @@ import {
   ThreadMetrics,
   ThreadedQueryService,
   engineFeatures,
+  parseOptionsOf,
 } from '../promql/index.ts';
 import { FanoutStorage, type ReadableStorage, RemoteReadClient, type Tsdb } from '../storage/index.ts';
 import { Pacer } from '../core/pacer.ts';
@@ -40,7 +42,7 @@ export interface QuerySideOptions {
 /** Who answers at present. */
 interface Answering {
   readonly engine: QueryEngine;
-  readonly service: QueryService;
+  readonly service: QueryAnswerer;
   readonly readable: ReadableStorage;
   /** For `/federate`: what `remote_read` has is not in it. */
   readonly federated: ReadableStorage;
@@ -60,6 +62,7 @@ export class QuerySide {
   /** For the API. */
   readonly service: QueryService = {
     answer: (request, signal) => this.#answering.service.answer(request, signal),
+    print: (query, form, signal) => this.#printer.print(query, form, signal),
     list: () => this.#monitor.list(),
     kill: (id, why) => this.#monitor.kill(id, why),
   };
@@ -79,6 +82,8 @@ export class QuerySide {
   readonly #log: QueryLog;
   readonly #threaded: ThreadedQueryService | undefined;
   readonly #local: Answering;
+  /** Reads expressions, whoever evaluates them. */
+  readonly #printer: QueryService;
   #answering: Answering;
   #remoteFingerprint = '';
   #readFingerprint = '';
@@ -120,7 +125,8 @@ export class QuerySide {
     this.#ports = ports;
     this.#monitor = monitor;
     if (threads === undefined) {
-      const service = new LocalQueryService(createEngine(), monitor, clock);
+      const service = new LocalQueryService(createEngine(), monitor, clock, parseOptionsOf(options.promql));
+      this.#printer = service;
       this.#answering = this.#local = { engine, service, readable, federated: storage };
       return;
     }
@@ -136,6 +142,7 @@ export class QuerySide {
       maxHeapMiB,
       features: options.promql,
     });
+    this.#printer = this.#threaded;
     this.#answering = this.#local = { engine, service: this.#threaded, readable, federated: storage };
   }
 

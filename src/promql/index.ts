@@ -26,7 +26,14 @@ export { LocalQueryService } from './service/local-query-service.ts';
 export { QueryLog } from './service/query-log.ts';
 export { QueryMonitor } from './service/query-monitor.ts';
 export type { RunningQuery } from './service/query-monitor.ts';
-export type { QueryAnswer, QueryRequest, QueryService } from './service/query-service.ts';
+export { noPieces } from './service/query-service.ts';
+export type {
+  PrintForm,
+  QueryAnswer,
+  QueryAnswerer,
+  QueryRequest,
+  QueryService,
+} from './service/query-service.ts';
 export { queryStatsView } from './service/query-stats-json.ts';
 export { secondsText } from './service/json-bytes.ts';
 export { labelsJson } from './service/result-json.ts';

@@ -1,19 +1,16 @@
 import { goQuote } from '../../core/go-quote.ts';
 import {
   QueryError,
-  parseExpr,
-  prettifyExpr,
+  noPieces,
   queryStatsView,
-  translateAst,
-  type Expr,
+  type PrintForm,
   type QueryAnswer,
   type QueryOrigin,
   type QueryRequest,
 } from '../../promql/index.ts';
 import { ApiError } from '../api-error.ts';
-import { json } from '../json-text.ts';
 import { invalidParam, type Params } from '../params.ts';
-import type { BytesAnswer, Success } from '../reply.ts';
+import type { BytesAnswer } from '../reply.ts';
 import { withAbort } from '../with-abort.ts';
 import type { V1Context, V1Route } from './handler.ts';
 
@@ -79,17 +76,19 @@ async function evaluate(
   }
 }
 
-function formatQuery(context: V1Context): Success {
-  return { data: json(prettifyExpr(parsed(context))) };
+function formatQuery(context: V1Context): Promise<BytesAnswer> {
+  return print(context, 'text');
 }
 
-function parseQuery(context: V1Context): Success {
-  return { data: json(translateAst(parsed(context))) };
+function parseQuery(context: V1Context): Promise<BytesAnswer> {
+  return print(context, 'tree');
 }
 
-function parsed({ ports, params }: V1Context): Expr {
+async function print({ ports, params, reply }: V1Context, form: PrintForm): Promise<BytesAnswer> {
   try {
-    return parseExpr(params.get('query'), ports.parseOptions);
+    const query = params.get('query');
+    const text = await withAbort(reply.raw, (signal) => ports.queries.print(query, form, signal));
+    return { before: '', text, pieces: noPieces(), after: '', warnings: [], infos: [] };
   } catch (error) {
     throw queryError(error);
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
-import type { QueryMonitor, RunningQuery } from '../service/query-monitor.ts';
+import type { QueryMonitor } from '../service/query-monitor.ts';
 import { noPieces } from '../service/query-service.ts';
-import type { QueryAnswer, QueryRequest, QueryService } from '../service/query-service.ts';
+import type { QueryAnswer, QueryAnswerer, QueryRequest } from '../service/query-service.ts';
 import { queryParams, resultTypeOf } from './query-params.ts';
 import type { RemoteApi } from './remote-api.ts';
 import { remoteStats } from './remote-query-engine.ts';
@@ -10,7 +10,7 @@ import { remoteStats } from './remote-query-engine.ts';
 const MAX_TEXT_BYTES = 128 * 1024;
 
 /** Hands queries of the API to another engine and its results back as they came, native histograms too. */
-export class RemoteQueryService implements QueryService {
+export class RemoteQueryService implements QueryAnswerer {
   readonly #api: RemoteApi;
   readonly #monitor: QueryMonitor;
   readonly #clock: Clock;
@@ -51,14 +51,6 @@ export class RemoteQueryService implements QueryService {
       active.ended(remoteStats(this.#clock.monotonicMs() - begunMs), error);
       throw error;
     }
-  }
-
-  list(): readonly RunningQuery[] {
-    return this.#monitor.list();
-  }
-
-  kill(id: number, why: string): boolean {
-    return this.#monitor.kill(id, why);
   }
 }
 

@@ -1,17 +1,27 @@
 import type { Clock } from '../../core/clock.ts';
+import type { ParseOptions } from '../parser/index.ts';
 import type { QueryEngine } from '../query-engine.ts';
 import { AnswerText, ask, limitSeries, PieceBuffers } from './answer-text.ts';
 import type { QueryMonitor, RunningQuery } from './query-monitor.ts';
-import { type QueryAnswer, type QueryRequest, type QueryService, noPieces } from './query-service.ts';
+import { printQuery } from './print-query.ts';
+import {
+  type PrintForm,
+  type QueryAnswer,
+  type QueryRequest,
+  type QueryService,
+  noPieces,
+} from './query-service.ts';
 
 /** Evaluates in the thread it is in, a slice at a time; on a virtual clock the order of things is always the same. */
 export class LocalQueryService implements QueryService {
   readonly #engine: QueryEngine;
   readonly #monitor: QueryMonitor;
   readonly #clock: Clock;
+  readonly #parseOptions: ParseOptions | undefined;
 
   /** The monitor is the engine's own. */
-  constructor(engine: QueryEngine, monitor: QueryMonitor, clock: Clock) {
+  constructor(engine: QueryEngine, monitor: QueryMonitor, clock: Clock, parseOptions?: ParseOptions) {
+    this.#parseOptions = parseOptions;
     this.#engine = engine;
     this.#monitor = monitor;
     this.#clock = clock;
@@ -32,6 +42,10 @@ export class LocalQueryService implements QueryService {
       text: isLast ? bytes : undefined,
       pieces: isLast ? noPieces() : allPieces(bytes, text, buffers),
     };
+  }
+
+  async print(query: string, form: PrintForm): Promise<Uint8Array> {
+    return printQuery(query, form, this.#parseOptions);
   }
 
   list(): readonly RunningQuery[] {

@@ -1,6 +1,9 @@
 import type { QueryOrigin, QueryStats, QueryValue } from '../query-engine.ts';
 import type { RunningQuery } from './query-monitor.ts';
 
+/** How an expression that is not evaluated is shown: laid out for people, or its syntax tree. */
+export type PrintForm = 'text' | 'tree';
+
 /** What an API asks for. */
 export interface QueryRequest {
   readonly kind: 'instant' | 'range';
@@ -37,10 +40,16 @@ export interface QueryAnswer {
   readonly pieces: AsyncIterable<Uint8Array>;
 }
 
-/** Evaluates for others than rules: with answers as text, and a list of what runs. */
-export interface QueryService {
+/** Evaluates for others than rules: with answers as text. */
+export interface QueryAnswerer {
   /** Rejects with QueryError. `signal` is aborted when nobody waits for the answer any more. */
   answer(request: QueryRequest, signal: AbortSignal): Promise<QueryAnswer>;
+}
+
+/** An answerer that can also read expressions without evaluating them, and tells what runs. */
+export interface QueryService extends QueryAnswerer {
+  /** The JSON of an expression that is only read. Rejects with QueryError. */
+  print(query: string, form: PrintForm, signal: AbortSignal): Promise<Uint8Array>;
   /** Every query of the program that has not ended, those of rules too; oldest first. */
   list(): readonly RunningQuery[];
   /** Ends a query; false when there is none of that id. */

@@ -10,7 +10,7 @@ import { QueryError, type QueryStats } from '../query-engine.ts';
 import { PieceStream } from '../../core/piece-stream.ts';
 import { QueryFetches } from './query-fetches.ts';
 import type { ActiveQuery } from './query-monitor.ts';
-import { type QueryAnswer, type QueryRequest, noPieces } from './query-service.ts';
+import { type PrintForm, type QueryAnswer, type QueryRequest, noPieces } from './query-service.ts';
 import type { FromQueryThread, QueryThreadData, ToQueryThread } from './thread-protocol.ts';
 
 /** Queries whose memory one thread keeps apart from that of others; more of them share. */
@@ -24,9 +24,9 @@ export interface LeasableStorage {
   leaseReader(tell: (announcement: StorageAnnouncement) => void, queriers?: number): ReaderLease;
 }
 
-/** A query that is to be evaluated. */
+/** A query that is to be evaluated, or only to be printed. */
 export interface PendingQuery {
-  readonly request: QueryRequest;
+  readonly request: QueryRequest | { readonly query: string; readonly form: PrintForm };
   readonly active: ActiveQuery;
   /** On the monotonic clock. */
   readonly deadlineMs: number;
@@ -130,7 +130,8 @@ export class QueryThreadHandle {
     try {
       return await new Promise<QueryOutcome>((settle) => {
         this.#running.set(id, { query, settle, fetches });
-        this.#post({ type: 'start', id, request, timeoutMs, subqueryStepMs, remote });
+        if ('form' in request) this.#post({ type: 'print', id, ...request });
+        else this.#post({ type: 'start', id, request, timeoutMs, subqueryStepMs, remote });
         if (signal.aborted) onAbort();
       });
     } finally {

@@ -10,9 +10,11 @@ import {
   TsdbReader,
 } from '../../storage/index.ts';
 import { LocalQueryEngine } from '../engine.ts';
-import { engineFeatures } from '../features.ts';
-import { QueryError, type QueryStats } from '../query-engine.ts';
+import { engineFeatures, parseOptionsOf } from '../features.ts';
+import type { ParseOptions } from '../parser/index.ts';
+import { NO_STATS, QueryError, type QueryStats } from '../query-engine.ts';
 import { AnswerText, ask, limitSeries, PieceBuffers } from './answer-text.ts';
+import { printQuery } from './print-query.ts';
 import type { QueryRequest } from './query-service.ts';
 import { ThreadFetches } from './thread-fetches.ts';
 import {
@@ -80,9 +82,7 @@ class ThreadQuery {
       send({ type: 'answer', id, head, stats: result.stats, bytes, isLast }, [bytes.buffer]);
       if (!isLast) await this.#sendRest(text);
     } catch (error) {
-      const kind = error instanceof QueryError ? error.kind : undefined;
-      const message = error instanceof QueryError ? error.message : errorText(error);
-      send({ type: 'failed', id, kind, message, stats });
+      send(failed(id, error, stats));
     }
   }
 
@@ -121,10 +121,30 @@ class ThreadQuery {
   }
 }
 
+function failed(id: number, error: unknown, stats: QueryStats | undefined): FromQueryThread {
+  const kind = error instanceof QueryError ? error.kind : undefined;
+  const message = error instanceof QueryError ? error.message : errorText(error);
+  return { type: 'failed', id, kind, message, stats };
+}
+
+function printed(
+  { id, query, form }: Extract<ToQueryThread, { type: 'print' }>,
+  options: ParseOptions,
+): FromQueryThread {
+  try {
+    const bytes = printQuery(query, form, options);
+    const head = { resultType: 'string', isTruncated: false, warnings: [], infos: [] } as const;
+    return { type: 'answer', id, head, stats: NO_STATS, bytes, isLast: true };
+  } catch (error) {
+    return failed(id, error, undefined);
+  }
+}
+
 /** The module of a query thread: answers what {@link ThreadedQueryService} asks, several queries in turns. */
 export function run(context: ThreadContext): void {
   const { head, lookbackMs, maxSamples, features } = context.data as QueryThreadData;
   const { clock } = context;
+  const parseOptions = parseOptionsOf(features);
   const storage = new TsdbReader(
     head,
     { drain: () => context.drain() as StorageAnnouncement[] },
@@ -156,6 +176,10 @@ export function run(context: ThreadContext): void {
   };
   context.onMessage((received) => {
     const message = received as ToQueryThread;
+    if (message.type === 'print') {
+      setup.send(printed(message, parseOptions));
+      return;
+    }
     if (message.type !== 'start') {
       const query = queries.get(message.id);
       if (message.type === 'cancel') query?.cancel(message.why);

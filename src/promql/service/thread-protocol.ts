@@ -1,7 +1,7 @@
 import type { ReadAsk, ReadForm, RemoteReadView, TsdbReaderData } from '../../storage/index.ts';
 import type { PromqlFeatures } from '../features.ts';
 import type { QueryErrorKind, QueryStats, QueryValue } from '../query-engine.ts';
-import type { QueryRequest } from './query-service.ts';
+import type { PrintForm, QueryRequest } from './query-service.ts';
 
 /** Pieces of an answer that may be on their way before one of them has to be acknowledged. */
 export const PIECES_AHEAD = 8;
@@ -26,6 +26,8 @@ export type ToQueryThread =
       /** Where else to read; undefined when nowhere. */
       readonly remote: RemoteReadView | undefined;
     }
+  /** An expression is only to be printed; comes back as an answer. */
+  | { readonly type: 'print'; readonly id: number; readonly query: string; readonly form: PrintForm }
   /** What came of a `fetch`. */
   | { readonly type: 'fetched'; readonly id: number; readonly fetch: number; readonly news: FetchNews }
   /** The query, or what is left of its answer, is no longer wanted. */

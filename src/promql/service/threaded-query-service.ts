@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import { errorText } from '../../core/errors.ts';
+import { assert, errorText } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { ThreadEnd, Threads } from '../../core/threads.ts';
 import type { RemoteReadPort } from '../../storage/index.ts';
@@ -8,7 +8,7 @@ import type { ThreadMetrics } from '../metrics.ts';
 import { NO_STATS, QueryError, type QueryStats } from '../query-engine.ts';
 import { QueryGate } from '../query-gate.ts';
 import type { QueryMonitor, RunningQuery } from './query-monitor.ts';
-import type { QueryAnswer, QueryRequest, QueryService } from './query-service.ts';
+import type { PrintForm, QueryAnswer, QueryRequest, QueryService } from './query-service.ts';
 import {
   type LeasableStorage,
   type PendingQuery,
@@ -97,6 +97,27 @@ export class ThreadedQueryService implements QueryService {
     if (isUnread) active.dropped();
     else active.ended(withQueue(stats ?? NO_STATS, queueMs), error);
     throw error;
+  }
+
+  /** Waits for no place: reading an expression is short, as a rule, and evaluating may take minutes. */
+  async print(query: string, form: PrintForm, signal: AbortSignal): Promise<Uint8Array> {
+    const { clock, monitor, timeoutMs } = this.#options;
+    const times = { startMs: 0, endMs: 0, stepMs: 0 };
+    const active = monitor.begin({ kind: 'instant', query, ...times, origin: undefined }, signal);
+    active.started();
+    const outcome = await this.#run({
+      request: { query, form },
+      active,
+      deadlineMs: clock.monotonicMs() + timeoutMs,
+      subqueryStepMs: 0,
+      remote: undefined,
+    });
+    // It was not evaluated, so neither log nor metrics hear of it.
+    active.dropped();
+    if (outcome.kind === 'failed') throw outcome.error;
+    const { text } = outcome.answer;
+    assert(text !== undefined, 'what is printed comes in one piece');
+    return text;
   }
 
   list(): readonly RunningQuery[] {

@@ -166,6 +166,37 @@ describe('queries in threads', () => {
     expect(service.list()).toEqual([]);
   });
 
+  it('print expressions as in place, also while all places are taken, and keep the main thread free', async () => {
+    start({ maxConcurrency: 1, maxThreads: 1 });
+    const ending = new AbortController();
+    const busy = failureOf(service.answer(instant(LONG), ending.signal));
+    await untilRunning(service);
+    const inPlace = new LocalQueryService(
+      new LocalQueryEngine({ storage, clock, logger: silentLogger, monitor }),
+      monitor,
+      clock,
+    );
+    for (const query of ['sum by(a)(rate(m[5m]))+1', 'm{a=~"b|c"} offset 5m']) {
+      for (const form of ['text', 'tree'] as const) {
+        expect(await service.print(query, form, never)).toEqual(await inPlace.print(query, form));
+      }
+    }
+    expect(await failureOf(service.print('sum(m', 'text', never))).toEqual({
+      kind: 'bad_data',
+      message: expect.stringContaining('unclosed left parenthesis') as string,
+    });
+    let turns = 0;
+    const counting = setInterval(() => turns++, 1);
+    // Some hundred milliseconds of work.
+    const large = `m{${Array.from({ length: 20 }, () => `a=~"(?:${'[a-z]{1000}'.repeat(50)})+"`).join(',')}}`;
+    await service.print(large, 'text', never).catch(() => undefined);
+    clearInterval(counting);
+    expect(turns).toBeGreaterThan(5);
+    ending.abort();
+    await busy;
+    expect(service.list()).toEqual([]);
+  });
+
   it('see what was written after the thread began, in memory that came later', async () => {
     start();
     expect(await textOf(await service.answer(instant('count(late)'), never))).toBe('[]');
