@@ -1,4 +1,4 @@
-import { Counter, Gauge, Summary } from '../../core/metrics.ts';
+import { Counter, Gauge, Histogram, Summary } from '../../core/metrics.ts';
 import type { Registry } from '../../core/metrics.ts';
 import type { HeadStorage } from './head/head-storage.ts';
 import type { WalCounters } from './wal/wal-writer.ts';
@@ -26,9 +26,31 @@ export class WalFigures implements WalCounters {
 /** What the metrics look at when they are collected. */
 export interface TsdbSource {
   readonly storage: HeadStorage;
-  walSegment(): number;
   readonly walCompression: string;
-  walBytes(): number;
+  readonly wal: LogSource;
+  /** The log of out-of-order samples. */
+  readonly outOfOrderLog: LogSource;
+}
+
+/** A log as metrics look at it. */
+export interface LogSource {
+  segment(): number;
+  bytes(): number;
+}
+
+/** What the names of a log's metrics begin with. */
+type LogPrefix = 'prometheus_tsdb_wal' | 'prometheus_tsdb_out_of_order_wbl';
+
+function logFigures(registry: Registry, prefix: LogPrefix): WalFigures {
+  const fsync = new Summary({
+    name: `${prefix}_fsync_duration_seconds`,
+    help: 'Duration of write log fsync.',
+    percentiles: [0.5, 0.9, 0.99],
+    registers: [registry],
+  });
+  return new WalFigures((seconds) => {
+    fsync.observe(seconds);
+  });
 }
 
 /** A counter that reads its value when collected. */
@@ -78,6 +100,10 @@ function samplesFrom(
 /** Metrics of the embedded engine under Prometheus' names; register one per registry. */
 export class TsdbMetrics {
   readonly wal: WalFigures;
+  /** Of the log of out-of-order samples. */
+  readonly outOfOrderLog: WalFigures;
+  readonly outOfOrderLogTruncations: Counter;
+  readonly outOfOrderLogTruncationsFailed: Counter;
   readonly corruptions: Counter;
   readonly replayDuration: Gauge;
   readonly cleanStart: Gauge;
@@ -93,15 +119,8 @@ export class TsdbMetrics {
 
   constructor(registry: Registry) {
     const registers = [registry];
-    const fsync = new Summary({
-      name: 'prometheus_tsdb_wal_fsync_duration_seconds',
-      help: 'Duration of write log fsync.',
-      percentiles: [0.5, 0.9, 0.99],
-      registers,
-    });
-    this.wal = new WalFigures((seconds) => {
-      fsync.observe(seconds);
-    });
+    this.wal = logFigures(registry, 'prometheus_tsdb_wal');
+    this.outOfOrderLog = logFigures(registry, 'prometheus_tsdb_out_of_order_wbl');
     const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
     const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
     const summary = (name: string, help: string): Summary =>
@@ -147,6 +166,14 @@ export class TsdbMetrics {
       'prometheus_tsdb_wal_truncations_total',
       'Total number of write log truncations attempted.',
     );
+    this.outOfOrderLogTruncations = counter(
+      'prometheus_tsdb_out_of_order_wbl_truncations_total',
+      'Total number of write log truncations attempted.',
+    );
+    this.outOfOrderLogTruncationsFailed = counter(
+      'prometheus_tsdb_out_of_order_wbl_truncations_failed_total',
+      'Total number of write log truncations that failed.',
+    );
     this.walTruncateDuration = summary(
       'prometheus_tsdb_wal_truncate_duration_seconds',
       'Duration of WAL truncation.',
@@ -158,7 +185,22 @@ export class TsdbMetrics {
     this.#observeHead(registry, source.storage);
     this.#observeAppends(registry, source.storage);
     this.#observeGuard(registry, source.storage);
-    this.#observeWal(registry, source);
+    const { walCompression: compression } = source;
+    observeLog(registry, 'prometheus_tsdb_wal', compression, this.wal, source.wal);
+    const { outOfOrderLog } = this;
+    observeLog(
+      registry,
+      'prometheus_tsdb_out_of_order_wbl',
+      compression,
+      outOfOrderLog,
+      source.outOfOrderLog,
+    );
+    countFrom(
+      registry,
+      'tocsin_storage_log_syncs_failed_total',
+      'How often a segment of the write-ahead log could not be synced to the disk.',
+      () => this.wal.syncsFailed + outOfOrderLog.syncsFailed,
+    );
   }
 
   #observeHead(registry: Registry, storage: HeadStorage): void {
@@ -247,6 +289,15 @@ export class TsdbMetrics {
       'Total number of appended out of order samples.',
       () => ({ float: counters.appendedOutOfOrder, histogram: counters.appendedOutOfOrderHistograms }),
     );
+    const lateSeconds = new Histogram({
+      name: 'prometheus_tsdb_sample_ooo_delta',
+      help: 'Delta in seconds by which a sample is considered out of order (reported regardless of OOO time window and whether sample is accepted or not).',
+      buckets: [600, 1800, 3600, 7200, 10_800, 21_600, 43_200],
+      registers: [registry],
+    });
+    storage.onLate = (deltaMs) => {
+      lateSeconds.observe(deltaMs / 1000);
+    };
     countFrom(
       registry,
       'tocsin_tsdb_duplicate_samples_total',
@@ -287,64 +338,48 @@ export class TsdbMetrics {
       () => guard?.refused ?? 0,
     );
   }
+}
 
-  #observeWal(registry: Registry, source: TsdbSource): void {
-    const { wal } = this;
-    countFrom(
-      registry,
-      'prometheus_tsdb_wal_page_flushes_total',
-      'Total number of page flushes.',
-      () => wal.pageFlushes,
-    );
-    countFrom(
-      registry,
-      'prometheus_tsdb_wal_completed_pages_total',
-      'Total number of completed pages.',
-      () => wal.completedPages,
-    );
-    countFrom(
-      registry,
-      'prometheus_tsdb_wal_record_part_writes_total',
-      'Total number of record parts written before flushing.',
-      () => wal.recordParts,
-    );
-    countFrom(
-      registry,
-      'prometheus_tsdb_wal_record_parts_bytes_written_total',
-      'Total number of record part bytes written before flushing, including CRC and compression headers.',
-      () => wal.recordPartBytes,
-    );
-    const saved = new Counter({
-      name: 'prometheus_tsdb_wal_record_bytes_saved_total',
-      help: 'Total number of bytes saved by the optional record compression. Use this metric to learn about the effectiveness compression.',
-      labelNames: ['compression'],
-      registers: [registry],
-      collect() {
-        saved.reset();
-        if (source.walCompression !== 'none')
-          saved.inc({ compression: source.walCompression }, wal.savedBytes);
-      },
-    });
-    countFrom(
-      registry,
-      'prometheus_tsdb_wal_writes_failed_total',
-      'Total number of write log writes that failed.',
-      () => wal.writesFailed,
-    );
-    countFrom(
-      registry,
-      'tocsin_storage_log_syncs_failed_total',
-      'How often a segment of the write-ahead log could not be synced to the disk.',
-      () => wal.syncsFailed,
-    );
-    gaugeFrom(
-      registry,
-      'prometheus_tsdb_wal_segment_current',
-      'Write log segment index that TSDB is currently writing to.',
-      () => source.walSegment(),
-    );
-    gaugeFrom(registry, 'prometheus_tsdb_wal_storage_size_bytes', 'Size of the write log directory.', () =>
-      source.walBytes(),
-    );
-  }
+function observeLog(
+  registry: Registry,
+  prefix: LogPrefix,
+  compression: string,
+  figures: WalFigures,
+  source: LogSource,
+): void {
+  const count = (name: string, help: string, read: () => number): void => {
+    countFrom(registry, `${prefix}_${name}`, help, read);
+  };
+  count('page_flushes_total', 'Total number of page flushes.', () => figures.pageFlushes);
+  count('completed_pages_total', 'Total number of completed pages.', () => figures.completedPages);
+  count(
+    'record_part_writes_total',
+    'Total number of record parts written before flushing.',
+    () => figures.recordParts,
+  );
+  count(
+    'record_parts_bytes_written_total',
+    'Total number of record part bytes written before flushing, including CRC and compression headers.',
+    () => figures.recordPartBytes,
+  );
+  const saved = new Counter({
+    name: `${prefix}_record_bytes_saved_total`,
+    help: 'Total number of bytes saved by the optional record compression. Use this metric to learn about the effectiveness compression.',
+    labelNames: ['compression'],
+    registers: [registry],
+    collect() {
+      saved.reset();
+      if (compression !== 'none') saved.inc({ compression }, figures.savedBytes);
+    },
+  });
+  count('writes_failed_total', 'Total number of write log writes that failed.', () => figures.writesFailed);
+  gaugeFrom(
+    registry,
+    `${prefix}_segment_current`,
+    'Write log segment index that TSDB is currently writing to.',
+    () => source.segment(),
+  );
+  gaugeFrom(registry, `${prefix}_storage_size_bytes`, 'Size of the write log directory.', () =>
+    source.bytes(),
+  );
 }

@@ -71,7 +71,7 @@ export async function openTsdb(options: TsdbOptions): Promise<TsdbParts> {
         },
       },
     });
-    const oooLog = await OooLog.open({ files, path, clock, logger, segmentBytes, compression });
+    const oooLog = await OooLog.open({ files, path, clock, logger, segmentBytes, compression, metrics });
     const storage: HeadStorage = new HeadStorage({
       chunkRangeMs: options.chunkRangeMs ?? DEFAULT_CHUNK_RANGE_MS,
       memoryLimit: options.memoryLimit,

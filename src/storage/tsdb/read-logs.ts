@@ -15,7 +15,7 @@ export async function readLogs(
   parts: TsdbParts,
   signal: AbortSignal,
 ): Promise<{ readonly replay: ReplayReport; readonly early: EarlyReport }> {
-  const { options, storage, minValidMs, early, segment } = parts;
+  const { options, storage, metrics, minValidMs, early, segment } = parts;
   const { files, path, clock, logger } = options;
   const { head } = storage;
   const folder = join(path, 'wal');
@@ -38,7 +38,8 @@ export async function readLogs(
     onProgress: (done, total) => options.onReplay?.(statusOf(done, total)),
     signal,
   });
-  await replayOutOfOrder({ files, path, head, rows, clock, logger, signal }, false);
+  metrics.corruptions.inc(replay.damagedSegments);
+  metrics.corruptions.inc(await replayOutOfOrder({ files, path, head, rows, clock, logger, signal }, false));
   storage.deletions.endReplay();
   head.endReplay();
   return { replay, early: await early.finish(signal) };

@@ -130,9 +130,9 @@ export class Tsdb implements SampleStorage {
     observeExemplars(registry, this.#storage.extras.exemplars);
     this.#metrics.observe(registry, {
       storage: this.#storage,
-      walSegment: () => this.#wal.segment,
       walCompression: parts.options.walCompression ?? 'snappy',
-      walBytes: () => this.#log.bytes,
+      wal: { segment: () => this.#wal.segment, bytes: () => this.#log.bytes },
+      outOfOrderLog: { segment: () => this.#oooLog.segment, bytes: () => this.#oooLog.bytes },
     });
     this.ready = this.#readLogs(parts);
     // Whoever waits for it is told.
@@ -307,7 +307,6 @@ export class Tsdb implements SampleStorage {
     const tookMs = clock.monotonicMs() - startMs;
     this.#replay = replay;
     this.#metrics.replayDuration.set(tookMs / 1000);
-    this.#metrics.corruptions.inc(replay.damagedSegments);
     logger.info({ ...replay, ...early, tookMs: Math.round(tookMs) }, 'the write-ahead log was read');
     this.#ending.signal.throwIfAborted();
     this.#startMaintaining();
@@ -316,7 +315,7 @@ export class Tsdb implements SampleStorage {
   #startMaintaining(): void {
     const { clock } = this.#options;
     this.#tasks.spawn('blocks', async (signal) => {
-      await this.#log.measure().catch((error: unknown) => {
+      await this.#measureLogs().catch((error: unknown) => {
         this.#options.logger.warn({ err: error }, `the size of the log is not known: ${errorText(error)}`);
       });
       for (;;) {
@@ -366,8 +365,13 @@ export class Tsdb implements SampleStorage {
     try {
       await this.#life.run();
     } finally {
-      await this.#log.measure();
+      await this.#measureLogs();
     }
+  }
+
+  async #measureLogs(): Promise<void> {
+    await this.#log.measure();
+    await this.#oooLog.measure();
   }
 
   #makeLife(registry: Registry): BlockLife {
@@ -389,7 +393,7 @@ export class Tsdb implements SampleStorage {
         segmentBytes: options.chunkSegmentBytes ?? 0,
         truncateHead: (minMs) => this.#truncate(minMs),
         outOfOrder: this.#oooLog.compaction(this.#storage.head.outOfOrder),
-        otherBytes: () => this.#log.bytes,
+        otherBytes: () => this.#log.bytes + this.#oooLog.bytes,
         isEnding: () => this.#ending.signal.aborted,
       },
       options.retention,
@@ -421,6 +425,8 @@ export class Tsdb implements SampleStorage {
       logger,
       store: this.#blocks,
       life: this.#life,
+      minBlockMs: head.slabs.chunkRangeMs,
+      outOfOrderSpan: () => head.outOfOrder.span,
       head: {
         delete: (matchers, minMs, maxMs) =>
           clock.track(this.#storage.deletions.delete(matchers, minMs, maxMs)),

@@ -203,6 +203,13 @@ it('merges queriers as a plain merge does', async () => {
         .map((entry) => ({ ...entry, samples: [...entry.samples].sort((a, b) => a[0] - b[0]) }));
       const querier = mergeQueriers(queriers);
       expect(await readAll(querier, [])).toEqual(plain(wanted));
+      const names = [...new Set(wanted.flatMap((series) => series.labels.names()))].sort(compareText);
+      expect(await querier.labelNames([], 0)).toEqual(names);
+      expect(await querier.labelNames([], 2)).toEqual(names.slice(0, 2));
+      for (const name of names) {
+        const values = new Set(wanted.map((series) => series.labels.get(name)).filter((text) => text !== ''));
+        expect(await querier.labelValues(name, [], 0)).toEqual([...values].sort(compareText));
+      }
       querier.close();
     }),
     { numRuns: 40 },

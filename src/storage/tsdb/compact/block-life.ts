@@ -182,11 +182,12 @@ export class BlockLife {
     logger.info({ block: ulid, minMs, maxMs, series, samples, tookMs }, 'wrote a block');
   }
 
-  /** Makes a block of what the head has with minMs <= t < maxMs in another folder than that of the data. */
-  async writeSnapshotBlock(path: string, minMs: number, maxMs: number): Promise<void> {
+  /** As {@link writeSpan} in another folder than that of the data. */
+  async writeSnapshotBlock(path: string, minMs: number, maxMs: number, isOutOfOrder = false): Promise<void> {
     const { segmentBytes } = this.#options;
     const floats = this.floatEncoding;
-    const job = { path, ulid: this.#ulid(), minMs, maxMs, hints: [], segmentBytes, floats };
+    const hints = isOutOfOrder ? ['from-out-of-order'] : [];
+    const job = { path, ulid: this.#ulid(), minMs, maxMs, hints, segmentBytes, floats, isOutOfOrder };
     await this.#work({ kind: 'headBlock', job });
   }
 

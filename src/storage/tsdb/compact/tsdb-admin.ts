@@ -33,6 +33,10 @@ export interface BlockAdminOptions {
   readonly store: BlockStore;
   readonly life: Pick<BlockLife, 'rewrite' | 'writeSnapshotBlock'>;
   readonly head: HeadAdmin;
+  /** Length of the blocks of out-of-order samples. */
+  readonly minBlockMs: number;
+  /** Between which times there are out-of-order samples in memory. */
+  readonly outOfOrderSpan: () => { readonly minMs: number; readonly maxMs: number } | undefined;
 }
 
 /** What is in memory. */
@@ -78,6 +82,7 @@ export class BlockAdmin implements TsdbAdmin {
       if (!skipHead && !Number.isNaN(head.minTimeMs)) {
         await life.writeSnapshotBlock(folder, head.minTimeMs, head.maxTimeMs + 1);
       }
+      if (!skipHead) await this.#snapshotOutOfOrder(folder);
       await files.syncFolder(folder);
       await files.syncFolder(join(path, SNAPSHOTS));
     } catch (error) {
@@ -89,6 +94,15 @@ export class BlockAdmin implements TsdbAdmin {
     }
     logger.info({ folder, blocks: store.blocks.length }, 'made a snapshot');
     return name;
+  }
+
+  async #snapshotOutOfOrder(folder: string): Promise<void> {
+    const { life, minBlockMs, outOfOrderSpan } = this.#options;
+    const span = outOfOrderSpan();
+    if (span === undefined) return;
+    let fromMs = Math.floor(span.minMs / minBlockMs) * minBlockMs;
+    for (; fromMs <= span.maxMs; fromMs += minBlockMs)
+      await life.writeSnapshotBlock(folder, fromMs, fromMs + minBlockMs, true);
   }
 
   /** Gives the files of a block second names; none of them is changed in place, ever. */

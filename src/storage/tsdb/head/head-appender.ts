@@ -1,5 +1,4 @@
 import { assert } from '../../../core/errors.ts';
-import { equalHistograms } from '../../../core/histogram/equality.ts';
 import type { Labels } from '../../../core/labels.ts';
 import { AppendOutcome } from '../../seam.ts';
 import type {
@@ -11,6 +10,7 @@ import type {
   SeriesRef,
 } from '../../seam.ts';
 import type { Head } from './head.ts';
+import { lateOutcome } from './late-outcome.ts';
 import type { MemoryGuard } from './memory-guard.ts';
 import { PendingSamples, RICH_INDEX } from './pending-samples.ts';
 import { Control, Row } from './head-slabs.ts';
@@ -78,6 +78,8 @@ export class Appenders {
     rolledBack: 0,
   };
   readonly #pool: PendingSamples[] = [];
+  /** Told of every sample that comes late, whether it is taken or not: how far it is behind the newest of all. */
+  onLate: (deltaMs: number) => void = () => undefined;
   readonly #record = new RecordWriter();
   readonly #takeText = this.#record.utf8.bind(this.#record);
   readonly #richRecords = new RichRecords();
@@ -262,21 +264,6 @@ export class Appenders {
   }
 }
 
-/** What becomes of a sample that is not newer than the last one of its series. */
-function lateOutcome(sample: StoredSample, last: StoredSample, isEqualTime: boolean): AppendOutcome {
-  if (!isEqualTime) return AppendOutcome.outOfOrder;
-  return sample.startMs === last.startMs && haveSameValue(sample, last)
-    ? AppendOutcome.same
-    : AppendOutcome.duplicate;
-}
-
-function haveSameValue(a: StoredSample, b: StoredSample): boolean {
-  if (a.histogram === undefined || b.histogram === undefined) {
-    return a.histogram === b.histogram && a.low === b.low && a.high === b.high;
-  }
-  return equalHistograms(a.histogram, b.histogram);
-}
-
 class HeadAppender implements Appender {
   readonly #head: Head;
   readonly #appenders: Appenders;
@@ -454,6 +441,7 @@ class HeadAppender implements Appender {
       return AppendOutcome.tooFarAhead;
     }
     if (this.#head.outOfOrder.windowMs > 0) return this.#addOutOfOrder(ref, tMs, rich);
+    this.#noteLate(tMs);
     if (isHistogram) counters.outOfBoundsHistograms++;
     else counters.outOfBounds++;
     return AppendOutcome.outOfBounds;
@@ -477,6 +465,7 @@ class HeadAppender implements Appender {
       return this.#addOutOfOrder(words[at + Row.ref]!, tMs, rich);
     last ??= this.#appenders.lastSample(words, at);
     const outcome = lateOutcome(storedSample(rich), last, tMs === lastMs);
+    if (tMs < lastMs) this.#noteLate(tMs);
     return this.#appenders.countLate(outcome, rich.histogram !== undefined);
   }
 
@@ -484,6 +473,7 @@ class HeadAppender implements Appender {
   #addOutOfOrder(ref: number, tMs: number, rich: RichSample): AppendOutcome {
     const row = this.#head.slabs.rowOf(ref);
     assert(row >= 0, 'a cached series ref must be checked with isLive before it is appended to');
+    this.#noteLate(tMs);
     if (!this.#head.outOfOrder.takes(tMs, this.#headMaxMs)) {
       if (rich.histogram === undefined) this.#appenders.counters.tooOld++;
       else this.#appenders.counters.tooOldHistograms++;
@@ -492,6 +482,11 @@ class HeadAppender implements Appender {
     this.#batch.outOfOrder.push({ ref, tMs, sample: storedSample(rich) });
     this.#touch(row);
     return AppendOutcome.stored;
+  }
+
+  #noteLate(tMs: number): void {
+    // In an empty head the newest is NaN.
+    if (this.#headMaxMs > tMs) this.#appenders.onLate(this.#headMaxMs - tMs);
   }
 
   #touch(row: number): void {

@@ -58,6 +58,11 @@ export class HeadStorage implements SampleStorage {
   };
 
   /** What appenders counted so far. */
+  /** Who is told of every sample that comes late: how far, in milliseconds, it is behind the newest of all. */
+  set onLate(tell: (deltaMs: number) => void) {
+    this.#appenders.onLate = tell;
+  }
+
   get counters(): Readonly<AppendCounters> {
     return this.#appenders.counters;
   }

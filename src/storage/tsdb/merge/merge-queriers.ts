@@ -1,4 +1,4 @@
-import { sortTexts } from '../../../core/labels.ts';
+import { compareText } from '../../../core/labels.ts';
 import type { Labels } from '../../../core/labels.ts';
 import type { Matcher } from '../../../core/matcher.ts';
 import { SampleBuffer } from '../../seam.ts';
@@ -53,10 +53,26 @@ class MergedQuerier implements Querier {
   }
 }
 
+/** One sorted list of several, each without twins, none twice; `limit` 0 is no limit. */
 function mergeTexts(lists: readonly (readonly string[])[], limit: number): string[] {
-  const filled = lists.filter((list) => list.length > 0);
-  const merged = filled.length === 1 ? [...filled[0]!] : sortTexts([...new Set(filled.flat())]);
-  return limit > 0 ? merged.slice(0, limit) : merged;
+  let merged: readonly string[] = [];
+  for (const list of lists) if (list.length > 0) merged = merged.length === 0 ? list : mergeTwo(merged, list);
+  return limit > 0 ? merged.slice(0, limit) : [...merged];
+}
+
+function mergeTwo(a: readonly string[], b: readonly string[]): string[] {
+  const merged: string[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < a.length && j < b.length) {
+    const order = compareText(a[i]!, b[j]!);
+    merged.push(order <= 0 ? a[i]! : b[j]!);
+    if (order <= 0) i++;
+    if (order >= 0) j++;
+  }
+  for (; i < a.length; i++) merged.push(a[i]!);
+  for (; j < b.length; j++) merged.push(b[j]!);
+  return merged;
 }
 
 interface Source {

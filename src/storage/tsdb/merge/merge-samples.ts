@@ -47,7 +47,8 @@ function copyRun(source: SampleBuffer, from: number, to: number, into: SampleBuf
   }
 }
 
-function withoutHint(histogram: FloatHistogram): FloatHistogram {
+/** The histogram without what it says of a counter reset before it, for where another sample precedes it now. */
+export function withoutHint(histogram: FloatHistogram): FloatHistogram {
   if (histogram.counterResetHint === CounterResetHint.gauge) return histogram;
   return histogram.with({ counterResetHint: CounterResetHint.unknown });
 }

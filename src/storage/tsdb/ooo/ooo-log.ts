@@ -6,6 +6,7 @@ import type { FileSystem } from '../../../core/ports.ts';
 import type { SampleLog } from '../head/head-appender.ts';
 import type { Head } from '../head/head.ts';
 import { Row } from '../head/head-slabs.ts';
+import type { TsdbMetrics } from '../metrics.ts';
 import type { OooSpan, OooStore } from './ooo-store.ts';
 import type { StoredSample } from '../stored-sample.ts';
 import type { IdMap } from '../wal/id-map.ts';
@@ -15,7 +16,7 @@ import { segmentName } from '../wal/wal-format.ts';
 import { readSegment } from '../wal/wal-reader.ts';
 import { readRecord } from '../wal/wal-records.ts';
 import { repairSegment, tellDamage } from '../wal/wal-repair.ts';
-import { WalWriter, ownCounters } from '../wal/wal-writer.ts';
+import { WalWriter } from '../wal/wal-writer.ts';
 
 /** What {@link OooLog.open} needs. */
 export interface OooLogOptions {
@@ -26,6 +27,10 @@ export interface OooLogOptions {
   readonly logger: Logger;
   readonly segmentBytes: number;
   readonly compression: WalCompression;
+  readonly metrics: Pick<
+    TsdbMetrics,
+    'outOfOrderLog' | 'outOfOrderLogTruncations' | 'outOfOrderLogTruncationsFailed'
+  >;
 }
 
 /** What reading the log needs. */
@@ -54,17 +59,20 @@ export class OooLog implements SampleLog {
   readonly #files: FileSystem;
   readonly #folder: string;
   readonly #writer: WalWriter;
+  readonly #metrics: OooLogOptions['metrics'];
   #ready: Promise<void> | undefined;
+  #bytes = 0;
 
   private constructor(options: OooLogOptions, segment: number) {
-    const { files, path, clock, logger, segmentBytes, compression } = options;
+    const { files, path, clock, logger, segmentBytes, compression, metrics } = options;
+    this.#metrics = metrics;
     this.#files = files;
     this.#folder = join(path, 'wbl');
     this.#writer = new WalWriter({
       files,
       folder: this.#folder,
       segment,
-      counters: ownCounters(),
+      counters: metrics.outOfOrderLog,
       monotonicMs: () => clock.monotonicMs(),
       segmentBytes,
       compression,
@@ -87,6 +95,26 @@ export class OooLog implements SampleLog {
     const isThere = (await files.stat(folder)) !== undefined;
     const { segments } = isThere ? await listWal(files, folder) : { segments: [] };
     return new OooLog(options, (segments.at(-1) ?? -1) + 1);
+  }
+
+  /** Bytes of the folder when it was last measured. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The segment that is written to. */
+  get segment(): number {
+    return this.#writer.segment;
+  }
+
+  /** Looks how large the log is. */
+  async measure(): Promise<void> {
+    let bytes = 0;
+    if ((await this.#files.stat(this.#folder)) !== undefined) {
+      for (const name of await this.#files.list(this.#folder))
+        bytes += (await this.#files.stat(join(this.#folder, name)))?.sizeBytes ?? 0;
+    }
+    this.#bytes = bytes;
   }
 
   log(record: Uint8Array, keep: boolean): void {
@@ -118,7 +146,13 @@ export class OooLog implements SampleLog {
       },
       end: async () => {
         store.endCompaction();
-        await this.#removeBefore(segment);
+        this.#metrics.outOfOrderLogTruncations.inc();
+        try {
+          await this.#removeBefore(segment);
+        } catch (error) {
+          this.#metrics.outOfOrderLogTruncationsFailed.inc();
+          throw error;
+        }
       },
     };
   }
@@ -141,16 +175,17 @@ export class OooLog implements SampleLog {
 
 /**
  * Puts what `wbl/` holds into a head, repairing the log where it is damaged unless `readOnly`. Rejects with TOCSIN_ERR_STORAGE when
- * the folder cannot be listed.
+ * the folder cannot be listed. Resolves to how many segments were damaged, torn ends aside.
  */
 export async function replayOutOfOrder(
   { files, path, head, rows, clock, logger, signal }: OooReplayOptions,
   readOnly: boolean,
-): Promise<void> {
+): Promise<number> {
   const folder = join(path, 'wbl');
-  if ((await files.stat(folder)) === undefined) return;
+  if ((await files.stat(folder)) === undefined) return 0;
   const { segments } = await listWal(files, folder);
   const pacer = new Pacer(clock, SLICE_MS);
+  let damagedSegments = 0;
   let samples = 0;
   let unknownSamples = 0;
   const take = (walId: number, tMs: number, sample: StoredSample): void => {
@@ -189,10 +224,12 @@ export async function replayOutOfOrder(
         return pacer.pause();
       },
     );
+    if (!report.damage.every(({ isTornTail }) => isTornTail)) damagedSegments++;
     if (readOnly) tellDamage(file, report, logger);
     else await repairSegment(files, file, report, logger);
   }
   head.outOfOrder.publish();
   if (segments.length > 0)
     logger.info({ segments: segments.length, samples, unknownSamples }, 'out-of-order samples were read');
+  return damagedSegments;
 }

@@ -98,27 +98,25 @@ export class OooStore {
     this.#changed.clear();
   }
 
+  /** Between which times there are samples that readers see; undefined when there are none. */
+  get span(): OooSpan | undefined {
+    return this.#spanWhere(({ chunks, published }) => [...chunks, ...published]);
+  }
+
   /**
    * Marks all there is as what blocks are being made of: until {@link endCompaction} it stays readable. Returns
    * between which times it is, undefined when there is nothing.
    */
   beginCompaction(): OooSpan | undefined {
-    let minMs = Infinity;
-    let maxMs = -Infinity;
     for (const [ref, series] of this.#series) {
       if (series.open !== undefined) {
         this.#closeChunk(series);
         this.#changed.add(ref);
       }
       series.frozen = series.chunks.length;
-      for (const chunk of series.chunks) {
-        const { minMs: fromMs, maxMs: toMs } = this.#spanOf(chunk);
-        minMs = Math.min(minMs, fromMs);
-        maxMs = Math.max(maxMs, toMs);
-      }
     }
     this.publish();
-    return maxMs >= minMs ? { minMs, maxMs } : undefined;
+    return this.#spanWhere(({ chunks }) => chunks);
   }
 
   /** Takes out what was marked: it is in blocks, and readers have been told of them. */
@@ -193,6 +191,19 @@ export class OooStore {
     words[OooChunk.byteLength] = data.length;
     new Uint8Array(words.buffer, OooChunk.data * 4).set(data);
     return this.#lists.make(words, words.length);
+  }
+
+  #spanWhere(chunksOf: (series: OooSeries) => readonly number[]): OooSpan | undefined {
+    let minMs = Infinity;
+    let maxMs = -Infinity;
+    for (const series of this.#series.values()) {
+      for (const chunk of chunksOf(series)) {
+        const { minMs: fromMs, maxMs: toMs } = this.#spanOf(chunk);
+        minMs = Math.min(minMs, fromMs);
+        maxMs = Math.max(maxMs, toMs);
+      }
+    }
+    return maxMs >= minMs ? { minMs, maxMs } : undefined;
   }
 
   #spanOf(chunk: number): OooSpan {

@@ -1,4 +1,4 @@
-import { mergeSamples } from '../merge/merge-samples.ts';
+import { mergeSamples, withoutHint } from '../merge/merge-samples.ts';
 import { SampleBuffer } from '../../seam.ts';
 import type { ChunkEncoding } from '../chunk/encoding.ts';
 import { readChunk } from '../chunk/read-chunk.ts';
@@ -30,7 +30,8 @@ function timeAt(words: Uint32Array, at: number): number {
 export class OooView {
   readonly #control: Uint32Array;
   readonly #lists: ListView;
-  readonly #one = new SampleBuffer(64);
+  readonly #found = new SampleBuffer(64);
+  readonly #sorted = new SampleBuffer(64);
   readonly #sum = new SampleBuffer(64);
   readonly #none = new SampleBuffer(1);
 
@@ -70,16 +71,51 @@ export class OooView {
 
   /** Adds the samples of a list with minMs <= t <= maxMs to those in `into`, which stay where times are equal. */
   merge(list: number, minMs: number, maxMs: number, into: SampleBuffer): void {
+    const found = this.#found;
+    found.clear();
     for (const chunk of this.#lists.view(list)) {
       const words = this.#lists.view(chunk);
       if (timeAt(words, OooChunk.minMs) > maxMs || timeAt(words, OooChunk.maxMs) < minMs) continue;
       const from = words.byteOffset + OooChunk.data * 4;
       const data = new Uint8Array(words.buffer, from, words[OooChunk.byteLength]);
-      this.#one.clear();
-      readChunk(words[OooChunk.encoding] as ChunkEncoding, data, minMs, maxMs, this.#one);
-      if (this.#one.length === 0) continue;
-      mergeSamples(into, this.#one, this.#sum);
-      mergeSamples(this.#sum, this.#none, into);
+      readChunk(words[OooChunk.encoding] as ChunkEncoding, data, minMs, maxMs, found);
     }
+    if (found.length === 0) return;
+    mergeSamples(into, sortSamples(found, this.#sorted), this.#sum);
+    mergeSamples(this.#sum, this.#none, into);
   }
+}
+
+/**
+ * The samples in order of time, of those at the same time the first: `samples` itself where they are like that, else `room`, which is
+ * written over.
+ */
+function sortSamples(samples: SampleBuffer, room: SampleBuffer): SampleBuffer {
+  const { timestamps, length } = samples;
+  let isSorted = true;
+  for (let i = 1; i < length && isSorted; i++) isSorted = timestamps[i - 1]! < timestamps[i]!;
+  if (isSorted) return samples;
+  const order = Uint32Array.from({ length }, (_, i) => i);
+  order.sort((a, b) => timestamps[a]! - timestamps[b]! || a - b);
+  room.clear();
+  room.reserve(length);
+  // As bits: a NaN keeps its payload.
+  const from = new BigUint64Array(samples.values.buffer, samples.values.byteOffset, length);
+  const to = new BigUint64Array(room.values.buffer, room.values.byteOffset, length);
+  let count = 0;
+  let last = -1;
+  for (const at of order) {
+    if (count > 0 && room.timestamps[count - 1] === timestamps[at]) continue;
+    room.timestamps[count] = timestamps[at]!;
+    to[count] = from[at]!;
+    const histogram = samples.histograms?.[at];
+    if (histogram !== undefined)
+      room.setHistogram(count, at === last + 1 ? histogram : withoutHint(histogram));
+    const startMs = samples.starts?.[at] ?? 0;
+    if (startMs !== 0) room.setStart(count, startMs);
+    last = at;
+    count++;
+  }
+  room.length = count;
+  return room;
 }
