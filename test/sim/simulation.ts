@@ -65,7 +65,8 @@ function configText(targets: number): string {
   });
 }
 
-const OPTIONS: TocsinOptions = { ...TEST_OPTIONS, configFile: '/etc/tocsin.yml', dataPath: '/data' };
+/** Options of the simulated program. */
+export const OPTIONS: TocsinOptions = { ...TEST_OPTIONS, configFile: '/etc/tocsin.yml', dataPath: '/data' };
 
 /** What a run did. */
 export interface SimulationResult {
@@ -77,17 +78,19 @@ export interface SimulationResult {
 }
 
 /** The machine that outlives the program's runs: its disk, its database file, its network. */
-class Machine {
+export class Machine {
   readonly clock = new VirtualClock(START_MS);
   readonly files = new MemoryFileSystem(() => this.clock.nowMs());
   readonly log: string[] = [];
   readonly #database = new DatabaseSync(':memory:');
   readonly #random: SeededRandom;
   readonly #world: World;
+  readonly #options: TocsinOptions;
   #runs = 0;
   #view: SqliteDatabase | undefined;
 
-  constructor(random: SeededRandom, world: (clock: VirtualClock) => World) {
+  constructor(random: SeededRandom, world: (clock: VirtualClock) => World, options = OPTIONS) {
+    this.#options = options;
     this.#random = random;
     this.#world = world(this.clock);
   }
@@ -116,7 +119,7 @@ class Machine {
       hostname: 'sim',
       process: { pid, isAlive: (other) => other === pid },
     };
-    const tocsin = await Tocsin.load(OPTIONS, ports, 'http://tocsin');
+    const tocsin = await Tocsin.load(this.#options, ports, 'http://tocsin');
     await tocsin.start();
     return tocsin;
   }

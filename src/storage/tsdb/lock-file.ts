@@ -1,11 +1,14 @@
 import { join } from 'node:path';
-import { TocsinError, hasSystemCode } from '../../core/errors.ts';
+import { TocsinError, errorText, hasSystemCode } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { FileSystem } from '../../core/ports.ts';
 
 const LOCK_NAME = 'lock';
-/** Nobody writes to such a disk. */
-const READ_ONLY: ReadonlySet<string> = new Set(['EROFS']);
+const NEWLINE = 10;
+/** What a disk says that takes or gives nothing: who starts on it is better off without a lock than not at all. */
+const BAD_DISK: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+/** Makes a number that it follows none. */
+const TORN = '~';
 
 /** Which process id holds which lock through this file system: two users within one process have the same id. */
 const heldHere = new WeakMap<FileSystem, Map<string, number>>();
@@ -47,20 +50,25 @@ export async function lockFolder(
   if (held.get(path) === self.pid) throw inUse(folder, self.pid);
   held.set(path, self.pid);
   try {
-    const handle = await files.open(path, 'append');
-    try {
-      await handle.append(
-        new TextEncoder().encode(`${self.pid} ${self.birthMark?.(self.pid) ?? ''}`.trim() + '\n'),
+    let isWritten = true;
+    let claims: readonly Claim[] = [];
+    const unlocked = (error: unknown): void => {
+      if (!hasSystemCode(error, BAD_DISK)) throw error;
+      isWritten = false;
+      logger.error(
+        { lock: path, err: error },
+        `the data folder could not be locked, take care that no other program uses it: ${errorText(error)}`,
       );
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    const claims = await readClaims(files, path);
+    };
+    await claim(files, path, self).catch(unlocked);
+    claims = await readClaims(files, path).catch((error: unknown) => {
+      if (isWritten) unlocked(error);
+      return [];
+    });
     // A line with the own id that is not from this run is that of a process that died: ids are used again.
-    const owner = claims.find((claim) => claim.pid === self.pid || isHeld(claim, self));
-    if (owner?.pid !== self.pid) throw inUse(folder, owner?.pid ?? 0);
-    const wasStale = claims[0]?.pid !== self.pid || claims.length > 1;
+    const owner = claims.find((line) => line.pid === self.pid || isHeld(line, self));
+    if (owner?.pid !== self.pid && (owner !== undefined || isWritten)) throw inUse(folder, owner?.pid ?? 0);
+    const wasStale = claims.length > 0 && (claims[0]?.pid !== self.pid || claims.length > 1);
     if (wasStale) {
       logger.warn(
         { lock: path, pid: claims[0]?.pid },
@@ -71,21 +79,25 @@ export async function lockFolder(
       wasStale,
       async release() {
         held.delete(path);
-        await files.remove(path);
+        if (isWritten) await files.remove(path);
       },
     };
   } catch (error) {
-    if (hasSystemCode(error, READ_ONLY)) {
-      logger.error({ lock: path }, 'the disk may only be read, so the data folder is not locked');
-      return {
-        wasStale: false,
-        async release() {
-          held.delete(path);
-        },
-      };
-    }
     held.delete(path);
     throw error;
+  }
+}
+
+async function claim(files: FileSystem, path: string, self: ProcessIdentity): Promise<void> {
+  const line = `${self.pid} ${self.birthMark?.(self.pid) ?? ''}`.trim() + '\n';
+  // Half a line, as a full disk leaves, must not be taken for one of a process that lives.
+  const before = await files.readFile(path).catch(() => new Uint8Array());
+  const isTorn = before.length > 0 && before.at(-1) !== NEWLINE;
+  const handle = await files.open(path, 'append');
+  try {
+    await handle.append(new TextEncoder().encode(isTorn ? `${TORN}\n${line}` : line));
+  } finally {
+    await handle.close();
   }
 }
 

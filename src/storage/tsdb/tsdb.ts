@@ -260,15 +260,21 @@ export class Tsdb implements SampleStorage {
     this.#storage.extras.exemplars.outOfOrderWindowMs = windowMs;
   }
 
-  /** Syncs the logs to the disk, each one; it does so by itself too. What fails is said, and tried again the next time. */
-  async syncLogs(): Promise<void> {
+  /**
+   * Syncs the logs to the disk, each one; it does so by itself too. What fails is said, and tried again the next time. Resolves to whether
+   * everything is safe from a power cut.
+   */
+  async syncLogs(): Promise<boolean> {
+    let isSafe = true;
     for (const log of [this.#wal, this.#oooLog, this.#early]) {
       try {
         await log.sync();
       } catch (error) {
         this.#options.logger.error({ err: error }, `syncing the log failed: ${errorText(error)}`);
+        isSafe = false;
       }
     }
+    return isSafe;
   }
 
   /** Makes blocks of what is old enough, joins blocks, drops what is behind the retention: what is due now. */

@@ -59,4 +59,29 @@ describe('the lock of a data folder', () => {
     const next = processOf(12, { 9: 'boot/9999', 12: 'boot/1200' });
     await expect(lockFolder(files, '/data', next, silentLogger)).resolves.toMatchObject({ wasStale: true });
   });
+
+  test('half a line of a full disk is not taken for the id of a process that lives', async () => {
+    // Of "1234 boot/7", written by one that is gone; 1 always runs.
+    const files = await folderWith('1');
+    const held = await lockFolder(files, '/data', processOf(9, { 1: 'boot/1', 9: 'boot/900' }), silentLogger);
+    await held.release();
+  });
+
+  test.each([
+    ['takes nothing', 'append', 'ENOSPC'],
+    ['may only be read', 'append', 'EROFS'],
+    ['does not give the lock', 'read', 'EIO'],
+  ] as const)('a disk that %s does not keep anybody from starting', async (_, kind, code) => {
+    const files = await folderWith('7 boot/1\n');
+    files.fault = (operation) => (operation.kind === kind ? { code } : undefined);
+    const held = await lockFolder(files, '/data', processOf(9, { 9: 'boot/900' }), silentLogger);
+    await held.release();
+  });
+
+  test('a disk that takes nothing still says who has the folder', async () => {
+    const files = await folderWith('5 boot/500\n');
+    files.fault = ({ kind }) => (kind === 'append' ? { code: 'ENOSPC' } : undefined);
+    const taking = lockFolder(files, '/data', processOf(9, { 5: 'boot/500', 9: 'boot/900' }), silentLogger);
+    await expect(taking).rejects.toThrow('in use by process 5');
+  });
 });

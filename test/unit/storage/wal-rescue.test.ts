@@ -87,6 +87,22 @@ describe('a log whose sync fails', () => {
     expect(await Promise.all(files.paths().map((path) => files.readFile(path)))).toEqual(before);
   });
 
+  it('is not left unsynced because a write failed after it', async () => {
+    const files = new MemoryFileSystem();
+    await files.makeFolder('/wal');
+    const writer = makeWriter(files, new Lines());
+    await writer.start();
+    writer.log(record(1), false);
+    await writer.flush();
+    const written = await files.readFile('/wal/00000000');
+    files.fault = failing('append', 'ENOSPC', /wal/);
+    writer.log(record(2), false);
+    await expect(writer.flush()).rejects.toThrow('ENOSPC');
+    await writer.sync();
+    files.losePower();
+    expect(await files.readFile('/wal/00000000')).toEqual(written);
+  });
+
   it('fails a log that is written once, as a checkpoint is', async () => {
     const files = new MemoryFileSystem();
     await files.makeFolder('/wal');

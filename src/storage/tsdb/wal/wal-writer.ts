@@ -97,6 +97,8 @@ export class WalWriter implements WalProgress {
   #batch = newBatch();
   #writing: Promise<void> | undefined;
   #pendingSync = false;
+  /** Whether the present segment's name is on the disk. */
+  #isNamed = true;
   readonly #compressor: RecordCompressor;
   readonly #listeners = new Set<() => void>();
   #position: WalPosition;
@@ -213,6 +215,7 @@ export class WalWriter implements WalProgress {
       // Whatever is framed for it must be in it; who waits for that is told when it fails.
       await this.flush().catch(() => undefined);
     }
+    await this.#syncName();
     await this.#failedSyncs?.secure(this.#segment);
   }
 
@@ -369,7 +372,21 @@ export class WalWriter implements WalProgress {
     this.#handleSegment = segment;
     this.#handleBytes = 0;
     this.#pendingSync = false;
+    this.#isNamed = false;
+    try {
+      await this.#syncName();
+    } catch (error) {
+      // Whoever only wants it taken by the system has that; the next sync tries again.
+      if (this.#failedSyncs === undefined) throw error;
+      this.#counters.syncsFailed++;
+    }
+  }
+
+  /** Makes the present segment's name durable. */
+  async #syncName(): Promise<void> {
+    if (this.#isNamed) return;
     await this.#files.syncFolder(this.#folder);
+    this.#isNamed = true;
   }
 
   /** A file that was removed takes what is written, and nobody finds it again. */
@@ -401,6 +418,20 @@ export class WalWriter implements WalProgress {
     this.#counters.fsyncSeconds((this.#monotonicMs() - startMs) / 1000);
   }
 
+  /** Closes a segment after a failed write. What was written before must still get to the disk. */
+  async #leave(handle: FileHandle | undefined, isEmpty: boolean): Promise<void> {
+    const isOwed = this.#pendingSync && !isEmpty && handle !== undefined;
+    this.#pendingSync = false;
+    try {
+      if (isOwed && this.#failedSyncs?.has(this.#handleSegment) !== true) await this.#timedSync(handle);
+    } catch (error) {
+      this.#failedSyncs?.add(this.#handleSegment, error);
+    }
+    await handle?.close().catch(() => {
+      this.#counters.writesFailed++;
+    });
+  }
+
   /** After a failed write: nothing of the batch counts, nor of what was framed behind it; a fresh segment follows. */
   async #recover(batch: Batch, cause: unknown): Promise<void> {
     this.#counters.writesFailed++;
@@ -417,10 +448,10 @@ export class WalWriter implements WalProgress {
       // A torn record that stays would be found and cut off at the next start.
       await handle?.truncate(goodBytes);
       isEmpty = handle !== undefined && goodBytes === 0;
-      await handle?.close();
     } catch {
       this.#counters.writesFailed++;
     }
+    await this.#leave(handle, isEmpty);
     const behind = this.#batch;
     this.#batch = newBatch();
     // Without a gap, which Prometheus refuses; and without a file for each attempt while the disk is full.
