@@ -39,6 +39,8 @@ export interface ThreadOptions {
   readonly data: unknown;
   /** Most memory for JavaScript's own values, in MiB; a thread that wants more ends with `outOfMemory`. */
   readonly maxHeapMiB: number;
+  /** The main thread waits for it: it does not stand back where cores are scarce, as others do. */
+  readonly isUrgent?: boolean;
   readonly onMessage: (message: unknown) => void;
   /** Called once, after the last message. */
   readonly onEnd: (end: ThreadEnd) => void;

@@ -9,18 +9,19 @@ import { SystemClock } from './system-clock.ts';
 export interface ThreadStart {
   readonly moduleUrl: string;
   readonly data: unknown;
+  readonly isUrgent: boolean;
   readonly aside: MessagePort;
 }
 
 const port = parentPort;
 assert(port !== null, 'thread-main must run in a worker thread');
-const { moduleUrl, data, aside } = workerData as ThreadStart;
+const { moduleUrl, data, isUrgent, aside } = workerData as ThreadStart;
 
-/** How far threads stand back behind the main one where cores are scarce, as `nice` counts. */
+/** How far threads stand back behind the main one where cores are scarce, as `nice` counts, unless they are urgent. */
 const NICENESS = 5;
 
 // On Linux, and only there, each thread has a niceness of its own.
-if (process.platform === 'linux') setPriority(NICENESS);
+if (process.platform === 'linux' && !isUrgent) setPriority(NICENESS);
 
 function drain(): unknown[] {
   const messages: unknown[] = [];

@@ -15,7 +15,8 @@ const YOUNG_GENERATION_MIB = 12;
 export class WorkerThreads implements Threads {
   start(options: ThreadOptions): Thread {
     const { port1, port2 } = new MessageChannel();
-    const start: ThreadStart = { moduleUrl: options.moduleUrl, data: options.data, aside: port2 };
+    const { moduleUrl, data, isUrgent = false } = options;
+    const start: ThreadStart = { moduleUrl, data, isUrgent, aside: port2 };
     const worker = new Worker(new URL(threadModuleUrl(import.meta.url, './thread-main')), {
       workerData: start,
       transferList: [port2],

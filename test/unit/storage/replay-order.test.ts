@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Labels } from '../../../src/core/labels.ts';
 import type { FileSystem } from '../../../src/core/ports.ts';
+import type { Thread, ThreadOptions, Threads } from '../../../src/core/threads.ts';
 import { NodeFileSystem } from '../../../src/core/system/node-file-system.ts';
 import { SystemClock } from '../../../src/core/system/system-clock.ts';
 import { WorkerThreads } from '../../../src/core/system/worker-threads.ts';
@@ -412,5 +413,56 @@ describe('a log that is taken series by series', () => {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
+  });
+
+  /** Starts a thread that only does what `work` makes it do. */
+  function threadsThat(work: (options: ThreadOptions) => void): {
+    threads: Threads;
+    ended: () => boolean;
+  } {
+    let isEnded = false;
+    const start = (options: ThreadOptions): Thread => {
+      work(options);
+      return {
+        post() {},
+        postAside() {},
+        async end() {
+          isEnded = true;
+        },
+      };
+    };
+    return { threads: { start }, ended: () => isEnded };
+  }
+
+  async function replayWith(threads: Threads, signal?: AbortSignal): Promise<unknown> {
+    const files = new MemoryFileSystem();
+    await writeLog(files, '/wal', [{ kind: 'series', walId: 1, flat: label('a') }]);
+    return replayWal({
+      files,
+      folder: '/wal',
+      head: new Head(RANGE_MS),
+      clock: new VirtualClock(START),
+      logger: new Lines(),
+      threads,
+      threadBytes: 0,
+      ...(signal && { signal }),
+    });
+  }
+
+  it('fails when its thread does, and says why', async () => {
+    const { threads, ended } = threadsThat(({ onEnd }) => onEnd({ kind: 'outOfMemory' }));
+    await expect(replayWith(threads)).rejects.toThrow('its thread needed too much memory');
+    expect(ended()).toBe(true);
+    const said = threadsThat(({ onMessage }) => onMessage({ kind: 'failed', message: 'no luck' }));
+    await expect(replayWith(said.threads)).rejects.toThrow('the write-ahead log could not be read: no luck');
+  });
+
+  it('ends its thread when it is broken off', async () => {
+    const ending = new AbortController();
+    const { threads, ended } = threadsThat(() => {
+      queueMicrotask(() => ending.abort(new Error('stopped')));
+    });
+    await expect(replayWith(threads, ending.signal)).rejects.toThrow('stopped');
+    expect(ended()).toBe(true);
   });
 });

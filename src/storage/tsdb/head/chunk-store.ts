@@ -205,10 +205,12 @@ export class ChunkStore {
         if (count >= TARGET_SAMPLES * 2 || tMs - startMs >= words[row + Row.cutAfter]!) break;
         if (writer.bytes > MAX_CHUNK_BYTES) break;
         const newDelta = tMs - lastMs;
+        let prefix = 0;
         if (count === 1) writer.putVarint(newDelta);
+        else if (newDelta === delta) prefix = 1;
         else writer.putDod(newDelta - delta);
         delta = newDelta;
-        this.#writeValue(low ^ lastLow, high ^ lastHigh);
+        this.#writeValue(prefix, low ^ lastLow, high ^ lastHigh);
       }
       lastMs = tMs;
       lastLow = low;
@@ -384,31 +386,43 @@ export class ChunkStore {
     this.created++;
   }
 
-  /** Writes a value by how its bits differ from those of the one before. */
-  #writeValue(xorLow: number, xorHigh: number): void {
+  /**
+   * Writes a value by how its bits differ from those of the one before, after `prefix` bits that are 0. The usual value, of few
+   * bits, goes in one piece.
+   */
+  #writeValue(prefix: number, xorLow: number, xorHigh: number): void {
     const writer = this.#writer;
     if (xorLow === 0 && xorHigh === 0) {
-      writer.put(0, 1);
+      writer.put(0, prefix + 1);
       return;
     }
     let leading = xorHigh === 0 ? 31 : Math.clz32(xorHigh);
     let trailing = xorLow === 0 ? 63 - Math.clz32(xorHigh & -xorHigh) : 31 - Math.clz32(xorLow & -xorLow);
     const window = this.#window;
     const oldLeading = window & 0xff;
+    let head = 0b10;
+    let headBits = prefix + 2;
     if (oldLeading !== NO_WINDOW && leading >= oldLeading && trailing >= window >>> 8) {
       leading = oldLeading;
       trailing = window >>> 8;
-      writer.put(0b10, 2);
     } else {
       this.#window = leading | (trailing << 8);
       // 64 significant bits are written as 0.
-      writer.put((0b11 << 11) | (leading << 6) | ((64 - leading - trailing) & 63), 13);
+      head = (0b11 << 11) | (leading << 6) | ((64 - leading - trailing) & 63);
+      headBits = prefix + 13;
     }
     const significant = 64 - leading - trailing;
     if (trailing >= 32) {
-      writer.put(xorHigh >>> (trailing - 32), significant);
+      const bits = xorHigh >>> (trailing - 32);
+      if (headBits + significant <= 32) {
+        writer.put((head << significant) | bits, headBits + significant);
+      } else {
+        writer.put(head, headBits);
+        writer.put(bits, significant);
+      }
       return;
     }
+    writer.put(head, headBits);
     const lower = trailing === 0 ? xorLow : (xorHigh << (32 - trailing)) | (xorLow >>> trailing);
     if (significant > 32) writer.put(xorHigh >>> trailing, significant - 32);
     writer.put(lower, Math.min(significant, 32));

@@ -88,11 +88,12 @@ export class LogReplay implements RecordSink {
     for (const other of others) {
       // All but samples are independent of these; what names series does so before their samples come.
       if (isRichType(other.bytes[0] ?? 0)) rich.push(other);
+      else if (other.series !== undefined) await this.#named(other.series);
       else this.#other(other);
       await this.pause();
     }
     const inOrder = await this.#takeBySeries(batch);
-    await this.#takeInOrder(batch, inOrder, rich);
+    if (inOrder !== undefined || rich.length > 0) await this.#takeInOrder(batch, inOrder, rich);
     this.#head.chunks.endBatch();
   }
 
@@ -105,10 +106,10 @@ export class LogReplay implements RecordSink {
     this.#sinceMs = this.#clock.monotonicMs();
   }
 
-  /** Returns the entries of series whose samples must be taken in the order of the log. */
-  async #takeBySeries(batch: SampleBatch): Promise<number[]> {
-    const { ids, ends, mixed, order } = batch;
-    const inOrder: number[] = [];
+  /** Returns 1 for each slot whose samples must be taken in the order of the log; undefined when there is none. */
+  async #takeBySeries(batch: SampleBatch): Promise<Uint8Array | undefined> {
+    const { ids, ends, mixed } = batch;
+    let inOrder: Uint8Array | undefined;
     let from = 0;
     for (let slot = 0; slot < batch.slots; slot++) {
       if (slot % LOOK_EVERY === 0) await this.pause();
@@ -117,27 +118,29 @@ export class LogReplay implements RecordSink {
       const row = this.#rows.get(walId) - 1;
       if (row < 0) this.unknownSamples += to - from;
       else if (mixed[slot] === 1 || this.#renamed.has(walId)) {
-        for (let i = from; i < to; i++) inOrder.push(order[i]!);
+        inOrder ??= new Uint8Array(batch.slots);
+        inOrder[slot] = 1;
       } else this.#takeRun(row, batch, from, to);
       from = to;
     }
-    return inOrder.sort((a, b) => a - b);
+    return inOrder;
   }
 
   async #takeInOrder(
     batch: SampleBatch,
-    inOrder: readonly number[],
+    inOrder: Uint8Array | undefined,
     rich: readonly OtherRecord[],
   ): Promise<void> {
-    const { entries, ids } = batch;
-    let next = 0;
+    const { entries, ids, samples } = batch;
+    let entry = 0;
     const takeBefore = async (end: number): Promise<void> => {
-      for (; next < inOrder.length && inOrder[next]! < end; next++) {
-        if (next % LOOK_EVERY === 0) await this.pause();
-        const entry = inOrder[next]!;
+      for (; entry < end; entry++) {
+        if (entry % LOOK_EVERY === 0) await this.pause();
         const at = entry * RunEntry.words;
-        const walId = ids[entries[at + RunEntry.own]!]!;
-        this.sample(walId, batch.timeOf(entry), entries[at + RunEntry.low]!, entries[at + RunEntry.high]!);
+        const slot = entries[at + RunEntry.own]!;
+        if (inOrder?.[slot] !== 1) continue;
+        const tMs = batch.timeOf(entry);
+        this.sample(ids[slot]!, tMs, entries[at + RunEntry.low]!, entries[at + RunEntry.high]!);
       }
     };
     for (const other of rich) {
@@ -145,7 +148,7 @@ export class LogReplay implements RecordSink {
       this.#other(other);
       await this.pause();
     }
-    await takeBefore(Infinity);
+    if (inOrder !== undefined) await takeBefore(samples);
   }
 
   /** Adds those samples of a slot that are newer than the one before; `order` has only these afterwards. */
@@ -171,11 +174,7 @@ export class LogReplay implements RecordSink {
     head.chunks.appendRun(words, floats, start, batch, from, end);
   }
 
-  #other({ bytes, series, fault, file }: OtherRecord): void {
-    if (series !== undefined) {
-      this.#named(series);
-      return;
-    }
+  #other({ bytes, fault, file }: OtherRecord): void {
     const path = this.#paths[file]!;
     if (fault !== undefined) {
       this.#tellFault(path, fault);
@@ -201,12 +200,13 @@ export class LogReplay implements RecordSink {
     this.#logger.error({ segment: path, err: fault }, `a record of the log is not understood: ${fault}`);
   }
 
-  #named({ words, texts, isFresh }: NamedSeries): void {
+  async #named({ words, texts, isFresh }: NamedSeries): Promise<void> {
     const { labels } = this.#head;
     if (isFresh) this.#pairs.length = 1;
     const cursor = new RecordCursor(texts, 0);
     const pairs: number[] = [];
-    for (let at = 0; at < words.length;) {
+    for (let at = 0, count = 0; at < words.length; count++) {
+      if (count % LOOK_EVERY === 0) await this.pause();
       const walId = words[at]! + words[at + 1]! * 0x1_0000_0000;
       const end = at + 3 + words[at + 2]!;
       pairs.length = 0;

@@ -39,6 +39,7 @@ export async function readInThread(
     moduleUrl: threadModuleUrl(import.meta.url, './log-thread'),
     data,
     maxHeapMiB: MAX_HEAP_MIB,
+    isUrgent: true,
     onMessage: (message) => {
       arrived.push(message as FromLogThread);
       wake();
