@@ -109,7 +109,7 @@ describe.skipIf(!hasProgram('prometheus'))('scraping as Prometheus does', () => 
         labels: { __metrics_path__: /${name}, page: ${name} }`,
     );
     const config = `
-global: { scrape_interval: 1s, scrape_timeout: 500ms }
+global: { scrape_interval: 1s, scrape_timeout: 1s }
 scrape_configs:
   - job_name: corpus
     static_configs:
