@@ -1,3 +1,5 @@
+import { FloatHistogram } from '../../src/core/histogram/float-histogram.ts';
+
 /** Time between two samples of a series. */
 export const STEP_MS = 1000;
 /** Samples of a commit, one for each series. */
@@ -18,4 +20,24 @@ export function valueAt(series: number, tMs: number): number {
   view.setInt32(4, low);
   const value = view.getFloat64(0);
   return Number.isNaN(value) ? series : value;
+}
+
+/** The series whose samples come late too, and the one of histograms: their `pod`. */
+export const LATE = 'late';
+export const HISTOGRAM = 'histogram';
+
+/** When the late sample that comes with this time was taken; undefined when none does. */
+export function lateMs(tMs: number): number | undefined {
+  return (tMs / STEP_MS) % 3 === 0 ? tMs - 1.5 * STEP_MS : undefined;
+}
+
+/** The histogram of a time. */
+export function histogramAt(tMs: number): FloatHistogram {
+  const few = (tMs / STEP_MS) % 1000;
+  return new FloatHistogram({
+    count: few + 7,
+    sum: tMs,
+    positiveSpans: Int32Array.of(0, 2),
+    positiveBuckets: Float64Array.of(few, 7),
+  });
 }
