@@ -15,7 +15,7 @@ const MEASURED_CPU_SECONDS = 0.6;
 const MAX_REPEATS = 3000;
 /** What comes before, so that what is compiled while it runs is compiled. */
 const WARM_UP_CPU_SECONDS = 0.3;
-const MAX_WARM_UPS = 500;
+const MAX_WARM_UPS = 3000;
 /** Calls between two looks at the time. */
 const BATCH = 5;
 /** CPU time beside Prometheus' that a call may take. */

@@ -5,7 +5,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Matcher } from '../../src/core/matcher.ts';
 import { SampleBuffer } from '../../src/storage/seam.ts';
 import type { Tsdb } from '../../src/storage/tsdb/index.ts';
-import { appendFleet, makeRefs, openTsdb, SERIES_PER_TARGET } from './support/stored-fleet.ts';
+import { appendScrapes, makeRefs, openTsdb, SERIES_PER_TARGET } from './support/stored-fleet.ts';
 import { run as runBlockBytes } from './block-bytes.ts';
 import { run as runLookUps } from './look-ups.ts';
 import { run as runMillionSeries } from './million-series.ts';
@@ -63,7 +63,7 @@ async function runEngine(): Promise<void> {
     const before = residentBytes();
     const tsdb = await openTsdb(path);
     const making = performance.now();
-    for (let target = 0; target < TARGETS; target++) makeRefs(tsdb, target, START_MS);
+    const refs = Array.from({ length: TARGETS }, (_, target) => makeRefs(tsdb, target, START_MS));
     const series = TARGETS * SERIES_PER_TARGET;
     console.log(`storage: ${series} series, ${SCRAPES} scrapes`);
     console.log(`  new series: ${(((performance.now() - making) * 1000) / series).toFixed(2)} µs each`);
@@ -71,8 +71,8 @@ async function runEngine(): Promise<void> {
     const cpu = process.cpuUsage();
     const from = performance.now();
     let syncMs = 0;
-    const span = { targets: TARGETS, startMs: START_MS, stepMs: STEP_MS, scrapes: SCRAPES };
-    await appendFleet(tsdb, span, (ms) => {
+    const span = { startMs: START_MS, stepMs: STEP_MS, scrapes: SCRAPES };
+    await appendScrapes(tsdb, refs, span, (ms) => {
       syncMs += ms;
     });
     const elapsedMs = performance.now() - from;

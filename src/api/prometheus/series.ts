@@ -29,9 +29,8 @@ async function series(context: V1Context): Promise<Success> {
   const [minMs, maxMs] = span(context);
   const sets = seriesMatchers(context);
   return withQuerier(context, minMs, maxMs, async (querier) => {
-    const found = new Map<string, Labels>();
+    let all: Labels[] = [];
     let isTruncated = false;
-    let seen = 0;
     for (const matchers of sets) {
       const cursor = await querier.select(matchers, {
         minMs,
@@ -40,15 +39,16 @@ async function series(context: V1Context): Promise<Success> {
         labelsOnly: true,
       });
       while (!isTruncated && cursor.next()) {
-        const labels = cursor.labels();
-        found.set(labels.key, labels);
-        isTruncated = sets.length === 1 && limit > 0 && found.size > limit;
-        seen += 1;
-        if (seen % TURN_SERIES === 0) await deps.clock.yieldTurn();
+        all.push(cursor.labels());
+        isTruncated = sets.length === 1 && limit > 0 && all.length > limit;
+        if (all.length % TURN_SERIES === 0) await deps.clock.yieldTurn();
       }
     }
-    let all = [...found.values()];
-    if (sets.length > 1) all.sort((a, b) => a.compare(b));
+    // Those of one set differ and are in order.
+    if (sets.length > 1) {
+      const unique = new Map(all.map((labels) => [labels.key, labels]));
+      all = [...unique.values()].sort((a, b) => a.compare(b));
+    }
     isTruncated = limit > 0 && all.length > limit;
     if (isTruncated) all = all.slice(0, limit);
     const warnings = [...(querier.warnings ?? []), ...(isTruncated ? [TRUNCATED] : [])];

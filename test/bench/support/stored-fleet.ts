@@ -63,13 +63,22 @@ export interface FleetSpan {
   readonly scrapes: number;
 }
 
-/** Appends the scrapes of a span, target by target, as scrape loops do; `onCommit` is told how long each took. */
-export async function appendFleet(
+/** Makes the series of so many targets and appends the scrapes of a span. */
+export async function appendFleet(tsdb: Tsdb, { targets, ...span }: FleetSpan): Promise<void> {
+  const refs = Array.from({ length: targets }, (_, target) => makeRefs(tsdb, target, span.startMs));
+  await appendScrapes(tsdb, refs, span);
+}
+
+/**
+ * Appends the scrapes of a span, target by target, as scrape loops do: `refs` has the series of each target. `onCommit` is told how
+ * long each took.
+ */
+export async function appendScrapes(
   tsdb: Tsdb,
-  { targets, startMs, stepMs, scrapes }: FleetSpan,
+  refs: readonly Uint32Array[],
+  { startMs, stepMs, scrapes }: Omit<FleetSpan, 'targets'>,
   onCommit?: (ms: number) => void,
 ): Promise<void> {
-  const refs = Array.from({ length: targets }, (_, target) => makeRefs(tsdb, target, startMs));
   const values = new Float64Array(SERIES_PER_TARGET);
   const outcomes = new Uint8Array(SERIES_PER_TARGET);
   for (let scrape = 0; scrape < scrapes; scrape++) {
