@@ -124,7 +124,13 @@ export async function writeBlock(
     }
     const meta = await writer.finish({ ulid, minTime: minMs, maxTime: maxMs, compaction });
     await files.rename(temporary, folder);
-    await files.syncFolder(path);
+    try {
+      await files.syncFolder(path);
+    } catch (error) {
+      // It is made again, under another name.
+      await files.remove(folder).catch(() => undefined);
+      throw error;
+    }
     return meta;
   } catch (error) {
     // The first failure is the one to tell; what cannot be removed now goes at the next start.
