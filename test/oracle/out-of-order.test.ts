@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../src/core/seeded-random.ts';
 import { NodeFileSystem } from '../../src/core/system/node-file-system.ts';
+import { SampleBuffer } from '../../src/storage/seam.ts';
 import { readSegment } from '../../src/storage/tsdb/wal/wal-reader.ts';
 import { listWal } from '../../src/storage/tsdb/wal/wal-folder.ts';
 import { segmentName } from '../../src/storage/tsdb/wal/wal-format.ts';
@@ -13,6 +14,7 @@ import { ReferenceProgram } from '../fuzz/promql/reference-program.ts';
 import { remoteWrite } from '../fuzz/promql/remote-write.ts';
 import { waitFor } from '../support/processes.ts';
 import { hasProgram } from '../support/programs.ts';
+import { seenInStorage } from '../unit/storage/rich-samples.ts';
 import { blocksIn, compareFolders, folderData, openOurs } from './data-folders.ts';
 
 /**
@@ -25,6 +27,8 @@ const WINDOW_MS = 3 * 3_600_000;
 const CONFIG = 'storage: {tsdb: {out_of_order_time_window: 3h}}\n';
 /** The type of records that lead to chunks in `chunks_head/`. */
 const MAPPED_CHUNKS = 5;
+/** Memory that spans no more makes no block: one and a half of ten minutes. */
+const HEAD_MS = 15 * 60_000;
 /** Late samples come in this many commits or requests. */
 const PARTS = 4;
 
@@ -62,6 +66,14 @@ async function recordTypes(path: string): Promise<Map<number, number>> {
   return found;
 }
 
+/** How much time Prometheus' memory spans. */
+async function headSpanMs(address: string): Promise<number> {
+  const text = await (await fetch(`${address}/metrics`)).text();
+  const time = (name: string): number =>
+    Number(new RegExp(`^prometheus_tsdb_head_${name}_time (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
+  return time('max') - time('min');
+}
+
 describe.skipIf(!hasProgram(PROGRAM))('a data folder with out-of-order samples', { timeout: 90_000 }, () => {
   let folder: string;
 
@@ -85,6 +97,27 @@ describe.skipIf(!hasProgram(PROGRAM))('a data folder with out-of-order samples',
     } finally {
       await ours.close();
       await reference.end();
+    }
+  }
+
+  /** Opens a copy with tocsin, which must hold every sample that was taken. */
+  async function expectAll(): Promise<void> {
+    cpSync(join(folder, 'data'), join(folder, 'held'), { recursive: true });
+    const held = await openOurs(join(folder, 'held'));
+    const whole = await openOurs(join(folder, 'whole'));
+    try {
+      await fill(whole, folderData);
+      const [found, expected] = [new SampleBuffer(), new SampleBuffer()];
+      // Prometheus gives chunks of histograms common buckets, some of them empty; those came in order and are compared by queries.
+      const floats = (seen: Record<string, unknown>): string[] =>
+        Object.entries(seen)
+          .filter(([series]) => !series.startsWith('nh{'))
+          // To texts the zero of a start that there is not has no sign.
+          .map((each) => JSON.stringify(each));
+      expect(floats(await seenInStorage(held, found))).toEqual(floats(await seenInStorage(whole, expected)));
+    } finally {
+      await held.close();
+      await whole.close();
     }
   }
 
@@ -117,7 +150,10 @@ describe.skipIf(!hasProgram(PROGRAM))('a data folder with out-of-order samples',
       try {
         await remoteWrite(writing.address, inOrder);
         await remoteWrite(writing.address, late[0]!);
-        await waitFor('blocks', 20_000, async () => (blocksIn(path).length > 2 ? true : undefined));
+        // What comes after them stays in memory and in wbl/.
+        await waitFor('all blocks', 20_000, async () =>
+          blocksIn(path).length > 2 && (await headSpanMs(writing.address)) <= HEAD_MS ? true : undefined,
+        );
         for (const part of late.slice(1)) await remoteWrite(writing.address, part);
       } finally {
         await writing.end(signal);
@@ -125,7 +161,9 @@ describe.skipIf(!hasProgram(PROGRAM))('a data folder with out-of-order samples',
       const types = await recordTypes(path);
       expect(types.get(RecordType.samples)).toBeGreaterThan(0);
       expect(types.get(MAPPED_CHUNKS)).toBeGreaterThan(0);
-      await expectSame();
+      await expectAll();
+      // A killed 2.42 may have logged that chunks are in `chunks_head/` that it had not written there yet, and loses them.
+      if (signal === 'SIGTERM') await expectSame();
     },
   );
 });
