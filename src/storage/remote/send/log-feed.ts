@@ -1,3 +1,4 @@
+import { TocsinError } from '../../../core/errors.ts';
 import type { FileSystem } from '../../../core/ports.ts';
 import type { StoredSample } from '../../tsdb/stored-sample.ts';
 import { checkpointPath, listWal, walFiles } from '../../tsdb/wal/wal-folder.ts';
@@ -154,6 +155,15 @@ export class LogFeed implements RecordSink {
   }
 }
 
+/** What a checkpoint does not say cleanly of series is missing here as it is wherever else the log is read, which has told of it. */
+function readWhatCanBe(record: Uint8Array, sink: RecordSink): void {
+  try {
+    readRecord(record, sink);
+  } catch (error) {
+    if (!(error instanceof TocsinError)) throw error;
+  }
+}
+
 /** Hands over the series that the newest checkpoint of a log names, and what their metrics are. */
 async function readCheckpointSeries(
   files: FileSystem,
@@ -176,7 +186,7 @@ async function readCheckpointSeries(
       files,
       path,
       (record) => {
-        if (record[0] === RecordType.series || record[0] === RecordType.metadata) readRecord(record, sink);
+        if (record[0] === RecordType.series || record[0] === RecordType.metadata) readWhatCanBe(record, sink);
       },
       pause,
     );

@@ -1,6 +1,6 @@
 import { waitFor } from '../../../core/clock.ts';
 import type { Clock } from '../../../core/clock.ts';
-import { errorText } from '../../../core/errors.ts';
+import { TocsinError, errorText } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { FileSystem, Random } from '../../../core/ports.ts';
 import { TaskScope } from '../../../core/task-scope.ts';
@@ -25,6 +25,9 @@ import type { FamilyMetadata } from './write-request.ts';
 const RESHARD_MS = 10_000;
 /** How long a reading task works before it gives others a turn. */
 const SLICE_MS = 8;
+/** What the disk does not give of the log is asked for so often, and with so much time between, before it is passed over. */
+const READ_TRIES = 3;
+const READ_AGAIN_MS = 1000;
 
 /** What a {@link WriteQueue} is made of. */
 export interface WriteQueueOptions {
@@ -202,7 +205,7 @@ export class WriteQueue {
         ({ segment } = tail.position);
         await this.#feed.followCheckpoint(files, log.folder, () => clock.yieldTurn());
       }
-      const record = await tail.next();
+      const record = await this.#next(tail, signal);
       if (record === undefined) {
         await progressed(log, tail, signal);
         continue;
@@ -210,13 +213,41 @@ export class WriteQueue {
       const { position } = tail;
       const isNew = isBefore(this.#from, position);
       if (isNew && !isBefore(this.#resentTo, position)) this.#resentMarks++;
-      this.#feed.record(record, position, isNew);
+      this.#take(record, position, isNew);
       hold.moveTo(this.confirmed.segment);
       await this.#room(signal);
       if (clock.monotonicMs() - sinceMs > SLICE_MS) {
         await clock.yieldTurn();
         sinceMs = clock.monotonicMs();
       }
+    }
+  }
+
+  /** The next record that can be had: sending goes on behind what can't. */
+  async #next(tail: WalTail, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await tail.next();
+      } catch (error) {
+        if (!(error instanceof TocsinError)) throw error;
+        // What follows a bad page is mostly as bad: of that each is tried once.
+        if (tries >= READ_TRIES) tail.passOver(`it could not be read: ${errorText(error)}`);
+        else await this.#options.clock.sleep(READ_AGAIN_MS, signal);
+      }
+    }
+  }
+
+  /** A record that is not understood costs only itself. */
+  #take(record: Uint8Array, position: WalPosition, isNew: boolean): void {
+    try {
+      this.#feed.record(record, position, isNew);
+    } catch (error) {
+      if (!(error instanceof TocsinError)) throw error;
+      const { logger, config } = this.#options;
+      logger.error(
+        { remote_name: config.name, to: position },
+        `a record of the log cannot be sent: ${errorText(error)}`,
+      );
     }
   }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { errorText } from '../../../core/errors.ts';
+import { TocsinError, errorText } from '../../../core/errors.ts';
 import type { FileHandle, FileSystem } from '../../../core/ports.ts';
 import { crc32c } from '../crc32c.ts';
 import { RecordDecompressor } from './record-compression.ts';
@@ -255,8 +255,20 @@ export class WalTail {
     const windowEnd = this.#windowAt + this.#windowLength;
     if (this.#at >= this.#windowAt && this.#at + length <= windowEnd) return true;
     this.#windowAt = this.#at;
+    const most = Math.min(this.#window.length, limit - this.#at);
+    const page = Math.min(PAGE_BYTES - (this.#at % PAGE_BYTES), most);
+    try {
+      await this.#readWindow(handle, most);
+    } catch (error) {
+      // A bad page further on must not take this one with it.
+      if (!(error instanceof TocsinError) || page === most) throw error;
+      await this.#readWindow(handle, page);
+    }
+    return this.#windowLength >= length;
+  }
+
+  async #readWindow(handle: FileHandle, wanted: number): Promise<void> {
     this.#windowLength = 0;
-    const wanted = Math.min(this.#window.length, limit - this.#at);
     while (this.#windowLength < wanted) {
       const read = await handle.read(
         this.#window,
@@ -267,6 +279,5 @@ export class WalTail {
       if (read === 0) break;
       this.#windowLength += read;
     }
-    return this.#windowLength >= length;
   }
 }
