@@ -13,10 +13,11 @@ interface CommandEntry {
 const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   serve: {
     help: 'scrape, store, evaluate and notify',
-    load: () => {
-      // Until it is ready: the modules are read and the log replayed.
+    load: async () => {
+      const serve = await import('./serve.ts');
+      // Until it is ready: the log is replayed.
       holdYoungGeneration();
-      return import('./serve.ts');
+      return serve;
     },
   },
   demo: {
