@@ -1,6 +1,5 @@
 import { TocsinError, errorText } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
-import { holdYoungGeneration } from '../core/system/young-generation.ts';
 import { ConfigError, explainIssue } from '../core/yaml.ts';
 
 /** One command: gets the arguments behind its name, resolves to the exit code. Loaded when it is called. */
@@ -13,12 +12,7 @@ interface CommandEntry {
 const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   serve: {
     help: 'scrape, store, evaluate and notify',
-    load: async () => {
-      const serve = await import('./serve.ts');
-      // Until it is ready: the log is replayed.
-      holdYoungGeneration();
-      return serve;
-    },
+    load: () => import('./serve.ts'),
   },
   demo: {
     help: 'serve with simulated model servers and a scripted incident',
