@@ -2,7 +2,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 /** How V8 lets the room grow by default. */
 const USUAL_GROWTH = 2;
-/** Room that threads have from their beginning, in MiB for each of its halves; what is not used takes no memory. */
+/** Room that threads have from their beginning, in MiB for each of its halves, within what their own limit allows. */
 const THREAD_HALF_MIB = 16;
 /** Room at which that of the main thread stays, both halves together. */
 const MAIN_BYTES = 8 * 2 ** 20;

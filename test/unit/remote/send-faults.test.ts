@@ -45,7 +45,7 @@ const config: RemoteWriteConfig = {
   http: DEFAULT_HTTP_CLIENT_CONFIG,
 };
 
-/** A log whose second page is of a sample each, and whose last record is not understood. */
+/** A log whose first page is nearly full of names, followed by records of one sample each. */
 async function writeLog(files: MemoryFileSystem): Promise<WalWriter> {
   await files.makeFolder('/wal');
   const log = new WalWriter({
