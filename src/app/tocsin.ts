@@ -253,6 +253,7 @@ export class Tocsin {
       http,
       files,
       clock,
+      random,
       registry,
       environment,
       logger: logger.child({ component: 'notifier' }),

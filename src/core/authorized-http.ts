@@ -71,6 +71,11 @@ export class AuthorizedHttp {
     });
   }
 
+  /** A text that came from outside without the block's secrets, should they be in it. */
+  redact(text: string): string {
+    return secretsOf(this.#config).reduce((shown, secret) => shown.replaceAll(secret, '<secret>'), text);
+  }
+
   async #addHeaders(headers: Record<string, string>): Promise<void> {
     for (const header of this.#config.headers) {
       const values = [...header.values, ...header.secrets.map((secret) => secret.reveal())];

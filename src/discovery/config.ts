@@ -1,14 +1,24 @@
 import { z } from 'zod';
-import { filePathSchema, positiveDurationSchema } from '../core/schema.ts';
-import { fileDiscovery } from './file-provider.ts';
+import { fileConfigSchema } from './file-config.ts';
+import { httpSdConfigSchema } from './http/config.ts';
 import type { DiscoveryConfig } from './provider.ts';
 import { staticDiscovery } from './static-provider.ts';
 import { makeTargetGroup } from './target-group.ts';
 import { writtenGroupSchema } from './written-group.ts';
 import type { WrittenGroup } from './written-group.ts';
 
-/** Kinds of `*_sd_configs` that Prometheus has and this version does not. */
-export const DISCOVERY_KEYS_NOT_IN_VERSION: readonly string[] = [
+/** Every kind of discovery there is: its key, and the schema of an entry. A new kind is one line here. */
+const ENTRY_SCHEMAS = {
+  file_sd_configs: fileConfigSchema,
+  http_sd_configs: httpSdConfigSchema,
+} as const satisfies Record<string, z.ZodType<DiscoveryConfig>>;
+
+type DiscoveryKey = keyof typeof ENTRY_SCHEMAS;
+
+const DISCOVERY_KEYS = Object.keys(ENTRY_SCHEMAS) as DiscoveryKey[];
+
+/** The `*_sd_configs` of Prometheus 3.14. */
+const PROMETHEUS_KEYS: readonly string[] = [
   'aws_sd_configs',
   'azure_sd_configs',
   'consul_sd_configs',
@@ -20,6 +30,7 @@ export const DISCOVERY_KEYS_NOT_IN_VERSION: readonly string[] = [
   'ecs_sd_configs',
   'elasticache_sd_configs',
   'eureka_sd_configs',
+  'file_sd_configs',
   'gce_sd_configs',
   'hetzner_sd_configs',
   'http_sd_configs',
@@ -46,51 +57,36 @@ export const DISCOVERY_KEYS_NOT_IN_VERSION: readonly string[] = [
   'vultr_sd_configs',
 ];
 
+/** Kinds of `*_sd_configs` that Prometheus has and this version does not. */
+export const DISCOVERY_KEYS_NOT_IN_VERSION: readonly string[] = PROMETHEUS_KEYS.filter(
+  (key) => !Object.hasOwn(ENTRY_SCHEMAS, key),
+);
+
 /** `static_configs`. */
 const staticConfigsSchema: z.ZodType<readonly WrittenGroup[]> = z.array(writtenGroupSchema).default([]);
 
-const FILE_PATTERN = /^[^*]*(?:\*[^/]*)?\.(?:json|yml|yaml|JSON|YML|YAML)$/;
-
-/** One entry of `file_sd_configs`. */
-interface FileDiscoveryConfig {
-  readonly files: readonly string[];
-  readonly refreshIntervalMs: number;
-}
-
-const fileConfigSchema: z.ZodType<FileDiscoveryConfig> = z
-  .strictObject({
-    files: z
-      .array(filePathSchema)
-      .min(1, 'file service discovery config must contain at least one path name')
-      .superRefine((paths, context) => {
-        paths.forEach((path, i) => {
-          if (FILE_PATTERN.test(path)) return;
-          const message = `path name ${JSON.stringify(path)} is not valid for file discovery`;
-          context.addIssue({ code: 'custom', path: [i], message });
-        });
-      }),
-    refresh_interval: positiveDurationSchema.default(5 * 60 * 1000),
-  })
-  .transform(({ files, refresh_interval }) => ({ files, refreshIntervalMs: refresh_interval }));
-
-/** `file_sd_configs`. */
-const fileSdConfigsSchema: z.ZodType<readonly FileDiscoveryConfig[]> = z.array(fileConfigSchema).default([]);
+type EntryShape = Readonly<Record<DiscoveryKey, z.ZodType<readonly DiscoveryConfig[]>>>;
 
 /** The keys of discovery, for use inside the object schema of a job or of an Alertmanager. */
 export const discoveryShape = {
   static_configs: staticConfigsSchema,
-  file_sd_configs: fileSdConfigsSchema,
-} as const;
+  ...entryShape(),
+};
 
-/** The parsed values of {@link discoveryShape}. */
-export interface DiscoveryFields {
-  readonly static_configs: readonly WrittenGroup[];
-  readonly file_sd_configs: readonly FileDiscoveryConfig[];
+function entryShape(): EntryShape {
+  const shape: Partial<Record<DiscoveryKey, z.ZodType<readonly DiscoveryConfig[]>>> = {};
+  for (const key of DISCOVERY_KEYS) shape[key] = z.array(ENTRY_SCHEMAS[key]).default([]);
+  return shape as EntryShape;
 }
 
-/** What is to be discovered; file discovery first, then all of `static_configs` as one. */
+/** The parsed values of {@link discoveryShape}. */
+export type DiscoveryFields = { readonly static_configs: readonly WrittenGroup[] } & Readonly<
+  Record<DiscoveryKey, readonly DiscoveryConfig[]>
+>;
+
+/** What is to be discovered; all of `static_configs` as one, at the end. */
 export function discoveryConfigs(fields: DiscoveryFields): DiscoveryConfig[] {
-  const configs: DiscoveryConfig[] = fields.file_sd_configs.map(fileDiscovery);
+  const configs = DISCOVERY_KEYS.flatMap((key) => fields[key]);
   if (fields.static_configs.length === 0) return configs;
   const groups = fields.static_configs.map((group, i) =>
     makeTargetGroup(String(i), group.targets, group.labels),

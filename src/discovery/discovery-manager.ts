@@ -1,11 +1,11 @@
 import type { Registry } from 'prom-client';
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Timer } from '../core/clock.ts';
 import { assert, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import type { FileSystem } from '../core/ports.ts';
 import { TaskScope } from '../core/task-scope.ts';
 import { DiscoveryMetrics } from './metrics.ts';
-import type { DiscoveryConfig, Provider } from './provider.ts';
+import { makeProviderContext } from './provider.ts';
+import type { DiscoveryConfig, DiscoveryPorts, Provider } from './provider.ts';
 import { staticDiscovery } from './static-provider.ts';
 import type { TargetGroup } from './target-group.ts';
 
@@ -13,11 +13,9 @@ import type { TargetGroup } from './target-group.ts';
 export type TargetSets = ReadonlyMap<string, readonly TargetGroup[]>;
 
 /** Options of a {@link DiscoveryManager}. */
-export interface DiscoveryManagerOptions {
+export interface DiscoveryManagerOptions extends DiscoveryPorts {
   /** Whose discovery this is, for metrics: `scrape` or `notify`. */
   readonly name: string;
-  readonly clock: Clock;
-  readonly files: FileSystem;
   readonly logger: Logger;
   readonly registry: Registry;
   /** Called with everything known whenever something changed; at once after `apply`, then at most every five seconds. */
@@ -100,13 +98,14 @@ export class DiscoveryManager {
 
   #start(key: string, config: DiscoveryConfig, sets: ReadonlySet<string>): void {
     const logger = this.#options.logger.child({ discovery: config.kind, config: [...sets].join(',') });
-    const { clock, files } = this.#options;
     const scope = new TaskScope((_, error) => {
       logger.error({ err: errorText(error) }, 'Discovery ended unexpectedly');
     });
     const running: RunningProvider = { config, scope, groups: new Map(), sets };
     this.#providers.set(key, running);
-    const provider = config.createProvider({ clock, files, logger, metrics: this.#metrics });
+    const [setName = ''] = sets;
+    const context = makeProviderContext(this.#options, { logger, metrics: this.#metrics, setName });
+    const provider = config.createProvider(context);
     scope.spawn(key, (signal) => this.#run(provider, running, logger, signal));
   }
 

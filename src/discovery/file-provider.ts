@@ -5,6 +5,7 @@ import type { FileSystem } from '../core/ports.ts';
 import { requireYaml } from '../core/validate-yaml.ts';
 import { parseYaml } from '../core/yaml.ts';
 import type { DiscoveryMetrics } from './metrics.ts';
+import { discoveryConfig } from './provider.ts';
 import type { DiscoveryConfig, Provider, ProviderContext, SendGroups } from './provider.ts';
 import { makeTargetGroup } from './target-group.ts';
 import type { TargetGroup } from './target-group.ts';
@@ -22,11 +23,7 @@ export interface FileDiscoveryOptions {
 
 /** `file_sd_configs`: target groups from JSON and YAML files, read again when they change and every so often. */
 export function fileDiscovery(options: FileDiscoveryOptions): DiscoveryConfig {
-  return {
-    kind: 'file',
-    key: `file:${JSON.stringify([options.files, options.refreshIntervalMs])}`,
-    createProvider: (context) => new FileProvider(options, context),
-  };
+  return discoveryConfig('file', options, (own, context) => new FileProvider(own, context));
 }
 
 /**

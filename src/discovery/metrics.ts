@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import { Counter, Gauge, Summary } from '../core/metrics.ts';
+import { Counter, Gauge, Histogram, Summary } from '../core/metrics.ts';
 
 /** Own metrics about discovery, under Prometheus' names; `name` says whose discovery it is (`scrape`, `notify`). */
 export class DiscoveryMetrics {
@@ -12,6 +12,11 @@ export class DiscoveryMetrics {
   readonly fileReadErrors: Counter;
   readonly fileScanDuration: Summary;
   readonly fileModified: Gauge<'filename'>;
+  readonly refreshFailures: Counter<'mechanism' | 'config'>;
+  readonly refreshDuration: Summary<'mechanism' | 'config'>;
+  readonly refreshDurations: Histogram<'mechanism'>;
+  readonly #registry: Registry;
+  readonly #refreshers = new Map<string, number>();
 
   /** Registers in `registry`, or finds there what another discovery manager registered. */
   static in(registry: Registry): DiscoveryMetrics {
@@ -24,6 +29,7 @@ export class DiscoveryMetrics {
   }
 
   private constructor(registry: Registry) {
+    this.#registry = registry;
     const registers = [registry];
     this.failedConfigs = new Gauge({
       name: 'prometheus_sd_failed_configs',
@@ -78,6 +84,53 @@ export class DiscoveryMetrics {
       labelNames: ['filename'],
       registers,
     });
+    this.refreshFailures = new Counter({
+      name: 'prometheus_sd_refresh_failures_total',
+      help: 'Number of refresh failures for the given SD mechanism.',
+      labelNames: ['mechanism', 'config'],
+      registers,
+    });
+    this.refreshDuration = new Summary({
+      name: 'prometheus_sd_refresh_duration_seconds',
+      help: 'The duration of a refresh in seconds for the given SD mechanism.',
+      labelNames: ['mechanism', 'config'],
+      percentiles: [0.5, 0.9, 0.99],
+      registers,
+    });
+    this.refreshDurations = new Histogram({
+      name: 'prometheus_sd_refresh_duration_histogram_seconds',
+      help: 'The duration of a refresh for the given SD mechanism.',
+      labelNames: ['mechanism'],
+      buckets: [0.01, 0.1, 1, 10],
+      registers,
+    });
+  }
+
+  /** Shows the refresh metrics of a provider, at 0, until it is released; providers with equal labels share them. */
+  refreshOf(mechanism: string, config: string): { release(): void } {
+    const key = JSON.stringify([mechanism, config]);
+    const users = this.#refreshers.get(key) ?? 0;
+    this.#refreshers.set(key, users + 1);
+    this.refreshFailures.inc({ mechanism, config }, 0);
+    return {
+      release: () => {
+        const left = this.#refreshers.get(key)! - 1;
+        this.#refreshers.set(key, left);
+        if (left > 0) return;
+        this.#refreshers.delete(key);
+        this.refreshFailures.remove({ mechanism, config });
+        this.refreshDuration.remove({ mechanism, config });
+      },
+    };
+  }
+
+  /**
+   * A counter of one kind of discovery, which only those see who use that kind; it starts at 0.
+   */
+  counter(name: string, help: string): Counter {
+    const found = this.#registry.getSingleMetric(name);
+    if (found !== undefined) return found as Counter;
+    return new Counter({ name, help, registers: [this.#registry] });
   }
 }
 

@@ -1,15 +1,51 @@
+import { AuthorizedHttp } from '../core/authorized-http.ts';
 import type { Clock } from '../core/clock.ts';
+import { configKey } from '../core/config-key.ts';
+import type { HttpClientConfig } from '../core/http-config.ts';
 import type { Logger } from '../core/log.ts';
-import type { FileSystem } from '../core/ports.ts';
+import type { FileSystem, HttpClient, Random } from '../core/ports.ts';
+import type { Environment } from '../core/proxy-choice.ts';
 import type { DiscoveryMetrics } from './metrics.ts';
 import type { TargetGroup } from './target-group.ts';
 
-/** What a provider works with. */
-export interface ProviderContext {
+/** The doors to the world that discovery goes through. */
+export interface DiscoveryPorts {
   readonly clock: Clock;
   readonly files: FileSystem;
+  readonly http: HttpClient;
+  readonly random: Random;
+  /** For `proxy_from_environment` and for credentials that clouds take from there (`AWS_…`, `AZURE_…`). */
+  readonly environment: Environment;
+  /** `User-Agent` of every request. */
+  readonly userAgent: string;
+}
+
+/** What a provider works with. */
+export interface ProviderContext extends DiscoveryPorts {
   readonly logger: Logger;
   readonly metrics: DiscoveryMetrics;
+  /** Label `config` of its metrics: the first of the sets (jobs) it was started for. */
+  readonly setName: string;
+  /** HTTP with the credentials and settings of an HTTP client block. */
+  httpFor(config: HttpClientConfig): AuthorizedHttp;
+}
+
+/** The context of one provider. */
+export function makeProviderContext(
+  ports: DiscoveryPorts,
+  own: Pick<ProviderContext, 'logger' | 'metrics' | 'setName'>,
+): ProviderContext {
+  const { clock, files, http, random, environment, userAgent } = ports;
+  return {
+    ...own,
+    clock,
+    files,
+    http,
+    random,
+    environment,
+    userAgent,
+    httpFor: (config) => new AuthorizedHttp({ http, files, clock, environment, config }),
+  };
 }
 
 /**
@@ -31,6 +67,20 @@ export interface Provider {
 export interface DiscoveryConfig {
   /** `static`, `file` … */
   readonly kind: string;
+  /** Holds secrets only as their hash; it is not for showing all the same. */
   readonly key: string;
   createProvider(context: ProviderContext): Provider;
+}
+
+/** A {@link DiscoveryConfig} whose key is made of all its `options`: plain data and secrets. */
+export function discoveryConfig<Options extends object>(
+  kind: string,
+  options: Options,
+  createProvider: (options: Options, context: ProviderContext) => Provider,
+): DiscoveryConfig {
+  return {
+    kind,
+    key: `${kind}:${configKey(options)}`,
+    createProvider: (context) => createProvider(options, context),
+  };
 }

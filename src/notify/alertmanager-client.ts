@@ -5,7 +5,7 @@ import { Labels } from '../core/labels.ts';
 import { LabelsBuilder } from '../core/labels-builder.ts';
 import type { Logger } from '../core/log.ts';
 import type { Registry } from '../core/metrics.ts';
-import type { FileSystem, HttpClient } from '../core/ports.ts';
+import type { FileSystem, HttpClient, Random } from '../core/ports.ts';
 import { relabelBuilder } from '../core/relabel.ts';
 import type { RelabelConfig } from '../core/relabel.ts';
 import { DiscoveryManager } from '../discovery/index.ts';
@@ -14,6 +14,7 @@ import type { AlertingConfig, AlertmanagerConfig } from './alerting-config.ts';
 import { AlertmanagerMetrics } from './alertmanager-metrics.ts';
 import { AlertmanagerQueue } from './alertmanager-queue.ts';
 import type { AlertmanagerEndpoint } from './alertmanager-queue.ts';
+import { USER_AGENT } from './http.ts';
 
 /** What an {@link AlertmanagerClient} works with. */
 export interface AlertmanagerClientOptions {
@@ -22,7 +23,8 @@ export interface AlertmanagerClientOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly registry: Registry;
-  /** For `proxy_from_environment`. */
+  readonly random: Random;
+  /** For `proxy_from_environment` and discovery's credentials. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** `--alertmanager.notification-queue-capacity`. */
   readonly queueCapacity: number;
@@ -65,6 +67,10 @@ export class AlertmanagerClient {
       name: 'notify',
       clock: options.clock,
       files: options.files,
+      http: options.http,
+      random: options.random,
+      environment: options.environment,
+      userAgent: USER_AGENT,
       logger: options.logger,
       registry: options.registry,
       onUpdate: (sets) => {

@@ -6,7 +6,7 @@ import type { HttpResponse } from '../core/ports.ts';
 import type { SendOutcome } from './notification.ts';
 
 /** Sent as User-Agent by everything in this room. */
-const USER_AGENT = 'tocsin';
+export const USER_AGENT = 'tocsin';
 
 /** Bodies of answers are only shown in messages: more than this is not read. */
 const MAX_ANSWER_BYTES = 64 * 1024;

@@ -40,7 +40,7 @@ export interface ScrapeManagerOptions {
   readonly userAgent: string;
   /** What `--enable-feature` asks for; nothing when absent. */
   readonly features?: ScrapeFeatures;
-  /** For `proxy_from_environment`. */
+  /** For `proxy_from_environment` and discovery's credentials; nothing when absent. */
   readonly environment?: NonNullable<AuthorizedHttpOptions['environment']>;
   /** A scrape URL as the outside world reaches it; the same when absent. */
   readonly globalUrl?: (scrapeUrl: string) => string;
@@ -116,11 +116,15 @@ export class ScrapeManager {
     this.#tasks = new TaskScope((name, error) => {
       options.logger.error({ task: name, err: errorText(error) }, 'Scraping task failed');
     });
-    const { clock, files, logger, registry } = options;
+    const { clock, files, http, random, userAgent, logger, registry } = options;
     this.#discovery = new DiscoveryManager({
       name: 'scrape',
       clock,
       files,
+      http,
+      random,
+      userAgent,
+      environment: options.environment ?? {},
       logger,
       registry,
       onUpdate: (sets) => {

@@ -132,8 +132,8 @@ alertmanager:
     ['models: []', '1:1: key "models" is not in this version'],
     ['remote_writes: []', '1:1: unknown key "remote_writes"; did you mean "remote_write"?'],
     [
-      'scrape_configs: [{job_name: a, http_sd_configs: []}]',
-      '1:32: key "http_sd_configs" in scrape_configs[0] is not in this version',
+      'scrape_configs: [{job_name: a, eureka_sd_configs: []}]',
+      '1:32: key "eureka_sd_configs" in scrape_configs[0] is not in this version',
     ],
     [
       'scrape_configs: [{job_name: a, probe: {}}]',

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../src/core/log.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
+import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import {
@@ -23,6 +25,10 @@ class World {
       name: 'scrape',
       clock: this.clock,
       files: this.files,
+      http: new FakeNetwork(),
+      random: new SeededRandom(1),
+      environment: {},
+      userAgent: 'tocsin/test',
       logger: silentLogger,
       registry: this.registry,
       onUpdate: (sets) => {

@@ -3,6 +3,7 @@ import type { PostedAlert } from '../../../src/alerts/index.ts';
 import { Labels } from '../../../src/core/labels.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
 import { makeRelabelConfig } from '../../../src/core/relabel.ts';
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { SystemClock } from '../../../src/core/system/system-clock.ts';
 import { UndiciHttpClient } from '../../../src/core/system/undici-http-client.ts';
 import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
@@ -48,6 +49,7 @@ class Bench {
       clock: this.clock,
       logger: this.logger,
       registry: this.registry,
+      random: new SeededRandom(1),
       environment: {},
       queueCapacity: options.queueCapacity ?? 10_000,
       maxBatchSize: 256,
@@ -267,6 +269,7 @@ describe('over a real socket', () => {
       clock: new SystemClock(),
       logger: new RecordingLogger(),
       registry: createRegistry(),
+      random: new SeededRandom(1),
       environment: {},
       queueCapacity: 10,
       maxBatchSize: 10,

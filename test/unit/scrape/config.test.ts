@@ -83,7 +83,7 @@ describe('scrape configs', () => {
     ],
     ['scrape_native_histograms: true', 'native histograms are not in this version'],
     ['native_histogram_bucket_limit: 10', 'native histograms are not in this version'],
-    ['consul_sd_configs: [{}]', '"consul_sd_configs" in scrape_configs[0] is not in this version'],
+    ['eureka_sd_configs: [{}]', '"eureka_sd_configs" in scrape_configs[0] is not in this version'],
     ['probe: {}', '"probe" in scrape_configs[0] is not in this version'],
     [
       'scrape_intervall: 5s',
