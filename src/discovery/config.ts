@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fileConfigSchema } from './file-config.ts';
 import { httpSdConfigSchema } from './http/config.ts';
+import { kubernetesConfigSchema } from './kubernetes/config.ts';
 import type { DiscoveryConfig } from './provider.ts';
 import { staticDiscovery } from './static-provider.ts';
 import { makeTargetGroup } from './target-group.ts';
@@ -11,6 +12,7 @@ import type { WrittenGroup } from './written-group.ts';
 const ENTRY_SCHEMAS = {
   file_sd_configs: fileConfigSchema,
   http_sd_configs: httpSdConfigSchema,
+  kubernetes_sd_configs: kubernetesConfigSchema,
 } as const satisfies Record<string, z.ZodType<DiscoveryConfig>>;
 
 type DiscoveryKey = keyof typeof ENTRY_SCHEMAS;

@@ -6,6 +6,7 @@ import type { Clock } from '../core/clock.ts';
 import { TocsinError } from '../core/errors.ts';
 import type { HttpResponse } from '../core/ports.ts';
 import { pathText } from '../core/validate-yaml.ts';
+import { readBody } from './read-body.ts';
 
 /** Answers larger than this are refused, unless said otherwise. */
 const MAX_BODY_BYTES = 128 * 1024 * 1024;
@@ -86,7 +87,7 @@ export async function fetchJson<T>(request: JsonRequest<T>): Promise<JsonAnswer<
       response.discard();
       throw error;
     }
-    const text = await readText(response, shown, request.maxBodyBytes ?? MAX_BODY_BYTES);
+    const text = await readBody(response, shown, request.maxBodyBytes ?? MAX_BODY_BYTES);
     return { value: parseAs(text, schema, shown, http), headers: response.headers };
   } finally {
     deadline.dispose();
@@ -130,21 +131,6 @@ function parseAs<T>(text: string, schema: z.ZodType<T>, shown: string, http: Jso
   const where = issue === undefined || issue.path.length === 0 ? '' : `${pathText(issue.path)}: `;
   const message = `${shown}: the answer is not as expected: ${where}${issue?.message ?? ''}`;
   throw new TocsinError('TOCSIN_ERR_PARSE', message);
-}
-
-async function readText(response: HttpResponse, shown: string, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  let sizeBytes = 0;
-  for await (const chunk of response.body) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > maxBytes) {
-      response.discard();
-      throw new TocsinError('TOCSIN_ERR_HTTP', `${shown}: the answer is larger than ${maxBytes} bytes`);
-    }
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }
 
 /** The first line of an answer that says why something did not work. */

@@ -127,10 +127,14 @@ export class DiscoveryMetrics {
   /**
    * A counter of one kind of discovery, which only those see who use that kind; it starts at 0.
    */
-  counter(name: string, help: string): Counter {
+  counter<Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[] = [],
+  ): Counter<Label> {
     const found = this.#registry.getSingleMetric(name);
-    if (found !== undefined) return found as Counter;
-    return new Counter({ name, help, registers: [this.#registry] });
+    if (found !== undefined) return found as unknown as Counter<Label>;
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
   }
 }
 
