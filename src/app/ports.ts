@@ -5,7 +5,8 @@ import type { Clock } from '../core/clock.ts';
 import { TocsinError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Mailer } from '../core/mailer.ts';
-import type { FileSystem, HttpClient, Random, SqlDatabase, TextOutput } from '../core/ports.ts';
+import type { DnsClient, FileSystem, HttpClient, Random, SqlDatabase, TextOutput } from '../core/ports.ts';
+import { NodeDnsClient } from '../core/system/node-dns-client.ts';
 import { NodeFileSystem } from '../core/system/node-file-system.ts';
 import { type LogFormat, type LogLevel, createLogger } from '../core/system/pino-logger.ts';
 import { SmtpMailer } from '../core/system/smtp-mailer.ts';
@@ -29,6 +30,7 @@ export interface TocsinPorts {
   readonly clock: Clock;
   readonly files: FileSystem;
   readonly http: HttpClient;
+  readonly dns: DnsClient;
   readonly random: Random;
   readonly mailer: Mailer;
   readonly logger: Logger;
@@ -96,6 +98,7 @@ export function createSystemPorts(log: {
     clock,
     files: new NodeFileSystem(),
     http: new UndiciHttpClient(),
+    dns: new NodeDnsClient(),
     random: new SystemRandom(),
     mailer: new SmtpMailer(),
     logger: createLogger(clock, stderr, log),

@@ -231,7 +231,7 @@ export class Tocsin {
 
   #createRooms(state: StateStore, storage: Tsdb, stateFolder: string): Rooms {
     const { options, ports, registry } = this;
-    const { clock, files, http, random, logger, environment } = ports;
+    const { clock, files, http, dns, random, logger, environment } = ports;
     const config = this.#config;
     storage.setOutOfOrderWindow(config.storage.outOfOrderTimeWindowMs);
     storage.setFloatEncoding(floatEncoding(config, options));
@@ -251,6 +251,7 @@ export class Tocsin {
       });
     const outside = new AlertmanagerClient({
       http,
+      dns,
       files,
       clock,
       random,
@@ -281,6 +282,7 @@ export class Tocsin {
     const scrape = new ScrapeManager({
       clock,
       http,
+      dns,
       files,
       storage,
       registry,

@@ -120,6 +120,32 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
+/** Types of DNS records that {@link DnsClient} asks for. */
+export type DnsType = 'A' | 'AAAA' | 'SRV' | 'MX' | 'NS';
+
+/** A DNS record: an address (`A`, `AAAA`) or a name, which ends in a dot. */
+export interface DnsRecord {
+  readonly value: string;
+  /** Only of `SRV`. */
+  readonly port?: number;
+}
+
+/** What a DNS server says of a name: its records of the type (there may be none), or that there is no such name. */
+export type DnsAnswer =
+  { readonly known: true; readonly records: readonly DnsRecord[] } | { readonly known: false };
+
+/** DNS, one question to one server at a time: search lists and second servers are the asker's matter. */
+export interface DnsClient {
+  /** Addresses of the servers that the system asks, for where there is no `/etc/resolv.conf`. */
+  systemServers(): readonly string[];
+  /**
+   * Asks `server` (an address, or `address:port`) for a name that ends in a dot; over TCP when the answer is too long
+   * for UDP. Rejects with TOCSIN_ERR_DNS when there is no answer within five seconds or the server refuses or fails, or
+   * with the signal's reason.
+   */
+  ask(server: string, name: string, type: DnsType, signal: AbortSignal): Promise<DnsAnswer>;
+}
+
 /** A value that SQL stores. */
 export type SqlValue = string | number | bigint | null | Uint8Array;
 /** A row by column name. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dnsSdConfigSchema } from './dns/config.ts';
 import { fileConfigSchema } from './file-config.ts';
 import { httpSdConfigSchema } from './http/config.ts';
 import { kubernetesConfigSchema } from './kubernetes/config.ts';
@@ -10,6 +11,7 @@ import type { WrittenGroup } from './written-group.ts';
 
 /** Every kind of discovery there is: its key, and the schema of an entry. A new kind is one line here. */
 const ENTRY_SCHEMAS = {
+  dns_sd_configs: dnsSdConfigSchema,
   file_sd_configs: fileConfigSchema,
   http_sd_configs: httpSdConfigSchema,
   kubernetes_sd_configs: kubernetesConfigSchema,

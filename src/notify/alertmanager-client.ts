@@ -5,7 +5,7 @@ import { Labels } from '../core/labels.ts';
 import { LabelsBuilder } from '../core/labels-builder.ts';
 import type { Logger } from '../core/log.ts';
 import type { Registry } from '../core/metrics.ts';
-import type { FileSystem, HttpClient, Random } from '../core/ports.ts';
+import type { DnsClient, FileSystem, HttpClient, Random } from '../core/ports.ts';
 import { relabelBuilder } from '../core/relabel.ts';
 import type { RelabelConfig } from '../core/relabel.ts';
 import { DiscoveryManager } from '../discovery/index.ts';
@@ -19,6 +19,7 @@ import { USER_AGENT } from './http.ts';
 /** What an {@link AlertmanagerClient} works with. */
 export interface AlertmanagerClientOptions {
   readonly http: HttpClient;
+  readonly dns: DnsClient;
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -68,6 +69,7 @@ export class AlertmanagerClient {
       clock: options.clock,
       files: options.files,
       http: options.http,
+      dns: options.dns,
       random: options.random,
       environment: options.environment,
       userAgent: USER_AGENT,

@@ -13,6 +13,7 @@ import { formatSampleValue } from '../../src/core/float-text.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { createRegistry } from '../../src/core/metrics.ts';
 import { SeededRandom } from '../../src/core/seeded-random.ts';
+import { FakeDns } from '../../src/core/testing/fake-dns.ts';
 import { NodeFileSystem } from '../../src/core/system/node-file-system.ts';
 import { SystemClock } from '../../src/core/system/system-clock.ts';
 import { UndiciHttpClient } from '../../src/core/system/undici-http-client.ts';
@@ -147,6 +148,7 @@ ${targets.join('\n')}
     manager = new ScrapeManager({
       clock: new SystemClock(),
       http: new UndiciHttpClient(),
+      dns: new FakeDns(),
       files: new NodeFileSystem(),
       storage,
       logger: silentLogger,

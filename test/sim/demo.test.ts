@@ -6,6 +6,7 @@ import { writeDemoFiles } from '../../src/app/demo-files.ts';
 import { collectProcessMetrics } from '../../src/app/metrics.ts';
 import { Tocsin } from '../../src/app/tocsin.ts';
 import { SeededRandom } from '../../src/core/seeded-random.ts';
+import { FakeDns } from '../../src/core/testing/fake-dns.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { SqliteDatabase } from '../../src/core/system/sqlite-database.ts';
 import { FakeNetwork } from '../../src/core/testing/fake-network.ts';
@@ -56,6 +57,7 @@ async function startDemo(): Promise<{ clock: VirtualClock; tocsin: Tocsin; print
       clock,
       files,
       http: network,
+      dns: new FakeDns(),
       random: new SeededRandom(2),
       mailer: { send: () => Promise.reject(new Error('nobody mails here')) },
       logger: silentLogger,

@@ -4,6 +4,7 @@ import type { TocsinPorts } from '../../../src/app/ports.ts';
 import { Tocsin } from '../../../src/app/tocsin.ts';
 import type { SqlDatabase } from '../../../src/core/ports.ts';
 import { SeededRandom } from '../../../src/core/seeded-random.ts';
+import { FakeDns } from '../../../src/core/testing/fake-dns.ts';
 import { createLogger } from '../../../src/core/system/pino-logger.ts';
 import { SqliteDatabase } from '../../../src/core/system/sqlite-database.ts';
 import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
@@ -109,6 +110,7 @@ export class Machine {
       clock,
       files: this.held?.files ?? files,
       http: network,
+      dns: new FakeDns(),
       random: new SeededRandom(pid),
       logger: createLogger(
         clock,

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../src/core/log.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
 import { SeededRandom } from '../../../src/core/seeded-random.ts';
+import { FakeDns } from '../../../src/core/testing/fake-dns.ts';
 import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
@@ -26,6 +27,7 @@ class World {
       clock: this.clock,
       files: this.files,
       http: new FakeNetwork(),
+      dns: new FakeDns(),
       random: new SeededRandom(1),
       environment: {},
       userAgent: 'tocsin/test',

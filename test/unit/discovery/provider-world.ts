@@ -6,6 +6,7 @@ import { createRegistry } from '../../../src/core/metrics.ts';
 import type { HttpClient } from '../../../src/core/ports.ts';
 import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { UndiciHttpClient } from '../../../src/core/system/undici-http-client.ts';
+import { FakeDns } from '../../../src/core/testing/fake-dns.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import { validateYaml } from '../../../src/core/validate-yaml.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
@@ -91,6 +92,7 @@ export class ProviderWorld {
       clock,
       files,
       http,
+      dns: new FakeDns(),
       random: new SeededRandom(7),
       environment: {},
       userAgent: 'tocsin/test',

@@ -4,6 +4,7 @@ import { Labels } from '../../../src/core/labels.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
 import { makeRelabelConfig } from '../../../src/core/relabel.ts';
 import { SeededRandom } from '../../../src/core/seeded-random.ts';
+import { FakeDns } from '../../../src/core/testing/fake-dns.ts';
 import { SystemClock } from '../../../src/core/system/system-clock.ts';
 import { UndiciHttpClient } from '../../../src/core/system/undici-http-client.ts';
 import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
@@ -49,6 +50,7 @@ class Bench {
       clock: this.clock,
       logger: this.logger,
       registry: this.registry,
+      dns: new FakeDns(),
       random: new SeededRandom(1),
       environment: {},
       queueCapacity: options.queueCapacity ?? 10_000,
@@ -269,6 +271,7 @@ describe('over a real socket', () => {
       clock: new SystemClock(),
       logger: new RecordingLogger(),
       registry: createRegistry(),
+      dns: new FakeDns(),
       random: new SeededRandom(1),
       environment: {},
       queueCapacity: 10,

@@ -2,6 +2,7 @@ import { createRegistry } from '../../../src/core/metrics.ts';
 import { Labels } from '../../../src/core/labels.ts';
 import type { Logger } from '../../../src/core/log.ts';
 import { SeededRandom } from '../../../src/core/seeded-random.ts';
+import { FakeDns } from '../../../src/core/testing/fake-dns.ts';
 import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import { requireYaml } from '../../../src/core/validate-yaml.ts';
@@ -53,6 +54,7 @@ export class ScrapeWorld {
     this.manager = new ScrapeManager({
       clock: this.clock,
       http: this.network,
+      dns: new FakeDns(),
       files: this.files,
       storage: this.storage,
       logger: collectingLogger(this.logLines),

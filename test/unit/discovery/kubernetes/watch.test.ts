@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../../../src/core/seeded-random.ts';
 import type { HttpRequest } from '../../../../src/core/ports.ts';
+import { FakeDns } from '../../../../src/core/testing/fake-dns.ts';
 import { FakeNetwork } from '../../../../src/core/testing/fake-network.ts';
 import { silentLogger } from '../../../../src/core/log.ts';
 import { DiscoveryMetrics } from '../../../../src/discovery/metrics.ts';
@@ -294,7 +295,7 @@ describe('credentials', () => {
     const random = new SeededRandom(1);
     const http = new FakeNetwork();
     const context = makeProviderContext(
-      { clock, files, http, random, environment: {}, userAgent: 'tocsin/test' },
+      { clock, files, http, dns: new FakeDns(), random, environment: {}, userAgent: 'tocsin/test' },
       { logger: silentLogger, metrics: DiscoveryMetrics.in(registry), setName: 'j' },
     );
     const [config] = parseDiscovery(`kubernetes_sd_configs: [${yaml}]`).configs;
