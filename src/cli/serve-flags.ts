@@ -42,6 +42,11 @@ const FEATURES: Readonly<Record<string, 'used' | 'ignored' | 'notInVersion'>> = 
   'tocsin-functions': 'used',
 };
 
+/** What does what a feature without effect did. */
+const FEATURE_HINTS: Readonly<Record<string, string>> = {
+  'native-histograms': ': set scrape_native_histograms in the configuration to scrape native histograms',
+};
+
 function flag(
   standing: FlagStanding,
   name: string,
@@ -305,7 +310,7 @@ export function readFeatures(flags: ParsedFlags): {
         enabled.add(name);
         break;
       case 'ignored':
-        warnings.push(`--enable-feature=${name} has no effect in tocsin`);
+        warnings.push(`--enable-feature=${name} has no effect in tocsin${FEATURE_HINTS[name] ?? ''}`);
         break;
       case 'notInVersion': {
         const message = `--enable-feature=${name} is not in this version of tocsin`;

@@ -7,7 +7,8 @@ import { durationSchema, sizeSchema, textSchema } from '../core/schema.ts';
 import { notInVersion } from '../core/validate-yaml.ts';
 import { DISCOVERY_KEYS_NOT_IN_VERSION, discoveryConfigs, discoveryShape } from '../discovery/index.ts';
 import type { DiscoveryConfig } from '../discovery/index.ts';
-import { DEFAULT_SCRAPE_PROTOCOLS } from './protocols.ts';
+import type { HistogramChoice } from './parser/metric-parser.ts';
+import { SCRAPE_PROTOCOLS } from './protocols.ts';
 import type { EscapingScheme, ScrapeProtocol } from './protocols.ts';
 
 const DEFAULT_INTERVAL_MS = 60_000;
@@ -15,26 +16,13 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 
 const limitSchema = z.int().min(0).default(0);
 
-/** A switch of Prometheus that this version can only leave off. */
-const offSchema = z
-  .boolean()
-  .refine((on) => !on, 'native histograms are not in this version')
-  .optional();
-
-/** A figure of Prometheus that this version can only leave at 0. */
-const zeroSchema = z
-  .number()
-  .refine((value) => value === 0, 'native histograms are not in this version')
-  .optional();
+const switchSchema = z.boolean().optional();
 
 const protocolSchema = z
   .string()
   .superRefine((name, context) => {
-    if ((DEFAULT_SCRAPE_PROTOCOLS as readonly string[]).includes(name)) return;
-    const message =
-      name === 'PrometheusProto'
-        ? 'the protocol PrometheusProto is not in this version'
-        : `unknown scrape protocol ${name}, supported: ${DEFAULT_SCRAPE_PROTOCOLS.join(' ')}`;
+    if ((SCRAPE_PROTOCOLS as readonly string[]).includes(name)) return;
+    const message = `unknown scrape protocol ${name}, supported: ${SCRAPE_PROTOCOLS.join(' ')}`;
     context.addIssue({ code: 'custom', message });
   })
   .transform((name) => name as ScrapeProtocol);
@@ -62,9 +50,9 @@ const sharedShape = {
   keep_dropped_targets: limitSchema,
   metric_name_validation_scheme: validationSchema,
   metric_name_escaping_scheme: escapingSchema,
-  scrape_native_histograms: offSchema,
-  convert_classic_histograms_to_nhcb: offSchema,
-  always_scrape_classic_histograms: offSchema,
+  scrape_native_histograms: switchSchema,
+  convert_classic_histograms_to_nhcb: switchSchema,
+  always_scrape_classic_histograms: switchSchema,
   extra_scrape_metrics: z.boolean().optional(),
 } as const;
 
@@ -90,8 +78,8 @@ const fieldsSchema = notInVersion(
     honor_labels: z.boolean().default(false),
     honor_timestamps: z.boolean().default(true),
     track_timestamps_staleness: z.boolean().default(false),
-    native_histogram_bucket_limit: zeroSchema,
-    native_histogram_min_bucket_factor: zeroSchema,
+    native_histogram_bucket_limit: limitSchema,
+    native_histogram_min_bucket_factor: z.number().default(0),
     relabel_configs: relabelConfigsSchema,
     metric_relabel_configs: relabelConfigsSchema,
     ...discoveryShape,
@@ -130,7 +118,8 @@ export interface ScrapeConfig {
   readonly honorLabels: boolean;
   readonly honorTimestamps: boolean;
   readonly trackTimestampsStaleness: boolean;
-  readonly scrapeProtocols: readonly ScrapeProtocol[];
+  /** Formats to ask for, most wanted first; undefined leaves that to {@link defaultProtocols}. */
+  readonly scrapeProtocols: readonly ScrapeProtocol[] | undefined;
   readonly fallbackScrapeProtocol: ScrapeProtocol | undefined;
   readonly enableCompression: boolean;
   /** Limits: 0 is none. */
@@ -143,6 +132,12 @@ export interface ScrapeConfig {
   readonly keepDroppedTargets: number;
   readonly metricNameValidationScheme: 'utf8' | 'legacy';
   readonly metricNameEscapingScheme: EscapingScheme;
+  /** What is made of histograms; targets may have labels that say otherwise. */
+  readonly histograms: HistogramChoice;
+  /** Buckets that a native histogram may have; 0 is no limit. */
+  readonly nativeHistogramBucketLimit: number;
+  /** Factor by which neighbouring bounds of native histograms differ at least; up to 1 is none. */
+  readonly nativeHistogramMinBucketFactor: number;
   readonly extraScrapeMetrics: boolean;
   readonly relabelConfigs: readonly RelabelConfig[];
   readonly metricRelabelConfigs: readonly RelabelConfig[];
@@ -217,7 +212,7 @@ export function resolveScrapeConfig(
       honorLabels: fields.honor_labels,
       honorTimestamps: fields.honor_timestamps,
       trackTimestampsStaleness: fields.track_timestamps_staleness,
-      scrapeProtocols: fields.scrape_protocols ?? shared.scrape_protocols ?? DEFAULT_SCRAPE_PROTOCOLS,
+      scrapeProtocols: fields.scrape_protocols ?? shared.scrape_protocols,
       fallbackScrapeProtocol: fields.fallback_scrape_protocol,
       enableCompression: fields.enable_compression,
       bodySizeLimitBytes: fields.body_size_limit || shared.body_size_limit,
@@ -229,12 +224,25 @@ export function resolveScrapeConfig(
       keepDroppedTargets: fields.keep_dropped_targets || shared.keep_dropped_targets,
       metricNameValidationScheme: validation,
       metricNameEscapingScheme: escaping,
+      histograms: histogramChoice(fields, shared),
+      nativeHistogramBucketLimit: fields.native_histogram_bucket_limit,
+      nativeHistogramMinBucketFactor: fields.native_histogram_min_bucket_factor,
       extraScrapeMetrics: fields.extra_scrape_metrics ?? shared.extra_scrape_metrics ?? false,
       relabelConfigs: fields.relabel_configs,
       metricRelabelConfigs: fields.metric_relabel_configs,
       discovery: discoveryConfigs(fields),
       http: httpClientConfigOf(fields),
     },
+  };
+}
+
+function histogramChoice(fields: ScrapeConfigFields, shared: GlobalScrapeFields): HistogramChoice {
+  return {
+    native: fields.scrape_native_histograms ?? shared.scrape_native_histograms ?? false,
+    alwaysClassic:
+      fields.always_scrape_classic_histograms ?? shared.always_scrape_classic_histograms ?? false,
+    convertClassic:
+      fields.convert_classic_histograms_to_nhcb ?? shared.convert_classic_histograms_to_nhcb ?? false,
   };
 }
 

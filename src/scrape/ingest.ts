@@ -4,11 +4,11 @@ import type { Labels } from '../core/labels.ts';
 import { AppendOutcome } from '../storage/index.ts';
 import type { Appender, SeriesRef } from '../storage/index.ts';
 import type { ScrapeFeatures } from './features.ts';
+import { brokenHistogram, fittingHistogram } from './histogram-limits.ts';
+import type { HistogramLimits } from './histogram-limits.ts';
 import { Entry, ExpositionError } from './parser/entry.ts';
-import type { ExpositionParser } from './parser/exposition-parser.ts';
-import { OpenMetricsParser } from './parser/openmetrics-parser.ts';
+import type { ExpositionParser, StartSource } from './parser/exposition-parser.ts';
 import { readSeriesLabels } from './parser/series-labels.ts';
-import { StartTimes } from './parser/start-times.ts';
 import type { SampleColumns } from './sample-columns.ts';
 import { LabelLimitError, storedLabels } from './sample-labels.ts';
 import type { SampleLabelRules } from './sample-labels.ts';
@@ -28,6 +28,7 @@ export interface IngestRules extends SampleLabelRules {
   readonly trackTimestampsStaleness: boolean;
   /** Samples after relabelling that a scrape may have; 0 is no limit. */
   readonly sampleLimit: number;
+  readonly histogramLimits: HistogramLimits;
   readonly features: ScrapeFeatures;
 }
 
@@ -53,7 +54,8 @@ export interface IngestCounts {
 export type IngestFailure =
   | { readonly kind: 'malformed'; readonly error: Error }
   | { readonly kind: 'label-limit'; readonly error: Error }
-  | { readonly kind: 'sample-limit'; readonly error: Error };
+  /** Which of `sample_limit` and `native_histogram_bucket_limit` was exceeded; when both were, `error` is of the former. */
+  | { readonly kind: 'limit'; readonly error: Error; readonly samples: boolean; readonly buckets: boolean };
 
 /** Fresh counts. */
 export function emptyCounts(): IngestCounts {
@@ -84,14 +86,15 @@ export class Ingest {
   readonly #appender: Appender;
   readonly #tMs: number;
   readonly #nowMs: number;
-  /** Slots whose samples had a time of their own and count for staleness all the same. */
-  readonly #timed: number[] = [];
+  /** Slots whose samples went in at once, not by the columns, and count for staleness. */
+  readonly #atOnce: number[] = [];
   /** Where samples' start timestamps are read; undefined when nobody wants them or the format has none. */
-  #starts: StartTimes | undefined;
+  #starts: StartSource | undefined;
   /** Undefined when nobody wants exemplars. */
   readonly #exemplars: ScrapedExemplars | undefined;
   #attempts = 0;
-  #limitHit = false;
+  #sampleLimitHit = false;
+  #bucketLimitHit = false;
 
   constructor(
     rules: IngestRules,
@@ -117,16 +120,18 @@ export class Ingest {
     try {
       const parser = makeParser();
       const { storeStarts, startZeros } = this.#rules.features;
-      if ((storeStarts || startZeros) && parser instanceof OpenMetricsParser) {
-        this.#starts = new StartTimes(parser);
-      }
+      if (storeStarts || startZeros) this.#starts = parser.startSource();
       await this.#read(parser, clock);
     } catch (error) {
       if (error instanceof LabelLimitError) return { kind: 'label-limit', error };
       if (error instanceof ExpositionError) return { kind: 'malformed', error };
       throw error;
     }
-    if (this.#limitHit) return { kind: 'sample-limit', error: new Error('sample limit exceeded') };
+    const [samples, buckets] = [this.#sampleLimitHit, this.#bucketLimitHit];
+    if (samples || buckets) {
+      const error = new Error(samples ? 'sample limit exceeded' : 'histogram bucket limit exceeded');
+      return { kind: 'limit', error, samples, buckets };
+    }
     this.#flush();
     return undefined;
   }
@@ -143,7 +148,7 @@ export class Ingest {
       if (entry === Entry.end) return;
       if (entry !== Entry.pause) {
         const known = parser.hinted ? guess : -1;
-        const slot = entry === Entry.series ? this.#sample(parser, known) : this.#meta(parser, known);
+        const slot = entry === Entry.meta ? this.#meta(parser, known) : this.#sample(parser, known, entry);
         if (slot >= 0 && slot !== guess) cache.link(previous, slot);
         if (slot >= 0) previous = slot;
         if (--left > 0) continue;
@@ -178,14 +183,14 @@ export class Ingest {
   }
 
   /** Takes the sample the parser stands at; returns the slot of its line, -1 when it has none. */
-  #sample(parser: ExpositionParser, known: number): number {
+  #sample(parser: ExpositionParser, known: number, entry: Entry): number {
     const cache = this.#cache;
     if (this.#starts?.isStart() === true) return -1;
     this.counts.scraped++;
     const timestampMs = this.#rules.honorTimestamps ? parser.timestampMs : NaN;
     const timed = timestampMs === timestampMs;
     const slot = known >= 0 ? known : cache.find(parser.body, parser.seriesStart, parser.seriesEnd);
-    if (slot < 0) return this.#newSample(parser, timestampMs);
+    if (slot < 0) return this.#newSample(parser, timestampMs, entry);
     if (cache.kind(slot) === SlotKind.dropped) {
       cache.touch(slot);
       return slot;
@@ -195,26 +200,23 @@ export class Ingest {
       this.counts.duplicate++;
       return slot;
     }
-    if (!this.#admit(timestampMs)) return slot;
+    if (!this.#admit(parser, timestampMs, entry)) return slot;
     let ref = cache.ref(slot);
     if (!this.#appender.isLive(ref)) {
       ref = this.#revive(slot);
       if (ref === 0) return slot;
     } else if (this.#rules.features.metadata === true) this.#describeAnew(slot, ref);
     const startMs = this.#starts?.startMs() ?? 0;
-    if (!timed) this.#columns.push(slot, ref, parser.value, false, startMs);
-    else if (!this.#count(this.#append(ref, timestampMs, parser.value, startMs))) return slot;
-    else this.#noteTimed(slot);
-    this.#exemplars?.take(
-      parser,
-      ref,
-      timed ? NO_COLUMN : this.#columns.count - 1,
-      timed ? timestampMs : this.#tMs,
-    );
+    const tMs = timed ? timestampMs : this.#tMs;
+    const isAtOnce = timed || entry === Entry.histogram;
+    if (!isAtOnce) this.#columns.push(slot, ref, parser.value, false, startMs);
+    else if (!this.#count(this.#appendAtOnce(parser, ref, tMs, startMs, entry))) return slot;
+    else this.#noteAtOnce(slot, timed);
+    this.#exemplars?.take(parser, ref, isAtOnce ? NO_COLUMN : this.#columns.count - 1, tMs);
     return slot;
   }
 
-  #newSample(parser: ExpositionParser, timestampMs: number): number {
+  #newSample(parser: ExpositionParser, timestampMs: number, entry: Entry): number {
     const cache = this.#cache;
     const { body, seriesStart, seriesEnd, metricType, unit } = parser;
     const shown = this.#rules.features.typeAndUnitLabels ? unit : undefined;
@@ -222,7 +224,7 @@ export class Ingest {
     const labels = storedLabels(scraped, this.#rules);
     if (labels === undefined) return cache.addDropped(body, seriesStart, seriesEnd);
     this.counts.kept++;
-    if (!this.#admit(timestampMs)) return -1;
+    if (!this.#admit(parser, timestampMs, entry)) return -1;
     const ref = this.#appender.series(labels);
     if (ref === 0) {
       this.counts.refusedSeries++;
@@ -230,27 +232,31 @@ export class Ingest {
     }
     const timed = timestampMs === timestampMs;
     const startMs = this.#starts?.startMs() ?? 0;
-    if (timed && !this.#count(this.#append(ref, timestampMs, parser.value, startMs))) return -1;
+    const tMs = timed ? timestampMs : this.#tMs;
+    const isAtOnce = timed || entry === Entry.histogram;
+    if (isAtOnce && !this.#count(this.#appendAtOnce(parser, ref, tMs, startMs, entry))) return -1;
     const slot = cache.addSeries(body, seriesStart, seriesEnd, ref, metricType, unit);
-    if (!this.#limitHit) this.counts.added++;
-    if (timed) this.#noteTimed(slot);
+    if (!this.#sampleLimitHit && !this.#bucketLimitHit) this.counts.added++;
+    if (isAtOnce) this.#noteAtOnce(slot, timed);
     else this.#columns.push(slot, ref, parser.value, true, startMs);
-    this.#exemplars?.take(
-      parser,
-      ref,
-      timed ? NO_COLUMN : this.#columns.count - 1,
-      timed ? timestampMs : this.#tMs,
-    );
+    this.#exemplars?.take(parser, ref, isAtOnce ? NO_COLUMN : this.#columns.count - 1, tMs);
     if (this.#rules.features.metadata === true)
       describeSeries(this.#appender, ref, labels.metricName, cache.family);
     return slot;
   }
 
   /** Whether the limits let a sample through to the storage. */
-  #admit(timestampMs: number): boolean {
-    const { sampleLimit } = this.#rules;
+  #admit(parser: ExpositionParser, timestampMs: number, entry: Entry): boolean {
+    const { sampleLimit, histogramLimits } = this.#rules;
+    if (entry === Entry.histogram) {
+      parser.histogram = fittingHistogram(parser.histogram!, histogramLimits);
+      if (parser.histogram === undefined) {
+        this.#bucketLimitHit = true;
+        return false;
+      }
+    }
     if (sampleLimit > 0 && ++this.#attempts > sampleLimit) {
-      this.#limitHit = true;
+      this.#sampleLimitHit = true;
       return false;
     }
     if (timestampMs > this.#nowMs + AHEAD_MAX_MS) {
@@ -295,6 +301,26 @@ export class Ingest {
     return storedLabels(scraped, this.#rules);
   }
 
+  /** Appends a sample that does not go into the columns. A histogram that is not well-formed fails the scrape. */
+  #appendAtOnce(
+    parser: ExpositionParser,
+    ref: SeriesRef,
+    tMs: number,
+    startMs: number,
+    entry: Entry,
+  ): AppendOutcome {
+    if (entry !== Entry.histogram) return this.#append(ref, tMs, parser.value, startMs);
+    const histogram = parser.histogram!;
+    const fault = brokenHistogram(histogram, parser.isWhole);
+    if (fault !== undefined) {
+      this.counts.kept--;
+      throw new ExpositionError(fault);
+    }
+    const { storeStarts, startZeros } = this.#rules.features;
+    if (startZeros && startMs !== 0) this.#appender.appendStartZero(ref, startMs, tMs, histogram);
+    return this.#appender.appendRich(ref, tMs, { value: 0, histogram, startMs: storeStarts ? startMs : 0 });
+  }
+
   #append(ref: SeriesRef, tMs: number, value: number, startMs: number): AppendOutcome {
     const { storeStarts, startZeros } = this.#rules.features;
     if (startZeros && startMs !== 0) this.#appender.appendStartZero(ref, startMs, tMs);
@@ -302,8 +328,8 @@ export class Ingest {
     return this.#appender.appendRich(ref, tMs, { value, histogram: undefined, startMs });
   }
 
-  #noteTimed(slot: number): void {
-    if (this.#rules.trackTimestampsStaleness) this.#timed.push(slot);
+  #noteAtOnce(slot: number, timed: boolean): void {
+    if (!timed || this.#rules.trackTimestampsStaleness) this.#atOnce.push(slot);
   }
 
   #flush(): void {
@@ -321,7 +347,7 @@ export class Ingest {
         }
       }
     }
-    for (const slot of this.#timed) cache.track(slot);
+    for (const slot of this.#atOnce) cache.track(slot);
     this.#exemplars?.flush(this.#appender, outcomes);
     this.counts.outOfOrderExemplars = this.#exemplars?.outOfOrder ?? 0;
   }
@@ -358,7 +384,7 @@ export class Ingest {
         this.counts.outOfBounds++;
         return false;
       case AppendOutcome.malformed:
-        assert(false, 'a float is never malformed');
+        assert(false, 'a histogram is looked at before it is appended');
     }
   }
 }

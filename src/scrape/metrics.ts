@@ -33,6 +33,7 @@ export class ScrapeMetrics {
   readonly targetLimitExceeded: Counter;
   readonly labelLimitsExceeded: Counter;
   readonly sampleLimitExceeded: Counter;
+  readonly bucketLimitExceeded: Counter;
   readonly bodySizeLimitExceeded: Counter;
   readonly cacheFlushForced: Counter;
   readonly intervalLength: Summary<'interval'>;
@@ -46,6 +47,7 @@ export class ScrapeMetrics {
   /** `metadataSizes` is asked when metrics are collected. */
   constructor(registry: Registry, metadataSizes: () => readonly MetadataSize[]) {
     const make = new Maker(registry);
+    const exceeded = limitCounters(make);
     this.pools = make.counter('scrape_pools_total', 'Total number of scrape pool creation attempts.');
     this.poolsFailed = make.counter(
       'scrape_pools_failed_total',
@@ -56,22 +58,11 @@ export class ScrapeMetrics {
       'scrape_pool_reloads_failed_total',
       'Total number of failed scrape pool reloads.',
     );
-    this.targetLimitExceeded = make.counter(
-      'scrape_pool_exceeded_target_limit_total',
-      'Total number of times scrape pools hit the target limit, during sync or config reload.',
-    );
-    this.labelLimitsExceeded = make.counter(
-      'scrape_pool_exceeded_label_limits_total',
-      'Total number of times scrape pools hit the label limits, during sync or config reload.',
-    );
-    this.sampleLimitExceeded = make.counter(
-      'scrapes_exceeded_sample_limit_total',
-      'Total number of scrapes that hit the sample limit and were rejected.',
-    );
-    this.bodySizeLimitExceeded = make.counter(
-      'scrapes_exceeded_body_size_limit_total',
-      'Total number of scrapes that hit the body size limit',
-    );
+    this.targetLimitExceeded = exceeded.targets;
+    this.labelLimitsExceeded = exceeded.labels;
+    this.sampleLimitExceeded = exceeded.samples;
+    this.bucketLimitExceeded = exceeded.buckets;
+    this.bodySizeLimitExceeded = exceeded.bodies;
     this.cacheFlushForced = make.counter(
       'scrapes_cache_flush_forced_total',
       'How many times a scrape cache was flushed due to getting big while scrapes are failing.',
@@ -177,6 +168,34 @@ class Maker {
       registers,
     });
   }
+}
+
+/** Counters of limits that were exceeded. */
+function limitCounters(
+  make: Maker,
+): Readonly<Record<'targets' | 'labels' | 'samples' | 'buckets' | 'bodies', Counter>> {
+  return {
+    targets: make.counter(
+      'scrape_pool_exceeded_target_limit_total',
+      'Total number of times scrape pools hit the target limit, during sync or config reload.',
+    ),
+    labels: make.counter(
+      'scrape_pool_exceeded_label_limits_total',
+      'Total number of times scrape pools hit the label limits, during sync or config reload.',
+    ),
+    samples: make.counter(
+      'scrapes_exceeded_sample_limit_total',
+      'Total number of scrapes that hit the sample limit and were rejected.',
+    ),
+    buckets: make.counter(
+      'scrapes_exceeded_native_histogram_bucket_limit_total',
+      'Total number of scrapes that hit the native histogram bucket limit and were rejected.',
+    ),
+    bodies: make.counter(
+      'scrapes_exceeded_body_size_limit_total',
+      'Total number of scrapes that hit the body size limit',
+    ),
+  };
 }
 
 function registerMetadataSizes(registry: Registry, sizes: () => readonly MetadataSize[]): void {

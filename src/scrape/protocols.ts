@@ -1,26 +1,50 @@
+import type { ScrapeFeatures } from './features.ts';
+
 /** A format to ask targets for, by the name that `scrape_protocols` uses. */
 export type ScrapeProtocol =
-  'OpenMetricsText1.0.0' | 'OpenMetricsText0.0.1' | 'PrometheusText1.0.0' | 'PrometheusText0.0.4';
+  | 'PrometheusProto'
+  | 'OpenMetricsText1.0.0'
+  | 'OpenMetricsText0.0.1'
+  | 'PrometheusText1.0.0'
+  | 'PrometheusText0.0.4';
 
 /** How names with other characters than the old ones are to be written by targets. */
 export type EscapingScheme = 'allow-utf-8' | 'underscores' | 'dots' | 'values';
 
-/** What is asked for by default, most wanted first. */
-export const DEFAULT_SCRAPE_PROTOCOLS: readonly ScrapeProtocol[] = [
+/** All protocols; so they are asked for where native histograms or start timestamps are wanted. */
+export const SCRAPE_PROTOCOLS: readonly ScrapeProtocol[] = [
+  'PrometheusProto',
   'OpenMetricsText1.0.0',
   'OpenMetricsText0.0.1',
   'PrometheusText1.0.0',
   'PrometheusText0.0.4',
 ];
 
+/**
+ * What is asked for where a job does not say, most wanted first. Protobuf is, before all others, where there is
+ * something that only it has, or has best: native histograms, or start timestamps.
+ *
+ * @see prometheus config/config.go DefaultScrapeProtocols, DefaultProtoFirstScrapeProtocols
+ */
+export function defaultProtocols(
+  wantsHistograms: boolean,
+  { storeStarts, startZeros }: ScrapeFeatures,
+): readonly ScrapeProtocol[] {
+  return wantsHistograms || storeStarts || startZeros ? SCRAPE_PROTOCOLS : TEXT_PROTOCOLS;
+}
+
+const TEXT_PROTOCOLS = SCRAPE_PROTOCOLS.filter((protocol) => protocol !== 'PrometheusProto');
+
 const HEADERS: Readonly<Record<ScrapeProtocol, string>> = {
+  PrometheusProto:
+    'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited',
   'OpenMetricsText1.0.0': 'application/openmetrics-text;version=1.0.0',
   'OpenMetricsText0.0.1': 'application/openmetrics-text;version=0.0.1',
   'PrometheusText1.0.0': 'text/plain;version=1.0.0',
   'PrometheusText0.0.4': 'text/plain;version=0.0.4',
 };
 
-/** The weight of the first protocol in tenths: one more than Prometheus has protocols, protobuf included. */
+/** The weight of the first protocol in tenths: one more than there are protocols. */
 const FIRST_WEIGHT = 6;
 
 /** The Accept header for a list of protocols. */

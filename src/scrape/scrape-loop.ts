@@ -10,11 +10,12 @@ import type { ScrapeFeatures } from './features.ts';
 import type { BodyBuffers } from './body.ts';
 import { fetchBody } from './fetch-body.ts';
 import type { FetchOutcome, SendRequest } from './fetch-body.ts';
+import { histogramLimits } from './histogram-limits.ts';
 import { Ingest, emptyCounts } from './ingest.ts';
 import type { IngestCounts, IngestRules } from './ingest.ts';
 import type { ScrapeMetrics } from './metrics.ts';
 import { makeParser } from './parser/content-type.ts';
-import { acceptHeader, mediaTypeOf } from './protocols.ts';
+import { acceptHeader, defaultProtocols, mediaTypeOf } from './protocols.ts';
 import { ReportWriter } from './report.ts';
 import type { SampleColumnsPool } from './sample-columns.ts';
 import type { ScrapeCache } from './scrape-cache.ts';
@@ -102,10 +103,15 @@ export class ScrapeLoop {
       honorTimestamps: config.honorTimestamps,
       trackTimestampsStaleness: config.trackTimestampsStaleness,
       sampleLimit: config.sampleLimit,
+      histogramLimits: histogramLimits(
+        config.nativeHistogramBucketLimit,
+        config.nativeHistogramMinBucketFactor,
+      ),
       features: options.features,
     };
     this.#report = new ReportWriter(target.labels, config.extraScrapeMetrics);
-    this.#accept = acceptHeader(config.scrapeProtocols, config.metricNameEscapingScheme);
+    const protocols = config.scrapeProtocols ?? defaultProtocols(config.histograms.native, options.features);
+    this.#accept = acceptHeader(protocols, config.metricNameEscapingScheme);
     const fallback = config.fallbackScrapeProtocol;
     this.#fallback = fallback === undefined ? '' : mediaTypeOf(fallback);
   }
@@ -294,13 +300,16 @@ export class ScrapeLoop {
     const columns = pool.take();
     const ingest = new Ingest(this.#rules, this.cache, columns, appender, tMs, nowMs);
     const failure = await ingest.run(
-      () => makeParser(bytes, length, fetched.contentType, this.#fallback),
+      () => makeParser(bytes, length, fetched.contentType, this.#fallback, this.target.histograms),
       clock,
     );
     pool.give(columns);
     const { counts } = ingest;
     if (failure?.kind === 'label-limit') metrics.labelLimitsExceeded.inc();
-    if (failure?.kind === 'sample-limit') metrics.sampleLimitExceeded.inc();
+    if (failure?.kind === 'limit') {
+      if (failure.samples) metrics.sampleLimitExceeded.inc();
+      if (failure.buckets) metrics.bucketLimitExceeded.inc();
+    }
     this.#noteRefused(counts);
     return { counts, error: failure === undefined ? '' : errorText(failure.error) };
   }

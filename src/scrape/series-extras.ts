@@ -1,39 +1,56 @@
 import { METRIC_TYPES } from '../core/metric-types.ts';
 import { AppendOutcome, ExemplarOutcome } from '../storage/index.ts';
 import type { Appender, Exemplar, SeriesRef } from '../storage/index.ts';
-import { TYPE_UNKNOWN } from './parser/entry.ts';
-import { OpenMetricsParser } from './parser/openmetrics-parser.ts';
 import type { ExpositionParser } from './parser/exposition-parser.ts';
-import { readSeriesLabels } from './parser/series-labels.ts';
 import type { MetaFamily } from './scrape-cache.ts';
 
 /** No place in the columns: the sample had a time of its own. */
 export const NO_COLUMN = -1;
 
+/** Exemplars of one sample, in order of time. */
+interface WaitingExemplars {
+  readonly column: number;
+  readonly ref: SeriesRef;
+  readonly exemplars: readonly Exemplar[];
+}
+
 /** The exemplars of a scrape; they go in when it is known which samples did. */
 export class ScrapedExemplars {
-  readonly #waiting: { readonly column: number; readonly ref: SeriesRef; readonly exemplar: Exemplar }[] = [];
+  readonly #waiting: WaitingExemplars[] = [];
   /** Exemplars that came too late. */
   outOfOrder = 0;
 
-  /** Takes the exemplar of the sample at which a parser stands, if it has one; `tMs` is the sample's time. */
+  /** Takes the exemplars of the sample at which a parser stands; `tMs` is the sample's time. */
   take(parser: ExpositionParser, ref: SeriesRef, column: number, tMs: number): void {
-    if (!(parser instanceof OpenMetricsParser) || parser.exemplarStart < 0 || ref === 0) return;
-    const { exemplarStart, exemplarEnd, exemplarValue: value, exemplarMs } = parser;
-    const labels = readSeriesLabels(parser.body, exemplarStart, exemplarEnd, TYPE_UNKNOWN);
-    const hasTimestamp = exemplarMs === exemplarMs;
-    const timestampMs = hasTimestamp ? exemplarMs : tMs;
-    this.#waiting.push({ column, ref, exemplar: { labels, value, timestampMs, hasTimestamp } });
+    const parsed = parser.exemplars();
+    if (parsed.length === 0 || ref === 0) return;
+    const exemplars = parsed.map(({ labels, value, timestampMs }): Exemplar => {
+      const hasTimestamp = !Number.isNaN(timestampMs);
+      return { labels, value, timestampMs: hasTimestamp ? timestampMs : tMs, hasTimestamp };
+    });
+    if (exemplars.length > 1) exemplars.sort(byTime);
+    this.#waiting.push({ column, ref, exemplars });
   }
 
   /** Hands over those whose samples were taken; `outcomes` are those of the columns. */
   flush(appender: Appender, outcomes: Uint8Array): void {
-    for (const { column, ref, exemplar } of this.#waiting) {
+    for (const { column, ref, exemplars } of this.#waiting) {
       if (column !== NO_COLUMN && outcomes[column]! > AppendOutcome.same) continue;
-      const outcome = appender.appendExemplar?.(ref, exemplar);
-      if (outcome === ExemplarOutcome.outOfOrder) this.outOfOrder++;
+      let late = 0;
+      for (const exemplar of exemplars) {
+        if (appender.appendExemplar?.(ref, exemplar) === ExemplarOutcome.outOfOrder) late++;
+      }
+      // Some of several being late is how a list that changes slowly looks.
+      if (late === exemplars.length) this.outOfOrder += late;
     }
   }
+}
+
+/** @see prometheus model/exemplar/exemplar.go Compare */
+function byTime(a: Exemplar, b: Exemplar): number {
+  if (a.timestampMs !== b.timestampMs) return a.timestampMs - b.timestampMs;
+  if (a.value !== b.value) return a.value < b.value ? -1 : 1;
+  return a.labels.compare(b.labels);
 }
 
 /** Endings of series' names by type of family. */

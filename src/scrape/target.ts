@@ -6,6 +6,7 @@ import type { Labels } from '../core/labels.ts';
 import { relabelBuilder } from '../core/relabel.ts';
 import type { TargetGroup } from '../discovery/index.ts';
 import type { ScrapeConfig } from './config.ts';
+import type { HistogramChoice } from './parser/metric-parser.ts';
 
 const ADDRESS = '__address__';
 const SCHEME = '__scheme__';
@@ -16,12 +17,15 @@ const PARAM_PREFIX = '__param_';
 const META_PREFIX = '__meta_';
 const RESERVED_PREFIX = '__';
 
-/** Labels of per-target switches that this version accepts and has nothing to switch for. */
+/** Labels by which a target says what is made of its histograms. */
 const HISTOGRAM_SWITCHES = [
-  '__convert_classic_histograms_to_nhcb__',
-  '__always_scrape_classic_histograms__',
-  '__scrape_native_histograms__',
+  ['__convert_classic_histograms_to_nhcb__', 'convertClassic'],
+  ['__always_scrape_classic_histograms__', 'alwaysClassic'],
+  ['__scrape_native_histograms__', 'native'],
 ] as const;
+/** What Go's `strconv.ParseBool` takes. */
+const TRUE = /^(?:1|t|T|TRUE|true|True)$/;
+const FALSE = /^(?:0|f|F|FALSE|false|False)$/;
 
 /** Something to scrape, as made from a discovered target by a scrape config. Immutable. */
 export interface Target {
@@ -34,6 +38,7 @@ export interface Target {
   readonly url: string;
   readonly intervalMs: number;
   readonly timeoutMs: number;
+  readonly histograms: HistogramChoice;
   /** Equal exactly for targets that are the same: all labels and the URL. */
   readonly key: string;
   /** As `key`, but how often it is scraped does not count: what goes on under another interval is the same. */
@@ -68,7 +73,7 @@ function discoveredLabels(target: Labels, group: Labels, config: ScrapeConfig): 
   setDefault(TIMEOUT, formatDuration(config.scrapeTimeoutMs));
   setDefault(METRICS_PATH, config.metricsPath);
   setDefault(SCHEME, config.scheme);
-  for (const name of HISTOGRAM_SWITCHES) setDefault(name, 'false');
+  for (const [name, key] of HISTOGRAM_SWITCHES) setDefault(name, String(config.histograms[key]));
   for (const [name, values] of Object.entries(config.params)) {
     if (values.length > 0) setDefault(PARAM_PREFIX + name, values[0]!);
   }
@@ -89,13 +94,8 @@ function makeTarget(discovered: Labels, config: ScrapeConfig): TargetResult {
   if (address.includes('/')) return invalid(`${JSON.stringify(address)} is not a valid hostname`);
   const timing = readTiming(builder.get(INTERVAL), builder.get(TIMEOUT));
   if (typeof timing === 'string') return invalid(timing);
-  for (const name of HISTOGRAM_SWITCHES) {
-    const value = builder.get(name);
-    if (/^(?:1|t|T|TRUE|true|True)$/.test(value)) return invalid(`${name}="${value}" is not in this version`);
-    if (value !== '' && !/^(?:0|f|F|FALSE|false|False)$/.test(value)) {
-      return invalid(`error parsing ${name}: ${JSON.stringify(value)} is neither true nor false`);
-    }
-  }
+  const histograms = readSwitches(builder, config);
+  if (typeof histograms === 'string') return invalid(histograms);
   for (const name of builder.labels().names()) if (name.startsWith(META_PREFIX)) builder.delete(name);
   if (builder.get('instance') === '') builder.set('instance', address);
   const allLabels = builder.labels();
@@ -108,8 +108,29 @@ function makeTarget(discovered: Labels, config: ScrapeConfig): TargetResult {
   const labels = allLabels.only(publicNames);
   const key = `${allLabels.key}\n${url}`;
   const identity = `${allLabels.without(INTERVAL, TIMEOUT).key}\n${url}`;
-  const target = { allLabels, labels, discoveredLabels: discovered, url, ...timing, key, identity };
+  const target = {
+    allLabels,
+    labels,
+    discoveredLabels: discovered,
+    url,
+    ...timing,
+    histograms,
+    key,
+    identity,
+  };
   return { kind: 'active', target };
+}
+
+function readSwitches(builder: LabelsBuilder, config: ScrapeConfig): HistogramChoice | string {
+  const choice = { ...config.histograms };
+  for (const [name, key] of HISTOGRAM_SWITCHES) {
+    const value = builder.get(name);
+    if (value === '') continue;
+    if (!TRUE.test(value) && !FALSE.test(value))
+      return `error parsing ${name}: ${JSON.stringify(value)} is neither true nor false`;
+    choice[key] = TRUE.test(value);
+  }
+  return choice;
 }
 
 function readTiming(

@@ -99,8 +99,9 @@ export interface Appender {
   /**
    * Adds a 0 where a counter began, for readers that know no start timestamps. That is done when `startMs` is before
    * `tMs`, the time of the sample that follows, and after all that the series has; else nothing happens nor is counted.
+   * Where a `histogram` follows, what is added is that histogram with nothing observed.
    */
-  appendStartZero(ref: SeriesRef, startMs: number, tMs: number): void;
+  appendStartZero(ref: SeriesRef, startMs: number, tMs: number, histogram?: FloatHistogram): void;
   /**
    * Adds one sample for each of `count` series, all at `tMs`: a whole scrape in one call. `outcomes[i]` receives what
    * became of sample i; returns how many were not taken.

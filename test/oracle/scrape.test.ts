@@ -21,6 +21,7 @@ import { ScrapeManager } from '../../src/scrape/index.ts';
 import { freePort, stopProcess, waitFor, waitForReady } from '../support/processes.ts';
 import { hasProgram } from '../support/programs.ts';
 import { ScrapeStorage } from '../unit/scrape/scrape-storage.ts';
+import type { StoredSample } from '../unit/scrape/scrape-storage.ts';
 import { parseJobs } from '../unit/scrape/scrape-world.ts';
 
 /**
@@ -50,6 +51,10 @@ function withPlainBounds(line: string): string {
   return line.replaceAll(/(le|quantile)="([^"]*)"/g, (text, label: string, bound: string) =>
     Number.isNaN(Number(bound)) ? text : `${label}="${Number(bound)}"`,
   );
+}
+
+function valueText(value: StoredSample['value']): string {
+  return typeof value === 'number' ? formatSampleValue(value) : value;
 }
 
 const body = (name: string): Buffer => readFileSync(new URL(name, FOLDER));
@@ -190,7 +195,7 @@ ${targets.join('\n')}
       const last = samples.at(-1)!;
       const name = series.split('{')[0]!;
       if (!series.includes(`page="${page}"`) || last.value === 'stale' || !keep(name)) continue;
-      lines.push(withPlainBounds(`${series} ${formatSampleValue(last.value)}`));
+      lines.push(withPlainBounds(`${series} ${valueText(last.value)}`));
     }
     return lines.sort();
   }

@@ -1,4 +1,5 @@
 import { METRIC_NAME, compareText, type Labels } from '../../src/core/labels.ts';
+import { emptyHistogram } from '../../src/core/histogram/empty.ts';
 import type { FloatHistogram } from '../../src/core/histogram/float-histogram.ts';
 import { matchesAll, type Matcher } from '../../src/core/matcher.ts';
 import {
@@ -203,10 +204,10 @@ class MemoryAppender implements Appender {
     return outcome;
   }
 
-  appendStartZero(ref: SeriesRef, startMs: number, tMs: number): void {
-    if (startMs < tMs && !this.#refs.some((other, i) => other === ref && this.#times[i]! >= startMs)) {
-      this.append(ref, startMs, 0);
-    }
+  appendStartZero(ref: SeriesRef, startMs: number, tMs: number, histogram?: FloatHistogram): void {
+    if (startMs >= tMs || this.#refs.some((other, i) => other === ref && this.#times[i]! >= startMs)) return;
+    if (histogram === undefined) this.append(ref, startMs, 0);
+    else this.appendRich(ref, startMs, { value: 0, histogram: emptyHistogram(histogram), startMs: 0 });
   }
 
   appendColumn(

@@ -1,16 +1,19 @@
 import { quoteText } from './bytes.ts';
 import { ExpositionError } from './entry.ts';
+import type { HistogramChoice } from './metric-parser.ts';
 import { OpenMetricsParser } from './openmetrics-parser.ts';
+import { ProtoParser } from './proto-parser.ts';
 import { TextParser } from './text-parser.ts';
 import type { ExpositionParser } from './exposition-parser.ts';
 
 /** Media types that have a parser here. */
 const OPENMETRICS_MEDIA_TYPE = 'application/openmetrics-text';
 const TEXT_MEDIA_TYPE = 'text/plain';
+const PROTOBUF_MEDIA_TYPE = 'application/vnd.google.protobuf';
 const KNOWN_MEDIA_TYPES: ReadonlySet<string> = new Set([
   OPENMETRICS_MEDIA_TYPE,
   TEXT_MEDIA_TYPE,
-  'application/vnd.google.protobuf',
+  PROTOBUF_MEDIA_TYPE,
 ]);
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -46,13 +49,13 @@ export function makeParser(
   length: number,
   contentType: string,
   fallback: string,
+  choice: HistogramChoice,
 ): ExpositionParser {
   const mediaType = chooseMediaType(contentType, fallback);
-  if (mediaType === OPENMETRICS_MEDIA_TYPE) return new OpenMetricsParser(body, length);
-  if (mediaType === TEXT_MEDIA_TYPE) return new TextParser(body, length);
-  throw new ExpositionError(
-    `the target answered in the protobuf format (Content-Type ${quoteText(contentType)}), which is not in this version`,
-  );
+  if (mediaType === PROTOBUF_MEDIA_TYPE) return new ProtoParser(body, length, choice);
+  return mediaType === OPENMETRICS_MEDIA_TYPE
+    ? new OpenMetricsParser(body, length)
+    : new TextParser(body, length);
 }
 
 function chooseMediaType(contentType: string, fallback: string): string {

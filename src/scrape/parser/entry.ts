@@ -10,6 +10,8 @@ export const Entry = {
   meta: 2,
   /** Much was read without finding anything; call again, perhaps after letting others have a turn. */
   pause: 3,
+  /** A native histogram: as `series`, with `histogram` and `isWhole` instead of `value`. */
+  histogram: 4,
 } as const;
 export type Entry = (typeof Entry)[keyof typeof Entry];
 
@@ -19,8 +21,14 @@ export type MetaKind = (typeof MetaKind)[keyof typeof MetaKind];
 
 /** Code of `unknown`. */
 export const TYPE_UNKNOWN = 0;
+/** Code of `counter`. */
+export const TYPE_COUNTER = 1;
+/** Code of `gauge`. */
+export const TYPE_GAUGE = 2;
 /** Code of `histogram`. */
 export const TYPE_HISTOGRAM = 3;
+/** Code of `gaugehistogram`. */
+export const TYPE_GAUGE_HISTOGRAM = 4;
 /** Code of `summary`. */
 export const TYPE_SUMMARY = 5;
 

@@ -16,6 +16,8 @@ import {
 } from './bytes.ts';
 import { METRIC_TYPES } from '../../core/metric-types.ts';
 import { type Entry, ExpositionError, MetaKind, TYPE_UNKNOWN } from './entry.ts';
+import type { FloatHistogram } from '../../core/histogram/float-histogram.ts';
+import type { Labels } from '../../core/labels.ts';
 import { FloatError, floatState, parseFloatBytes } from './float.ts';
 
 /**
@@ -40,6 +42,26 @@ export const PAUSE_BYTES = 1 << 20;
 
 const EMPTY = new Uint8Array(0);
 
+/** An exemplar as a body has it. */
+export interface ParsedExemplar {
+  readonly labels: Labels;
+  readonly value: number;
+  /** Its own time; NaN when it has none. */
+  readonly timestampMs: number;
+}
+
+const NO_EXEMPLARS: readonly ParsedExemplar[] = [];
+
+/** Tells when the counters of a body began. */
+export interface StartSource {
+  /** Whether the sample that the parser stands at is none but a start timestamp. */
+  isStart(): boolean;
+  /** When the sample that the parser stands at began, in milliseconds; 0 when that isn't told. To be asked in order. */
+  startMs(): number;
+  /** Reads what has been passed without asking, so that this is not left for one long turn. */
+  keepUp(): void;
+}
+
 export abstract class ExpositionParser {
   /** The body; the byte at `length` is a newline that does not belong to it. */
   protected readonly bytes: Uint8Array;
@@ -53,6 +75,10 @@ export abstract class ExpositionParser {
   seriesStart = 0;
   seriesEnd = 0;
   value = 0;
+  /** The present native histogram; means nothing where the entry is none. */
+  histogram: FloatHistogram | undefined = undefined;
+  /** Whether the present native histogram counts whole observations, rather than floats. */
+  isWhole = false;
   /** The sample's own time; NaN when it has none. */
   timestampMs = NaN;
   /** Whether the present entry is the hinted one. */
@@ -94,9 +120,19 @@ export abstract class ExpositionParser {
   /** The text of the present help line, unescaped as the format wants it. */
   protected abstract unescapeHelp(text: string): string;
 
-  /** The parser's bytes, for looking at `seriesStart` and the like. */
+  /** The bytes that `seriesStart` and the like point into, until the next entry. */
   get body(): Uint8Array {
     return this.bytes;
+  }
+
+  /** Exemplars of the present sample, in the order of the body. */
+  exemplars(): readonly ParsedExemplar[] {
+    return NO_EXEMPLARS;
+  }
+
+  /** Where start timestamps are read, to be asked for before the first entry; undefined when the format has none. */
+  startSource(): StartSource | undefined {
+    return undefined;
   }
 
   /** What the next entry is expected to be: a series' raw bytes or a whole meta line. Holds for one `next`. */
@@ -140,6 +176,17 @@ export abstract class ExpositionParser {
     const start = this.#hintStart;
     for (let i = 0; i < count; i++) if (bytes[at + i] !== hint[start + i]) return 0;
     return count;
+  }
+
+  /** Whether bytes[start, end) are what the hint says; the hint is spent. */
+  protected isHint(bytes: Uint8Array, start: number, end: number): boolean {
+    const count = this.#hintLength;
+    this.#hintLength = 0;
+    if (count === 0 || end - start !== count) return false;
+    const hint = this.#hintBytes;
+    const from = this.#hintStart;
+    for (let i = 0; i < count; i++) if (bytes[start + i] !== hint[from + i]) return false;
+    return true;
   }
 
   protected text(start: number, end: number): string {

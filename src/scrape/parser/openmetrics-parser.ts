@@ -1,7 +1,11 @@
 import { BRACE_OPEN, CLASSES, HASH, NAME_START, NEWLINE, QUOTE, SPACE } from './bytes.ts';
 import { METRIC_TYPES } from '../../core/metric-types.ts';
-import { Entry, ExpositionError, MetaKind } from './entry.ts';
+import { Entry, ExpositionError, MetaKind, TYPE_UNKNOWN } from './entry.ts';
 import { ExpositionParser, NUMBER_BYTES_MAX } from './exposition-parser.ts';
+import type { ParsedExemplar, StartSource } from './exposition-parser.ts';
+import { readSeriesLabels } from './series-labels.ts';
+import { StartTimes } from './start-times.ts';
+import { unescapeLabelText } from './series-text.ts';
 
 const KEYWORDS: readonly { readonly bytes: Uint8Array; readonly kind: MetaKind }[] = [
   { bytes: Buffer.from('HELP '), kind: MetaKind.help },
@@ -30,14 +34,24 @@ export class OpenMetricsParser extends ExpositionParser {
   }
 
   /** Where the labels of the present sample's exemplar begin, braces included; -1 when it has none. */
-  exemplarStart = -1;
-  exemplarEnd = 0;
-  exemplarValue = 0;
+  #exemplarStart = -1;
+  #exemplarEnd = 0;
+  #exemplarValue = 0;
   /** Its own time; NaN when it has none. */
-  exemplarMs = NaN;
+  #exemplarMs = NaN;
 
   /** Set when the present sample is followed by a space too many: it counts, and the next entry is the error. */
   #spaceLeft = false;
+
+  override exemplars(): readonly ParsedExemplar[] {
+    if (this.#exemplarStart < 0) return [];
+    const labels = readSeriesLabels(this.bytes, this.#exemplarStart, this.#exemplarEnd, TYPE_UNKNOWN);
+    return [{ labels, value: this.#exemplarValue, timestampMs: this.#exemplarMs }];
+  }
+
+  override startSource(): StartSource {
+    return new StartTimes(this);
+  }
 
   next(): Entry {
     const bytes = this.bytes;
@@ -90,7 +104,7 @@ export class OpenMetricsParser extends ExpositionParser {
     const valueEnd = this.#token(from, 'expected value after metric');
     this.value = this.readFloat(from + 1, valueEnd);
     this.timestampMs = NaN;
-    this.exemplarStart = -1;
+    this.#exemplarStart = -1;
     let at = valueEnd;
     if (this.#atExemplar(at)) {
       this.position = this.#exemplar(at);
@@ -179,14 +193,14 @@ export class OpenMetricsParser extends ExpositionParser {
   #exemplar(from: number): number {
     const labelsEnd = this.readLabels(from + 4, undefined, false);
     const valueEnd = this.#token(labelsEnd, 'expected value after exemplar labels');
-    this.exemplarStart = from + 3;
-    this.exemplarEnd = labelsEnd;
-    this.exemplarValue = this.readFloat(labelsEnd + 1, valueEnd);
-    this.exemplarMs = NaN;
+    this.#exemplarStart = from + 3;
+    this.#exemplarEnd = labelsEnd;
+    this.#exemplarValue = this.readFloat(labelsEnd + 1, valueEnd);
+    this.#exemplarMs = NaN;
     let at = valueEnd;
     if (this.bytes[at] === SPACE) {
       const timestampEnd = this.#token(at, 'expected timestamp or comment');
-      this.exemplarMs = this.#readTimestamp(at + 1, timestampEnd, 'exemplar timestamp');
+      this.#exemplarMs = this.#readTimestamp(at + 1, timestampEnd, 'exemplar timestamp');
       at = timestampEnd;
     }
     if (this.bytes[at] !== NEWLINE) {
@@ -261,10 +275,4 @@ function matchedLength(bytes: Uint8Array, at: number, word: Uint8Array): number 
   let i = 0;
   while (i < word.length && bytes[at + i] === word[i]) i++;
   return i;
-}
-
-/** Undoes `\\`, `\"` and `\n`; other backslashes stay. */
-export function unescapeLabelText(text: string): string {
-  if (!text.includes('\\')) return text;
-  return text.replaceAll(/\\[\\n"]/g, (escape) => (escape === '\\n' ? '\n' : escape[1]!));
 }

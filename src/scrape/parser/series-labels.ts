@@ -3,7 +3,7 @@ import { compareText, Labels } from '../../core/labels.ts';
 import { METRIC_TYPES } from '../../core/metric-types.ts';
 import { ExpositionError, TYPE_HISTOGRAM, TYPE_SUMMARY, TYPE_UNKNOWN } from './entry.ts';
 import { FloatError, floatState, formatOpenMetricsFloat, parseFloatBytes } from './float.ts';
-import { unescapeLabelText } from './openmetrics-parser.ts';
+import { unescapeLabelText } from './series-text.ts';
 import { walkSeries } from './series-walk.ts';
 
 /** Labels of one series above which a scrape fails. */

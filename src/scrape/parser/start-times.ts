@@ -1,10 +1,9 @@
 import { BRACE_OPEN, CLASSES, NAME_PART } from './bytes.ts';
-import { METRIC_TYPES } from '../../core/metric-types.ts';
-import { Entry, ExpositionError, TYPE_HISTOGRAM, TYPE_SUMMARY } from './entry.ts';
+import { Entry, ExpositionError, TYPE_COUNTER, TYPE_HISTOGRAM, TYPE_SUMMARY } from './entry.ts';
+import type { StartSource } from './exposition-parser.ts';
 import type { OpenMetricsParser } from './openmetrics-parser.ts';
 import { walkSeries } from './series-walk.ts';
 
-const TYPE_COUNTER = METRIC_TYPES.indexOf('counter');
 const SUFFIX = '_created';
 const SUFFIX_BYTES = Buffer.from(SUFFIX);
 /** How far behind a sample its `_created` line is looked for, in bytes; it is no more than twice as far. */
@@ -27,7 +26,7 @@ interface Mark {
  *
  * @see prometheus model/textparse/openmetricsparse.go StartTimestamp
  */
-export class StartTimes {
+export class StartTimes implements StartSource {
   readonly #parser: OpenMetricsParser;
   readonly #ahead: OpenMetricsParser;
   #mark: Mark | undefined;

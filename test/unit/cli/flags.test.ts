@@ -69,6 +69,9 @@ describe('flags of serve', () => {
     const { enabled, warnings } = readFeatures(flags);
     expect([...enabled]).toEqual(['extra-scrape-metrics']);
     expect(warnings).toHaveLength(2);
+    expect(readFeatures(parseServeFlags(['--enable-feature=native-histograms'])).warnings).toEqual([
+      '--enable-feature=native-histograms has no effect in tocsin: set scrape_native_histograms in the configuration to scrape native histograms',
+    ]);
     expect(() => readFeatures(parseServeFlags(['--enable-feature=agent']))).toThrow(/not in this version/);
   });
 

@@ -22,12 +22,7 @@ describe('scrape configs', () => {
       honorLabels: false,
       honorTimestamps: true,
       trackTimestampsStaleness: false,
-      scrapeProtocols: [
-        'OpenMetricsText1.0.0',
-        'OpenMetricsText0.0.1',
-        'PrometheusText1.0.0',
-        'PrometheusText0.0.4',
-      ],
+      scrapeProtocols: undefined,
       fallbackScrapeProtocol: undefined,
       enableCompression: true,
       bodySizeLimitBytes: 0,
@@ -39,6 +34,9 @@ describe('scrape configs', () => {
       keepDroppedTargets: 0,
       metricNameValidationScheme: 'utf8',
       metricNameEscapingScheme: 'allow-utf-8',
+      histograms: { native: false, alwaysClassic: false, convertClassic: false },
+      nativeHistogramBucketLimit: 0,
+      nativeHistogramMinBucketFactor: 0,
       extraScrapeMetrics: false,
       relabelConfigs: [],
       metricRelabelConfigs: [],
@@ -67,22 +65,55 @@ describe('scrape configs', () => {
       '{}',
       { metricNameEscapingScheme: 'underscores' },
     ],
-    ['switches of native histograms may be off', 'scrape_native_histograms: false', '{}', {}],
+    [
+      'what is made of histograms',
+      'scrape_native_histograms: true',
+      '{ convert_classic_histograms_to_nhcb: true }',
+      {
+        histograms: { native: true, alwaysClassic: false, convertClassic: true },
+      },
+    ],
+    [
+      'protocols of global are taken',
+      '',
+      '{ scrape_protocols: [PrometheusText0.0.4] }',
+      { scrapeProtocols: ['PrometheusText0.0.4'] },
+    ],
+    [
+      'a job may leave native histograms off',
+      'scrape_native_histograms: false\nalways_scrape_classic_histograms: true',
+      '{ scrape_native_histograms: true }',
+      {
+        histograms: { native: false, alwaysClassic: true, convertClassic: false },
+      },
+    ],
+    [
+      'limits of native histograms',
+      'native_histogram_bucket_limit: 10\nnative_histogram_min_bucket_factor: 1.2\nfallback_scrape_protocol: PrometheusProto',
+      '{}',
+      {
+        nativeHistogramBucketLimit: 10,
+        nativeHistogramMinBucketFactor: 1.2,
+        fallbackScrapeProtocol: 'PrometheusProto',
+      },
+    ],
   ])('%s', (_, lines, global, expected) => {
     expect(job(lines, global)).toMatchObject(expected);
   });
 
   test.each([
     ['scrape_timeout: 2m', 'scrape timeout greater than scrape interval for scrape config with job name "j"'],
-    ['scrape_protocols: [PrometheusProto]', 'PrometheusProto is not in this version'],
+    [
+      'scrape_protocols: [PrometheusProto2]',
+      'unknown scrape protocol PrometheusProto2, supported: PrometheusProto OpenMetricsText1.0.0',
+    ],
     ['scrape_protocols: [Wibble]', 'unknown scrape protocol Wibble, supported:'],
     ['scrape_protocols: []', 'scrape_protocols cannot be empty'],
     [
       'scrape_protocols: [PrometheusText0.0.4, PrometheusText0.0.4]',
       'duplicated protocol in scrape_protocols',
     ],
-    ['scrape_native_histograms: true', 'native histograms are not in this version'],
-    ['native_histogram_bucket_limit: 10', 'native histograms are not in this version'],
+    ['native_histogram_bucket_limit: -1', 'native_histogram_bucket_limit'],
     ['eureka_sd_configs: [{}]', '"eureka_sd_configs" in scrape_configs[0] is not in this version'],
     ['probe: {}', '"probe" in scrape_configs[0] is not in this version'],
     [

@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Labels } from '../../../src/core/labels.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
+import { histogramLimits } from '../../../src/scrape/histogram-limits.ts';
 import { Ingest } from '../../../src/scrape/ingest.ts';
 import { OpenMetricsParser, TextParser, scrapeFeatures } from '../../../src/scrape/index.ts';
 import { SampleColumns } from '../../../src/scrape/sample-columns.ts';
@@ -53,6 +54,7 @@ describe('corpus of expositions', () => {
           honorTimestamps: false,
           trackTimestampsStaleness: false,
           sampleLimit: 0,
+          histogramLimits: histogramLimits(0, 0),
           features: scrapeFeatures(new Set()),
         } as const;
         const ingest = new Ingest(rules, cache, columns, appender, round * 1000, round * 1000);

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { SystemClock } from '../../../src/core/system/system-clock.ts';
+import { histogramLimits } from '../../../src/scrape/histogram-limits.ts';
 import { Ingest } from '../../../src/scrape/ingest.ts';
 import type { IngestRules } from '../../../src/scrape/ingest.ts';
 import type { ExpositionParser } from '../../../src/scrape/parser/exposition-parser.ts';
@@ -94,6 +95,7 @@ const RULES: IngestRules = {
   honorTimestamps: true,
   trackTimestampsStaleness: false,
   sampleLimit: 0,
+  histogramLimits: histogramLimits(0, 0),
   features: scrapeFeatures(new Set()),
 };
 

@@ -8,7 +8,8 @@ import {
   parseFloatBytes,
 } from '../../../src/scrape/parser/float.ts';
 import { parseMediaType } from '../../../src/scrape/parser/content-type.ts';
-import { acceptHeader } from '../../../src/scrape/protocols.ts';
+import { scrapeFeatures } from '../../../src/scrape/features.ts';
+import { acceptHeader, defaultProtocols } from '../../../src/scrape/protocols.ts';
 import { parseExposition } from '../../support/parse-exposition.ts';
 import { readOpenMetrics, readText } from '../../support/reference-exposition.ts';
 
@@ -435,5 +436,19 @@ describe('content negotiation', () => {
     expect(acceptHeader(['PrometheusText0.0.4', 'OpenMetricsText1.0.0'], 'underscores')).toBe(
       'text/plain;version=0.0.4;q=0.6,application/openmetrics-text;version=1.0.0;escaping=underscores;q=0.5,*/*;q=0.4',
     );
+    expect(acceptHeader(defaultProtocols(true, scrapeFeatures(new Set())), 'values')).toBe(
+      'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,' +
+        'application/openmetrics-text;version=1.0.0;escaping=values;q=0.5,' +
+        'application/openmetrics-text;version=0.0.1;q=0.4,' +
+        'text/plain;version=1.0.0;escaping=values;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1',
+    );
+    for (const feature of ['st-storage', 'created-timestamp-zero-ingestion'])
+      expect(defaultProtocols(false, scrapeFeatures(new Set([feature])))[0]).toBe('PrometheusProto');
+    expect(defaultProtocols(false, scrapeFeatures(new Set()))).toEqual([
+      'OpenMetricsText1.0.0',
+      'OpenMetricsText0.0.1',
+      'PrometheusText1.0.0',
+      'PrometheusText0.0.4',
+    ]);
   });
 });

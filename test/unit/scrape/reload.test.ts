@@ -131,7 +131,6 @@ scrape_configs:
     ['__scrape_interval__', '0s', 'scrape interval cannot be 0'],
     ['__scrape_timeout__', '0s', 'scrape timeout cannot be 0'],
     ['__scrape_timeout__', '1h', 'scrape timeout cannot be greater than scrape interval'],
-    ['__scrape_native_histograms__', 'true', 'is not in this version'],
     ['__scrape_native_histograms__', 'maybe', 'neither true nor false'],
   ])('a target with %s = %j is not made, and that is said', async (label, value, reason) => {
     const world = new ScrapeWorld();

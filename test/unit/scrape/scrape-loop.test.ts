@@ -300,7 +300,7 @@ describe('answers', () => {
       'protobuf',
       'application/vnd.google.protobuf; proto=x',
       '',
-      'the target answered in the protobuf format (Content-Type "application/vnd.google.protobuf; proto=x"), which is not in this version',
+      'a message in protobuf format is cut off: it should have 97 bytes, there are 3',
     ],
     ['a page with a fallback', 'text/html', '    fallback_scrape_protocol: PrometheusText0.0.4\n', ''],
     ['nothing with a fallback', '', '    fallback_scrape_protocol: PrometheusText0.0.4\n', ''],

@@ -1,5 +1,8 @@
+import type { FloatHistogram } from '../../../src/core/histogram/float-histogram.ts';
 import type { Labels } from '../../../src/core/labels.ts';
-import { AppendOutcome, ExemplarOutcome, isStale } from '../../../src/storage/index.ts';
+import { emptyHistogram } from '../../../src/core/histogram/empty.ts';
+import { testText } from '../../../src/core/histogram/text.ts';
+import { AppendOutcome, ExemplarOutcome, histogramFault, isStale } from '../../../src/storage/index.ts';
 import type {
   Appender,
   Cardinality,
@@ -9,10 +12,13 @@ import type {
   StorageStats,
 } from '../../../src/storage/index.ts';
 
+/** A native histogram as tests write it. */
+export type HistogramText = `{{${string}}}`;
+
 /** One stored sample; `value` of a stale marker is the text `stale`, so that tests can compare. */
 export interface StoredSample {
   readonly tMs: number;
-  readonly value: number | 'stale';
+  readonly value: number | 'stale' | HistogramText;
   /** Absent when there is none. */
   readonly startMs?: number;
 }
@@ -32,23 +38,28 @@ export class ScrapeStorage implements SampleStorage {
   rollbacks = 0;
   /** Exemplars and metadata that came, whether committed or not: series, then what came. */
   readonly extras: string[] = [];
+  /** The histograms behind texts of them. */
+  readonly histograms = new Map<HistogramText, FloatHistogram>();
   /** How often a series was looked up by its labels. */
   lookups = 0;
 
   appender(nowMs: number): Appender {
-    const pending: { ref: SeriesRef; tMs: number; value: number; startMs: number }[] = [];
-    const append = (ref: SeriesRef, tMs: number, value: number, startMs = 0): AppendOutcome => {
+    const pending: { ref: SeriesRef; tMs: number; value: StoredSample['value']; startMs: number }[] = [];
+    const append = (
+      ref: SeriesRef,
+      tMs: number,
+      value: number | HistogramText,
+      startMs = 0,
+    ): AppendOutcome => {
       const series = this.#series[ref];
       if (series === undefined) throw new Error(`append to a series that does not live: ${ref}`);
       if (tMs > nowMs + 600_000) return AppendOutcome.tooFarAhead;
       const last = series.samples.at(-1);
       if (last !== undefined && tMs < last.tMs) return AppendOutcome.outOfOrder;
       if (last !== undefined && tMs === last.tMs) {
-        return Object.is(last.value, isStale(value) ? 'stale' : value)
-          ? AppendOutcome.same
-          : AppendOutcome.duplicate;
+        return Object.is(last.value, shown(value)) ? AppendOutcome.same : AppendOutcome.duplicate;
       }
-      pending.push({ ref, tMs, value, startMs });
+      pending.push({ ref, tMs, value: shown(value), startMs });
       return AppendOutcome.stored;
     };
     return {
@@ -65,12 +76,20 @@ export class ScrapeStorage implements SampleStorage {
         this.extras.push(`${this.#series[ref]!.labels.metricName} is ${type},${unit},${help}`);
       },
       append,
-      appendRich(ref, tMs, { value, histogram, startMs }) {
-        if (histogram !== undefined) throw new Error('this storage of tests keeps floats only');
-        return append(ref, tMs, value, startMs);
+      appendRich: (ref, tMs, { value, histogram, startMs }) => {
+        if (histogram === undefined) return append(ref, tMs, value, startMs);
+        if (histogramFault(histogram) !== undefined) return AppendOutcome.malformed;
+        const text = testText(histogram) as HistogramText;
+        this.histograms.set(text, histogram);
+        return append(ref, tMs, text, startMs);
       },
-      appendStartZero: (ref, startMs, tMs) => {
-        if (startMs < tMs) append(ref, startMs, 0);
+      appendStartZero: (ref, startMs, tMs, histogram) => {
+        if (startMs >= tMs) return;
+        append(
+          ref,
+          startMs,
+          histogram === undefined ? 0 : (testText(emptyHistogram(histogram)) as HistogramText),
+        );
       },
       appendColumn(refs, values, count, tMs, outcomes) {
         let refused = 0;
@@ -90,7 +109,7 @@ export class ScrapeStorage implements SampleStorage {
           if (last !== undefined && last.tMs >= tMs) continue;
           samples.push({
             tMs,
-            value: isStale(value) ? 'stale' : value,
+            value,
             ...(startMs !== 0 && { startMs }),
           });
         }
@@ -120,7 +139,7 @@ export class ScrapeStorage implements SampleStorage {
   }
 
   /** Values of one series in order of time. */
-  values(metric: string): (number | 'stale')[] {
+  values(metric: string): StoredSample['value'][] {
     const found = Object.values(this.dump(metric));
     if (found.length > 1) throw new Error(`more than one series of ${metric}`);
     return (found[0] ?? []).map((sample) => sample.value);
@@ -148,4 +167,8 @@ export class ScrapeStorage implements SampleStorage {
     }
     return ref;
   }
+}
+
+function shown(value: number | HistogramText): StoredSample['value'] {
+  return typeof value === 'number' && isStale(value) ? 'stale' : value;
 }

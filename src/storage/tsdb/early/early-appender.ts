@@ -1,4 +1,6 @@
 import { assert } from '../../../core/errors.ts';
+import { emptyHistogram } from '../../../core/histogram/empty.ts';
+import type { FloatHistogram } from '../../../core/histogram/float-histogram.ts';
 import type { Labels } from '../../../core/labels.ts';
 import { AppendOutcome, ExemplarOutcome } from '../../seam.ts';
 import type { Appender, Exemplar, RichSample, SeriesMetadata, SeriesRef } from '../../seam.ts';
@@ -35,6 +37,8 @@ export class EarlyAppender implements Appender {
   /** Series of which there is a rich sample since the last turn, and its kind. */
   readonly #rich = new Map<SeriesRef, RichRecordType>();
   readonly #zeros = new Map<SeriesRef, number>();
+  /** What was added at the times of {@link #zeros} to series of histograms. */
+  readonly #emptyHistograms = new Map<SeriesRef, FloatHistogram>();
   readonly #extras: PendingExtras = { exemplars: [], metadata: [] };
   #isOpen = true;
 
@@ -85,11 +89,16 @@ export class EarlyAppender implements Appender {
     return AppendOutcome.stored;
   }
 
-  appendStartZero(ref: SeriesRef, startMs: number, tMs: number): void {
+  appendStartZero(ref: SeriesRef, startMs: number, tMs: number, histogram?: FloatHistogram): void {
     if (startMs >= Math.min(tMs, this.#maxMs) || startMs < -MAX_TIME_MS) return;
     if (this.#early.hasZero(ref, startMs)) return;
     this.#zeros.set(ref, startMs);
-    this.append(ref, startMs, 0);
+    if (histogram === undefined) this.append(ref, startMs, 0);
+    else {
+      const empty = emptyHistogram(histogram);
+      this.#emptyHistograms.set(ref, empty);
+      this.appendRich(ref, startMs, { value: 0, histogram: empty, startMs: 0 });
+    }
   }
 
   appendColumn(
@@ -156,7 +165,8 @@ export class EarlyAppender implements Appender {
     const appender = this.#early.headAppender(this.#nowMs);
     const batch = this.#batch;
     for (const { ref, metadata } of this.#extras.metadata) appender.updateMetadata?.(ref, metadata);
-    for (const [ref, startMs] of this.#zeros) appender.appendStartZero(ref, startMs, this.#maxMs);
+    for (const [ref, startMs] of this.#zeros)
+      appender.appendStartZero(ref, startMs, this.#maxMs, this.#emptyHistograms.get(ref));
     let from = 0;
     let richFrom = 0;
     for (const turn of [...batch.turns, { floats: batch.length, rich: batch.rich.length }]) {
@@ -166,7 +176,8 @@ export class EarlyAppender implements Appender {
         if (this.#zeros.get(ref) !== tMs) appender.append(ref, tMs, batch.values[i]!);
       }
       for (const { ref, tMs, sample } of batch.rich.slice(richFrom, turn.rich)) {
-        appender.appendRich(ref, tMs, richSample(sample));
+        const isZero = sample.histogram !== undefined && this.#zeros.get(ref) === tMs;
+        if (!isZero) appender.appendRich(ref, tMs, richSample(sample));
       }
       from = turn.floats;
       richFrom = turn.rich;

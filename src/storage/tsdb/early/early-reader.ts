@@ -55,6 +55,10 @@ export class EarlyReader implements RecordSink {
     const ref = this.#refOf(walId);
     wordBox[0] = low;
     wordBox[1] = high;
+    if (histogram?.count === 0 && this.#isZero(ref, tMs)) {
+      this.#open().appendStartZero(ref, tMs, tMs + 1, histogram);
+      return;
+    }
     const sample = { value: floatBox[0]!, histogram, startMs };
     this.#count(ref === 0 ? undefined : this.#open().appendRich(ref, tMs, sample));
   }

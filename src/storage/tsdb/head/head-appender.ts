@@ -1,4 +1,6 @@
 import { assert } from '../../../core/errors.ts';
+import { emptyHistogram } from '../../../core/histogram/empty.ts';
+import type { FloatHistogram } from '../../../core/histogram/float-histogram.ts';
 import type { Labels } from '../../../core/labels.ts';
 import { AppendOutcome } from '../../seam.ts';
 import type {
@@ -321,9 +323,11 @@ class HeadAppender implements Appender {
     return this.#addRich(ref, tMs, sample);
   }
 
-  appendStartZero(ref: SeriesRef, startMs: number, tMs: number): void {
+  appendStartZero(ref: SeriesRef, startMs: number, tMs: number, histogram?: FloatHistogram): void {
     const isWithin = startMs >= this.#minMs && startMs < Math.min(tMs, this.#maxMs);
-    if (isWithin && startMs > this.#newestMs(ref)) this.append(ref, startMs, 0);
+    if (!isWithin || startMs <= this.#newestMs(ref)) return;
+    if (histogram === undefined) this.append(ref, startMs, 0);
+    else this.appendRich(ref, startMs, { value: 0, histogram: emptyHistogram(histogram), startMs: 0 });
   }
 
   appendColumn(
