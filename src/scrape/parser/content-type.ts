@@ -1,6 +1,7 @@
 import { quoteText } from './bytes.ts';
 import { ExpositionError } from './entry.ts';
 import type { HistogramChoice } from './metric-parser.ts';
+import { NhcbParser } from './nhcb-parser.ts';
 import { OpenMetricsParser } from './openmetrics-parser.ts';
 import { ProtoParser } from './proto-parser.ts';
 import { TextParser } from './text-parser.ts';
@@ -53,9 +54,9 @@ export function makeParser(
 ): ExpositionParser {
   const mediaType = chooseMediaType(contentType, fallback);
   if (mediaType === PROTOBUF_MEDIA_TYPE) return new ProtoParser(body, length, choice);
-  return mediaType === OPENMETRICS_MEDIA_TYPE
-    ? new OpenMetricsParser(body, length)
-    : new TextParser(body, length);
+  const text =
+    mediaType === OPENMETRICS_MEDIA_TYPE ? new OpenMetricsParser(body, length) : new TextParser(body, length);
+  return choice.convertClassic ? new NhcbParser(text, choice.alwaysClassic) : text;
 }
 
 function chooseMediaType(contentType: string, fallback: string): string {
