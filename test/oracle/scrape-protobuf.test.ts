@@ -19,6 +19,7 @@ import { SeededRandom } from '../../src/core/seeded-random.ts';
 import { NodeFileSystem } from '../../src/core/system/node-file-system.ts';
 import { SystemClock } from '../../src/core/system/system-clock.ts';
 import { UndiciHttpClient } from '../../src/core/system/undici-http-client.ts';
+import { FakeDns } from '../../src/core/testing/fake-dns.ts';
 import { ScrapeManager } from '../../src/scrape/index.ts';
 import { freePort, stopProcess, waitFor, waitForReady } from '../support/processes.ts';
 import { hasProgram } from '../support/programs.ts';
@@ -284,6 +285,7 @@ ${target('limited')}
       clock: new SystemClock(),
       http: new UndiciHttpClient(),
       files: new NodeFileSystem(),
+      dns: new FakeDns(),
       storage,
       logger: silentLogger,
       registry: createRegistry(),
