@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { dnsSdConfigSchema } from './dns/config.ts';
+import { ec2ConfigSchema } from './aws/config.ts';
 import { fileConfigSchema } from './file-config.ts';
 import { httpSdConfigSchema } from './http/config.ts';
 import { kubernetesConfigSchema } from './kubernetes/config.ts';
@@ -12,6 +13,7 @@ import type { WrittenGroup } from './written-group.ts';
 /** Every kind of discovery there is: its key, and the schema of an entry. A new kind is one line here. */
 const ENTRY_SCHEMAS = {
   dns_sd_configs: dnsSdConfigSchema,
+  ec2_sd_configs: ec2ConfigSchema,
   file_sd_configs: fileConfigSchema,
   http_sd_configs: httpSdConfigSchema,
   kubernetes_sd_configs: kubernetesConfigSchema,

@@ -1,0 +1,140 @@
+import type { AuthorizedHttp } from '../../core/authorized-http.ts';
+import { startDeadline } from '../../core/clock.ts';
+import { TocsinError } from '../../core/errors.ts';
+import type { Environment } from '../../core/proxy-choice.ts';
+import { shownUrl } from '../fetch-json.ts';
+import type { ProviderContext } from '../provider.ts';
+import { readBody } from '../read-body.ts';
+import type { AwsCredentials } from './aws-credentials.ts';
+import { signedHeaders } from './signature-v4.ts';
+import { parseXml } from './xml.ts';
+import type { XmlElement } from './xml.ts';
+
+/** What talks to AWS and its surroundings. */
+export interface AwsContext extends Pick<ProviderContext, 'clock' | 'files' | 'environment' | 'userAgent'> {
+  /** With the settings of the HTTP client block. */
+  readonly http: AuthorizedHttp;
+}
+
+/** A request of {@link ask}. */
+export interface AwsRequest {
+  readonly method: 'GET' | 'PUT' | 'POST';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Over the whole request, the reading of the answer included. */
+  readonly timeoutMs: number;
+}
+
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+const QUERY_TIMEOUT_MS = 60_000;
+
+/** Asks for a text, whatever the status. */
+export async function ask(
+  context: AwsContext,
+  { timeoutMs, ...request }: AwsRequest,
+  signal: AbortSignal,
+): Promise<{ status: number; text: string }> {
+  const shown = shownUrl(request.url);
+  const deadline = startDeadline(
+    context.clock,
+    timeoutMs,
+    () => new TocsinError('TOCSIN_ERR_TIMEOUT', `${shown}: no full answer within ${timeoutMs} ms`),
+    signal,
+  );
+  try {
+    const headers = { 'User-Agent': context.userAgent, ...request.headers };
+    const response = await context.http.request({ ...request, headers, signal: deadline.signal });
+    return { status: response.status, text: await readBody(response, shown, MAX_ANSWER_BYTES) };
+  } finally {
+    deadline.dispose();
+  }
+}
+
+/** An answer of AWS that says what was wrong. */
+export class AwsError extends TocsinError {
+  /** AWS' own word: `AuthFailure`, `UnauthorizedOperation` … */
+  readonly awsCode: string;
+
+  constructor(action: string, status: number, awsCode: string, message: string) {
+    super('TOCSIN_ERR_HTTP', `${action}: status ${status}: ${awsCode}: ${message}`);
+    this.awsCode = awsCode;
+  }
+}
+
+/** A call of a query API. */
+export interface AwsQuery {
+  readonly service: 'ec2' | 'sts';
+  readonly region: string;
+  /** Instead of the service's own in the region. */
+  readonly endpoint: string;
+  readonly version: string;
+  readonly action: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** undefined: the call is not signed (web identities). */
+  readonly credentials: AwsCredentials | undefined;
+}
+
+/** Calls a query API; resolves to the answer's root element, rejects with an {@link AwsError} when AWS refuses. */
+export async function callAws(
+  context: AwsContext,
+  query: AwsQuery,
+  signal: AbortSignal,
+): Promise<XmlElement> {
+  const { service, region, credentials, action } = query;
+  const url = endpointUrl(context.environment, query);
+  const body = new URLSearchParams({
+    Action: action,
+    Version: query.version,
+    ...query.parameters,
+  }).toString();
+  const plain = { 'Content-Type': 'application/x-www-form-urlencoded; charset=utf-8' };
+  const headers =
+    credentials === undefined
+      ? plain
+      : signedHeaders({ url, headers: plain, body }, credentials, {
+          region,
+          service,
+          nowMs: context.clock.nowMs(),
+        });
+  const answer = await ask(
+    context,
+    { method: 'POST', url, headers, body, timeoutMs: QUERY_TIMEOUT_MS },
+    signal,
+  );
+  if (answer.status === 200) return parseXml(answer.text);
+  throw refusal(action, answer.status, answer.text);
+}
+
+function endpointUrl(environment: Environment, { service, region, endpoint }: AwsQuery): string {
+  const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+  const given = [
+    endpoint,
+    environment[`AWS_ENDPOINT_URL_${service.toUpperCase()}`],
+    environment['AWS_ENDPOINT_URL'],
+  ].find((candidate) => candidate !== undefined && candidate !== '');
+  const url = given ?? `https://${service}.${region}.${suffix}`;
+  const whole = /^https?:\/\//i.test(url) ? url : `https://${url}`;
+  if (!URL.canParse(whole)) {
+    throw new TocsinError('TOCSIN_ERR_HTTP', `${JSON.stringify(url)} is not the URL of an endpoint`);
+  }
+  return new URL(whole).href;
+}
+
+function refusal(action: string, status: number, text: string): AwsError {
+  let root: XmlElement | undefined;
+  try {
+    root = parseXml(text);
+  } catch (error) {
+    // Something other than AWS answered, a proxy perhaps; the status has to do.
+    if (!(error instanceof TocsinError)) throw error;
+  }
+  // EC2 has a list of errors, STS one error.
+  const found = root?.find('Errors', 'Error') ?? root?.find('Error');
+  return new AwsError(
+    action,
+    status,
+    found?.textAt('Code') ?? 'no code given',
+    (found?.textAt('Message') ?? 'no reason given').slice(0, 500),
+  );
+}
