@@ -136,6 +136,19 @@ export class DiscoveryMetrics {
     if (found !== undefined) return found as unknown as Counter<Label>;
     return new Counter({ name, help, labelNames, registers: [this.#registry] });
   }
+
+  /** A summary of one kind of discovery, which only those see who use that kind. */
+  summary<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Summary<Label> {
+    const found = this.#registry.getSingleMetric(name);
+    if (found !== undefined) return found as unknown as Summary<Label>;
+    return new Summary({
+      name,
+      help,
+      labelNames,
+      percentiles: [0.5, 0.9, 0.99],
+      registers: [this.#registry],
+    });
+  }
 }
 
 const known = new WeakMap<Registry, DiscoveryMetrics>();

@@ -1,35 +1,10 @@
 import { z } from 'zod';
+import { listOf, number, part, text, texts } from '../go-json.ts';
 
 /**
  * What discovery reads of the API's objects. Schemas drop all other fields, so that a cluster's objects are kept at a
  * fraction of their size; absent and null fields read as the API's zero values.
  */
-
-const text = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? '');
-const number = z
-  .number()
-  .nullish()
-  .transform((value) => value ?? 0);
-const texts = z
-  .record(z.string(), z.string())
-  .nullish()
-  .transform((value) => value ?? {});
-
-function listOf<T extends z.ZodType>(item: T) {
-  return z
-    .array(item)
-    .nullish()
-    .transform((value) => value ?? []);
-}
-
-/** An object that a missing one reads as, too. */
-function part<T extends z.ZodRawShape>(shape: T) {
-  const schema = z.object(shape);
-  return z.preprocess((value) => value ?? {}, schema);
-}
 
 const metadata = z.object({
   name: z.string(),
