@@ -3,6 +3,7 @@ import { consulSdConfigSchema } from './consul/config.ts';
 import { dnsSdConfigSchema } from './dns/config.ts';
 import { ec2ConfigSchema } from './aws/config.ts';
 import { fileConfigSchema } from './file-config.ts';
+import { gceConfigSchema } from './gce/config.ts';
 import { httpSdConfigSchema } from './http/config.ts';
 import { kubernetesConfigSchema } from './kubernetes/config.ts';
 import type { DiscoveryConfig } from './provider.ts';
@@ -17,6 +18,7 @@ const ENTRY_SCHEMAS = {
   dns_sd_configs: dnsSdConfigSchema,
   ec2_sd_configs: ec2ConfigSchema,
   file_sd_configs: fileConfigSchema,
+  gce_sd_configs: gceConfigSchema,
   http_sd_configs: httpSdConfigSchema,
   kubernetes_sd_configs: kubernetesConfigSchema,
 } as const satisfies Record<string, z.ZodType<DiscoveryConfig>>;
