@@ -171,6 +171,11 @@ export class ProtoReader {
     return this.#bytes.subarray(from, from + length);
   }
 
+  /** Passes over the bytes of a field; returns where they begin. They end at {@link at}. */
+  passData(): number {
+    return this.#take(this.#length());
+  }
+
   /** A text; throws for bytes that are not UTF-8. */
   text(): string {
     const text = this.anyText();

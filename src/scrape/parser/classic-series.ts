@@ -35,7 +35,7 @@ export class ClassicSeries implements SeriesVisitor {
   #high = 0;
 
   /** Looks at bytes[start, end), which a parser has accepted. It is a part of `family` or of nothing. */
-  read(bytes: Uint8Array, start: number, end: number, family: string): void {
+  read(bytes: Uint8Array, start: number, end: number, family: Uint8Array): void {
     this.#source = bytes.subarray(start, end);
     this.bound = NaN;
     this.#labels.length = 0;
@@ -101,10 +101,8 @@ export class ClassicSeries implements SeriesVisitor {
     return true;
   }
 
-  #isName(end: number, family: string): boolean {
-    const source = this.#source;
-    const text = Buffer.from(source.buffer, source.byteOffset + this.#nameStart, end - this.#nameStart);
-    return text.toString('utf8') === family;
+  #isName(end: number, family: Uint8Array): boolean {
+    return end - this.#nameStart === family.length && this.#isAt(this.#nameStart, family);
   }
 
   /** Adds a pair, or the name, to the key; the order of pairs does not matter. */

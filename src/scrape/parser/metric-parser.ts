@@ -58,6 +58,7 @@ export class Metric {
   isWhole = false;
   readonly nativeExemplars: RawExemplar[] = [];
 
+  /** Forgets what was read of the one before; its kind and family stay. */
   clear(): void {
     this.labels.clear();
     this.timestampMs = NaN;
@@ -66,11 +67,12 @@ export class Metric {
     this.exemplar = undefined;
     this.count = 0;
     this.sum = 0;
+    this.native = undefined;
+    this.isWhole = false;
+    if (this.kind === 'float') return;
     this.bounds.length = 0;
     this.values.length = 0;
     this.bucketExemplars.length = 0;
-    this.native = undefined;
-    this.isWhole = false;
     this.nativeExemplars.length = 0;
   }
 }

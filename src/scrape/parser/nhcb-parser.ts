@@ -20,7 +20,7 @@ export class NhcbParser extends ExpositionParser {
   readonly #keepsClassic: boolean;
   #innerStarts: StartSource | undefined;
   /** Name of the family that the last TYPE line was for. */
-  #family = '';
+  #family: Uint8Array = new Uint8Array(0);
   readonly #series = new ClassicSeries();
 
   readonly #classic = new ClassicHistogram();
@@ -106,7 +106,8 @@ export class NhcbParser extends ExpositionParser {
     if (entry === Entry.pause) return entry;
     if (entry !== Entry.series) {
       if (this.#isCollecting && this.#make()) return this.#hold(entry);
-      if (entry === Entry.meta && inner.metaKind === MetaKind.type) this.#family = inner.metaFamily();
+      if (entry === Entry.meta && inner.metaKind === MetaKind.type)
+        this.#family = Buffer.from(inner.metaFamily());
       this.#show(entry);
       return entry;
     }

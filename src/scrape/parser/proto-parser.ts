@@ -188,6 +188,7 @@ export class ProtoParser extends MetricParser {
     }
     if (TYPES[this.#type] === undefined)
       throw new ExpositionError(`unknown metric type for metric ${quoteText(name)}: ${this.#type}`);
+    this.metric.clear();
     this.metric.family = new FamilyText(name);
     this.metric.kind = kindOf(this.#type);
     this.metricType = TYPE_UNKNOWN;
@@ -227,11 +228,13 @@ export class ProtoParser extends MetricParser {
         `metric ${this.#shownName()}: a message of ${to - from} bytes, more than ${METRIC_BYTES_MAX}`,
       );
     }
-    this.metric.clear();
-    this.#histogram.clear();
+    const { metric } = this;
+    const isHistogram = metric.kind === 'histogram';
+    metric.clear();
+    if (isHistogram) this.#histogram.clear();
     this.#reader.reset(this.#body, from, to);
     this.#readFields();
-    if (this.metric.kind === 'histogram') this.#histogram.finish(this.metric, this.metricType, this.choice);
+    if (isHistogram) this.#histogram.finish(metric, this.metricType, this.choice);
     this.beginMetric();
     this.#state = State.entries;
   }
@@ -254,20 +257,31 @@ export class ProtoParser extends MetricParser {
 
   #readLabel(): void {
     const reader = this.#reader;
-    let name: Uint8Array = NO_BYTES;
-    let value: Uint8Array = NO_BYTES;
+    const body = this.#body;
+    let nameFrom = 0;
+    let nameTo = 0;
+    let valueFrom = 0;
+    let valueTo = 0;
     const outer = reader.enter();
     while (reader.next()) {
-      if (reader.field === 1) name = reader.data();
-      else if (reader.field === 2) value = reader.data();
-      else reader.skip();
+      if (reader.field === 1) {
+        nameFrom = reader.passData();
+        nameTo = reader.at;
+      } else if (reader.field === 2) {
+        valueFrom = reader.passData();
+        valueTo = reader.at;
+      } else reader.skip();
     }
     reader.leave(outer);
-    if (name.length === 0 || !isUtf8(name))
-      throw new ExpositionError(`metric ${this.#shownName()}: invalid label name: ${textOf(name)}`);
-    if (!isUtf8(value))
-      throw new ExpositionError(`metric ${this.#shownName()}: invalid label value: ${textOf(value)}`);
-    writeLabel(this.metric.labels, name, 0, name.length, value, 0, value.length);
+    if (nameFrom === nameTo || !isText(body, nameFrom, nameTo)) {
+      const shown = textOf(body.subarray(nameFrom, nameTo));
+      throw new ExpositionError(`metric ${this.#shownName()}: invalid label name: ${shown}`);
+    }
+    if (!isText(body, valueFrom, valueTo)) {
+      const shown = textOf(body.subarray(valueFrom, valueTo));
+      throw new ExpositionError(`metric ${this.#shownName()}: invalid label value: ${shown}`);
+    }
+    writeLabel(this.metric.labels, body, nameFrom, nameTo, valueFrom, valueTo);
   }
 
   /** A gauge, a counter, or something untyped. */
@@ -330,6 +344,12 @@ function kindOf(type: number): 'float' | 'summary' | 'histogram' {
   const code = TYPES[type];
   if (code === TYPE_SUMMARY) return 'summary';
   return code === TYPE_HISTOGRAM || code === TYPE_GAUGE_HISTOGRAM ? 'histogram' : 'float';
+}
+
+/** Whether bytes are UTF-8; most are ASCII. */
+function isText(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i]! >= 0x80) return isUtf8(bytes.subarray(from, to));
+  return true;
 }
 
 /** Bytes in quotes, at most 64 of them. */

@@ -1,6 +1,8 @@
 import {
   BACKSLASH,
   CLASSES,
+  COMMA,
+  EQUAL,
   LABEL_PART,
   LABEL_START,
   NAME_PART,
@@ -139,17 +141,16 @@ export class FamilyText {
 /** Adds a label to such a list as {@link FamilyText.write} takes. */
 export function writeLabel(
   into: SeriesText,
-  name: Uint8Array,
+  bytes: Uint8Array,
   nameFrom: number,
   nameTo: number,
-  value: Uint8Array,
   valueFrom: number,
   valueTo: number,
 ): void {
-  const isPlain = isPlainLabelName(name, nameFrom, nameTo);
-  if (into.length > 0) into.ascii(',');
-  if (isPlain) into.raw(name, nameFrom, nameTo);
-  else into.quoted(name, nameFrom, nameTo);
-  into.ascii('=');
-  into.quoted(value, valueFrom, valueTo);
+  const isPlain = isPlainLabelName(bytes, nameFrom, nameTo);
+  if (into.length > 0) into.byte(COMMA);
+  if (isPlain) into.raw(bytes, nameFrom, nameTo);
+  else into.quoted(bytes, nameFrom, nameTo);
+  into.byte(EQUAL);
+  into.quoted(bytes, valueFrom, valueTo);
 }
