@@ -37,6 +37,8 @@ export interface RelabelConfig {
   /** '' when not given. */
   readonly targetLabel: ReplacementTemplate;
   readonly replacement: ReplacementTemplate;
+  /** Which names `replace` may make of its target label; it does nothing where the name is another. */
+  readonly nameScheme: 'utf8' | 'legacy';
 }
 
 const DEFAULT_SEPARATOR = ';';
@@ -152,10 +154,38 @@ export const relabelConfigSchema: z.ZodType<RelabelConfig> = fieldsSchema
     modulus: fields.modulus ?? 0n,
     targetLabel: new ReplacementTemplate(fields.target_label ?? ''),
     replacement: new ReplacementTemplate(fields.replacement ?? DEFAULT_REPLACEMENT),
+    nameScheme: 'utf8',
   }));
 
 /** A list of relabel rules; empty when the key is absent. */
 export const relabelConfigsSchema = z.array(relabelConfigSchema).default([]);
+
+/** Old label names, with references to groups among their letters. */
+const LEGACY_TEMPLATE = /^(?:[a-zA-Z_]|\$\{\w+\}|\$\w)(?:\w|\$\{\w+\}|\$\w)*$/;
+
+/**
+ * The rule where label names must be of the old characters; what is wrong when it would make others.
+ *
+ * @see prometheus model/relabel/relabel.go Validate
+ */
+export function legacyRelabelConfig(
+  config: RelabelConfig,
+): RelabelConfig | { readonly key: string; readonly message: string } {
+  const { action, targetLabel, replacement } = config;
+  const target = targetLabel.source;
+  const hasReferences = target.includes('$');
+  const isTargetValid =
+    action === 'replace' && hasReferences ? LEGACY_TEMPLATE.test(target) : isValidLabelName(target, 'legacy');
+  if (NEEDS_TARGET.has(action) && !isTargetValid) {
+    const shown = JSON.stringify(target);
+    return { key: 'target_label', message: `${shown} is invalid 'target_label' for ${action} action` };
+  }
+  if (action === 'labelmap' && !LEGACY_TEMPLATE.test(replacement.source)) {
+    const shown = JSON.stringify(replacement.source);
+    return { key: 'replacement', message: `${shown} is invalid 'replacement' for labelmap action` };
+  }
+  return { ...config, nameScheme: 'legacy' };
+}
 
 /** A rule made in code; throws a ZodError when it is not valid. */
 export function makeRelabelConfig(fields: z.input<typeof fieldsSchema>): RelabelConfig {
@@ -235,7 +265,7 @@ function applyReplace(builder: LabelsBuilder, config: RelabelConfig): void {
   const groups = regex.exec(value);
   if (groups === undefined) return;
   const target = expand(targetLabel, regex, groups);
-  if (!isValidLabelName(target)) return;
+  if (!isValidLabelName(target, config.nameScheme)) return;
   builder.set(target, expand(replacement, regex, groups));
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { checkHttpClient, httpClientConfigOf, httpClientShape } from '../core/http-config.ts';
 import type { HttpClientConfig } from '../core/http-config.ts';
-import { relabelConfigsSchema } from '../core/relabel.ts';
+import { legacyRelabelConfig, relabelConfigsSchema } from '../core/relabel.ts';
 import type { RelabelConfig } from '../core/relabel.ts';
 import { durationSchema, sizeSchema, textSchema } from '../core/schema.ts';
 import { notInVersion } from '../core/validate-yaml.ts';
@@ -200,6 +200,8 @@ export function resolveScrapeConfig(
       'utf8 metric names requested but validation scheme is not set to UTF8',
     );
   }
+  const rules = relabelRules(fields, validation);
+  if (!rules.ok) return rules;
   return {
     ok: true,
     value: {
@@ -228,11 +230,36 @@ export function resolveScrapeConfig(
       nativeHistogramBucketLimit: fields.native_histogram_bucket_limit,
       nativeHistogramMinBucketFactor: fields.native_histogram_min_bucket_factor,
       extraScrapeMetrics: fields.extra_scrape_metrics ?? shared.extra_scrape_metrics ?? false,
-      relabelConfigs: fields.relabel_configs,
-      metricRelabelConfigs: fields.metric_relabel_configs,
+      ...rules.value,
       discovery: discoveryConfigs(fields),
       http: httpClientConfigOf(fields),
     },
+  };
+}
+
+/** The rules as the names that the job allows want them. */
+function relabelRules(
+  fields: ScrapeConfigFields,
+  scheme: 'utf8' | 'legacy',
+): Resolved<Pick<ScrapeConfig, 'relabelConfigs' | 'metricRelabelConfigs'>> {
+  if (scheme === 'utf8') {
+    const { relabel_configs: relabelConfigs, metric_relabel_configs: metricRelabelConfigs } = fields;
+    return { ok: true, value: { relabelConfigs, metricRelabelConfigs } };
+  }
+  const rules: Record<'relabel_configs' | 'metric_relabel_configs', RelabelConfig[]> = {
+    relabel_configs: [],
+    metric_relabel_configs: [],
+  };
+  for (const key of ['relabel_configs', 'metric_relabel_configs'] as const) {
+    for (const [i, given] of fields[key].entries()) {
+      const rule = legacyRelabelConfig(given);
+      if ('message' in rule) return { ok: false, path: [key, i, rule.key], message: rule.message };
+      rules[key].push(rule);
+    }
+  }
+  return {
+    ok: true,
+    value: { relabelConfigs: rules.relabel_configs, metricRelabelConfigs: rules.metric_relabel_configs },
   };
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FloatHistogram } from '../../../src/core/histogram/float-histogram.ts';
+import { testText } from '../../../src/core/histogram/text.ts';
 import { Labels } from '../../../src/core/labels.ts';
 import { silentLogger } from '../../../src/core/log.ts';
 import { Matcher } from '../../../src/core/matcher.ts';
@@ -678,5 +679,48 @@ describe('any sequence of starts, kills and commits', () => {
       }),
       { numRuns: 150 },
     );
+  });
+});
+
+describe('a histogram whose start is told while the log is read', () => {
+  it.each([false, true])('begins with an empty one (late %s)', async (isLate) => {
+    const folder = new Folder();
+    const { tsdb, held } = await folder.begin();
+    const histogram = new FloatHistogram({
+      count: 3,
+      schema: 2,
+      zeroThreshold: 0.5,
+      positiveSpans: Int32Array.of(1, 1),
+      positiveBuckets: Float64Array.of(3),
+    });
+    const appender = tsdb.appender(START + 20_000);
+    const ref = appender.series(series('new'));
+    appender.appendStartZero(ref, START + 5000, START + 20_000, histogram);
+    appender.appendRich(ref, START + 20_000, { value: 0, histogram, startMs: 0 });
+    if (!isLate) await appender.commit();
+    held.release();
+    await tsdb.ready;
+    if (isLate) await appender.commit();
+    const expected = [
+      [5000, '{{schema:2 z_bucket_w:0.5}}'],
+      [20_000, expect.stringContaining('{{schema:2 count:3 z_bucket_w:0.5')],
+    ];
+    const shown = async (storage: SampleStorage): Promise<unknown[]> => {
+      const querier = storage.querier(-Infinity, Infinity);
+      const cursor = await querier.select([], { minMs: -Infinity, maxMs: Infinity, limit: 0 });
+      const into = new SampleBuffer();
+      expect(cursor.next()).toBe(true);
+      cursor.read(-Infinity, Infinity, into);
+      querier.close();
+      return Array.from({ length: into.length }, (_, i) => [
+        into.timestamps[i]! - START,
+        testText(into.histograms![i]!),
+      ]);
+    };
+    expect(await shown(tsdb)).toEqual(expected);
+    await tsdb.close();
+    const again = await folder.open();
+    expect(await shown(again)).toEqual(expected);
+    await again.close();
   });
 });
