@@ -12,11 +12,12 @@ export interface AccessToken {
 /** A token is fetched again this long before it ends. */
 const MARGIN_MS = 2 * 60_000;
 
-/** Keeps a token until shortly before it ends, or until it is refused. For one user at a time. */
+/** Keeps a token until shortly before it ends, or until it is refused. Those who need one at the same time share it. */
 export class AccessTokens {
   readonly #clock: Clock;
   readonly #fetch: (signal: AbortSignal) => Promise<AccessToken>;
   #known: AccessToken | undefined;
+  #fetching: Promise<AccessToken> | undefined;
 
   constructor(clock: Clock, fetch: (signal: AbortSignal) => Promise<AccessToken>) {
     this.#clock = clock;
@@ -25,24 +26,30 @@ export class AccessTokens {
 
   /** Does something with the value for an `Authorization` header; once more with a new token when it is refused (401). */
   async use<T>(signal: AbortSignal, work: (authorization: string) => Promise<T>): Promise<T> {
-    const { token, isNew } = await this.#get(signal);
+    const known = this.#valid();
+    const token = known ?? (await this.#renew(signal));
     try {
       return await work(`Bearer ${token.value.reveal()}`);
     } catch (error) {
       if (!(error instanceof StatusError) || error.status !== 401) throw error;
-      this.#known = undefined;
-      if (isNew) throw error;
+      if (this.#known === token) this.#known = undefined;
+      if (known === undefined) throw error;
     }
-    return this.use(signal, work);
+    const renewed = this.#valid() ?? (await this.#renew(signal));
+    return work(`Bearer ${renewed.value.reveal()}`);
   }
 
-  async #get(signal: AbortSignal): Promise<{ token: AccessToken; isNew: boolean }> {
-    const known = this.#known;
-    if (known !== undefined && this.#clock.nowMs() < known.expiresAtMs - MARGIN_MS) {
-      return { token: known, isNew: false };
-    }
-    this.#known = await this.#fetch(signal);
-    return { token: this.#known, isNew: true };
+  #valid(): AccessToken | undefined {
+    const isValid = this.#known !== undefined && this.#clock.nowMs() < this.#known.expiresAtMs - MARGIN_MS;
+    return isValid ? this.#known : undefined;
+  }
+
+  async #renew(signal: AbortSignal): Promise<AccessToken> {
+    this.#fetching ??= this.#fetch(signal).finally(() => {
+      this.#fetching = undefined;
+    });
+    this.#known = await this.#fetching;
+    return this.#known;
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { azureConfigSchema } from './azure/config.ts';
 import { consulSdConfigSchema } from './consul/config.ts';
 import { dnsSdConfigSchema } from './dns/config.ts';
 import { ec2ConfigSchema } from './aws/config.ts';
@@ -14,6 +15,7 @@ import type { WrittenGroup } from './written-group.ts';
 
 /** Every kind of discovery there is: its key, and the schema of an entry. A new kind is one line here. */
 const ENTRY_SCHEMAS = {
+  azure_sd_configs: azureConfigSchema,
   consul_sd_configs: consulSdConfigSchema,
   dns_sd_configs: dnsSdConfigSchema,
   ec2_sd_configs: ec2ConfigSchema,
