@@ -49,3 +49,17 @@ test('what was not read for longest goes, and a list that is too large does not 
   cache.put(file, 12, new Uint32Array(51));
   expect(cache.get(file, 12)).toBeUndefined();
 });
+
+test('the list of a matcher is kept by file, goes with it, and must be small', () => {
+  const cache = new PostingsCache(MAX_BYTES);
+  const files = [cache.register(), cache.register()] as const;
+  const list = new Uint32Array(12);
+  cache.putMatched(files[0], '+pod=~"a.*"', list);
+  cache.putMatched(files[1], '+pod=~"a.*"', new Uint32Array(13));
+  expect(cache.getMatched(files[0], '+pod=~"a.*"')).toBe(list);
+  expect(cache.getMatched(files[0], '-pod=~"a.*"')).toBeUndefined();
+  expect(cache.getMatched(files[1], '+pod=~"a.*"')).toBeUndefined();
+  cache.forget(files[0]);
+  expect(cache.bytes).toBe(0);
+  expect(cache.getMatched(cache.register(), '+pod=~"a.*"')).toBeUndefined();
+});

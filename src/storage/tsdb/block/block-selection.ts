@@ -29,23 +29,41 @@ export class Slices {
   }
 }
 
-/** Lists of the series whose value does (or, with `wanted` false, does not) match; absent labels aside. */
-async function listsWhere(
+/** Series whose value does (or, with `wanted` false, does not) match, rising; absent labels aside. Not to be changed. */
+async function refsWhere(
+  index: IndexReader,
+  matcher: Matcher,
+  wanted: boolean,
+  slices: Slices,
+): Promise<Uint32Array> {
+  const isPositive = matcher.op === '=' || matcher.op === '=~';
+  const literals = literalsOf(matcher);
+  if (literals !== undefined && isPositive === wanted) {
+    const lists: Uint32Array[] = [];
+    for (const value of new Set(literals)) {
+      if (value !== '') lists.push(index.find(matcher.name, value));
+      if (slices.step(10)) await slices.rest();
+    }
+    return unite(lists);
+  }
+  const key = `${wanted ? '+' : '-'}${matcher.toString()}`;
+  let refs = index.matched(key);
+  if (refs === undefined) {
+    refs = unite(await listsOfMatching(index, matcher, wanted, slices));
+    index.keepMatched(key, refs);
+  }
+  return refs;
+}
+
+/** Tries all values of the name. */
+async function listsOfMatching(
   index: IndexReader,
   matcher: Matcher,
   wanted: boolean,
   slices: Slices,
 ): Promise<Uint32Array[]> {
   const isPositive = matcher.op === '=' || matcher.op === '=~';
-  const literals = literalsOf(matcher);
   const lists: Uint32Array[] = [];
-  if (literals !== undefined && isPositive === wanted) {
-    for (const value of new Set(literals)) {
-      if (value !== '') lists.push(index.find(matcher.name, value));
-      if (slices.step(10)) await slices.rest();
-    }
-    return lists;
-  }
   const prefix = isPositive && wanted ? (matcher.regexp?.prefix ?? '') : '';
   const walk = index.postings.values(matcher.name, prefix);
   while (walk.next()) {
@@ -83,7 +101,7 @@ export async function selectRefs(
       rest.push(matcher);
       continue;
     }
-    const list = unite(await listsWhere(index, matcher, true, slices));
+    const list = await refsWhere(index, matcher, true, slices);
     if (list.length === 0) return list;
     lists.push(list);
   }
@@ -109,10 +127,10 @@ async function narrow(
     return tryEach(index, matcher, candidates, slices);
   }
   if (matcher.matches('')) {
-    const excluded = unite(await listsWhere(index, matcher, false, slices));
+    const excluded = await refsWhere(index, matcher, false, slices);
     return subtract(candidates ?? index.all(), excluded);
   }
-  const wanted = unite(await listsWhere(index, matcher, true, slices));
+  const wanted = await refsWhere(index, matcher, true, slices);
   return candidates === undefined ? wanted : intersect(candidates, wanted);
 }
 

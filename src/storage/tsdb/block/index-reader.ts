@@ -143,6 +143,16 @@ export class IndexReader {
     return refs;
   }
 
+  /** What {@link keepMatched} was given for this matcher, if it is still there; not to be changed. */
+  matched(matcher: string): Uint32Array | undefined {
+    return this.#lists.getMatched(this.#number, matcher);
+  }
+
+  /** Keeps the series that were found for a matcher: a block does not change, and dashboards ask again and again. */
+  keepMatched(matcher: string, refs: Uint32Array): void {
+    this.#lists.putMatched(this.#number, matcher, refs);
+  }
+
   /** The series that have a label; empty when none has. */
   find(name: string, value: string): Uint32Array {
     const place = this.postings.find(name, value);
