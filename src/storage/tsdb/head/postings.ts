@@ -51,12 +51,14 @@ const PLACES_PER_REF = 64;
 
 /** Whether two lists have a ref in common. */
 export function haveCommon(a: Uint32Array, b: Uint32Array): boolean {
-  const [small, large] = a.length <= b.length ? [a, b] : [b, a];
-  let from = 0;
-  for (let i = 0; i < small.length; i++) {
-    from = seek(large, small[i]!, from);
-    if (from === large.length) return false;
-    if (large[from] === small[i]) return true;
+  let i = 0;
+  let j = 0;
+  // Each in turn leaps to where the other one is: series that belong together have refs that follow each other.
+  while (i < a.length && j < b.length) {
+    j = seek(b, a[i]!, j);
+    if (j === b.length) return false;
+    if (b[j] === a[i]) return true;
+    i = seek(a, b[j]!, i + 1);
   }
   return false;
 }
@@ -87,6 +89,8 @@ export function unite(lists: readonly Uint32Array[]): Uint32Array {
   return isSorted ? out : out.sort();
 }
 
+const ALL_BITS = 0xffff_ffff;
+
 function uniteByBits(
   lists: readonly Uint32Array[],
   count: number,
@@ -104,6 +108,10 @@ function uniteByBits(
   let at = 0;
   for (let word = 0; word < bits.length; word++) {
     const base = lowest + word * 32;
+    if (bits[word] === ALL_BITS) {
+      for (let bit = 0; bit < 32; bit++) out[at++] = base + bit;
+      continue;
+    }
     for (let left = bits[word]!; left !== 0; left &= left - 1)
       out[at++] = base + 31 - Math.clz32(left & -left);
   }
