@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { haveCommon, intersect, subtract, unite } from '../../../src/storage/tsdb/head/postings.ts';
+import {
+  RefScratch,
+  haveCommon,
+  intersect,
+  subtract,
+  unite,
+} from '../../../src/storage/tsdb/head/postings.ts';
 
 const ascending = (refs: Iterable<number>): Uint32Array => Uint32Array.from(refs).sort();
 
@@ -34,4 +40,24 @@ test('lists without common refs are united in order', () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test('room that is used again holds the same lists until it is given up', () => {
+  const scratch = new RefScratch();
+  fc.assert(
+    fc.property(fc.array(fc.tuple(refList, refList), { maxLength: 6 }), (pairs) => {
+      scratch.reset();
+      const met = pairs.map(([a, b]) => intersect(a, b, scratch.take));
+      const left = pairs.map(([a, b]) => subtract(a, b, scratch.take));
+      const halves = pairs.map(([a]) =>
+        unite([a.filter((_, i) => i % 2 === 0), a.filter((_, i) => i % 2 === 1)], scratch.take),
+      );
+      for (const [i, [a, b]] of pairs.entries()) {
+        expect(met[i]).toEqual(intersect(a, b));
+        expect(left[i]).toEqual(subtract(a, b));
+        expect(halves[i]).toEqual(a);
+      }
+    }),
+  );
+  expect(scratch.take(1 << 20)).toHaveLength(1 << 20);
 });

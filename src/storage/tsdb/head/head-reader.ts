@@ -16,7 +16,7 @@ import { ChunkKind, Control, HeadSlabs, ROWS_PER_SLAB, Row } from './head-slabs.
 import { LabelIndexView } from './label-index.ts';
 import { LabelOrder } from './label-order.ts';
 import { OooView } from '../ooo/ooo-view.ts';
-import { haveCommon } from './postings.ts';
+import { RefScratch, haveCommon } from './postings.ts';
 import { readRichChunk } from '../rich-chunk.ts';
 import { selectRefs } from './selection.ts';
 import type { HeadDescriptor, SlabSource } from './slabs.ts';
@@ -57,6 +57,7 @@ export class HeadReader {
   readonly #sought = new SampleBuffer(16);
   /** By ref, which never names another series. */
   readonly #labelsByRef = new Map<number, Labels>();
+  readonly #selected = new RefScratch();
   readonly #lastTime = new Float64Array(1);
   readonly #lastTimeWords = new Uint32Array(this.#lastTime.buffer);
   readonly #lastValue = new Float64Array(1);
@@ -101,7 +102,7 @@ export class HeadReader {
   select(matchers: readonly Matcher[], hints: SelectHints): HeadCursor {
     const floorMs = this.truncatedMs;
     const deleted = this.#deleted.isEmpty ? undefined : this.#deleted;
-    const refs = selectRefs(this.#slabs, this.#labels, matchers);
+    const refs = this.#select(matchers);
     const rows = new Uint32Array(refs.length);
     const found = new Uint32Array(refs.length);
     const lists: Uint32Array[] = [];
@@ -132,7 +133,7 @@ export class HeadReader {
     if (matchers.length === 0) {
       for (const pair of this.#labels.names()) symbols.add(this.#labels.name(pair));
     } else {
-      for (const ref of selectRefs(this.#slabs, this.#labels, matchers)) {
+      for (const ref of this.#select(matchers)) {
         const row = this.#slabs.rowOf(ref);
         if (row >= 0) for (const pair of this.#pairs(row)) symbols.add(this.#labels.name(pair));
       }
@@ -148,7 +149,7 @@ export class HeadReader {
       for (const pair of pairs) if (this.#labels.listLength(pair) > 0) symbols.add(this.#labels.value(pair));
       return this.#sortedTexts(symbols, limit);
     }
-    const refs = selectRefs(this.#slabs, this.#labels, matchers);
+    const refs = this.#select(matchers);
     if (refs.length < pairs.length) {
       const nameSymbol = this.#labels.symbols.find(name);
       for (const ref of refs) {
@@ -164,6 +165,12 @@ export class HeadReader {
       }
     }
     return this.#sortedTexts(symbols, limit);
+  }
+
+  /** Refs of the series that match, of use until the next call. */
+  #select(matchers: readonly Matcher[]): Uint32Array {
+    this.#selected.reset();
+    return selectRefs(this.#slabs, this.#labels, matchers, this.#selected.take);
   }
 
   /** Labels of the series with the given ref, which is in the given row. */

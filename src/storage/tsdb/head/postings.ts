@@ -1,12 +1,47 @@
-/** Operations on ascending lists of series refs. Results are new arrays unless an argument is returned as it is. */
+/**
+ * Operations on ascending lists of series refs. Results are in memory from `take` (new arrays unless told) unless an
+ * argument is returned as it is.
+ */
+
+/** Gives room for so many refs; what is in it means nothing. */
+export type TakeRefs = (count: number) => Uint32Array;
+
+const takeNew: TakeRefs = (count) => new Uint32Array(count);
+
+/** Refs that are used again at most. */
+const MAX_SCRATCH = 1 << 18;
+
+/**
+ * Room for lists that nobody looks at any more once the next selection begins. Selections of many series made garbage
+ * outside of the heap, which had the whole heap collected every few dozen of them.
+ */
+export class RefScratch {
+  #refs = new Uint32Array(0);
+  #used = 0;
+
+  /** Gives up all that was taken. */
+  reset(): void {
+    this.#used = 0;
+  }
+
+  readonly take: TakeRefs = (count) => {
+    if (this.#used + count > MAX_SCRATCH) return new Uint32Array(count);
+    if (this.#used + count > this.#refs.length) {
+      this.#refs = new Uint32Array(Math.min(MAX_SCRATCH, (this.#used + count) * 2));
+      this.#used = 0;
+    }
+    this.#used += count;
+    return this.#refs.subarray(this.#used - count, this.#used);
+  };
+}
 
 /** Below which ratio of lengths looking up beats walking both lists. */
 const GALLOP_RATIO = 16;
 
 /** Refs in both lists. */
-export function intersect(a: Uint32Array, b: Uint32Array): Uint32Array {
+export function intersect(a: Uint32Array, b: Uint32Array, take = takeNew): Uint32Array {
   const [small, large] = a.length <= b.length ? [a, b] : [b, a];
-  const out = new Uint32Array(small.length);
+  const out = take(small.length);
   let count = 0;
   if (small.length * GALLOP_RATIO < large.length) {
     let from = 0;
@@ -33,9 +68,9 @@ export function intersect(a: Uint32Array, b: Uint32Array): Uint32Array {
 }
 
 /** Refs in `a` and not in `b`. */
-export function subtract(a: Uint32Array, b: Uint32Array): Uint32Array {
+export function subtract(a: Uint32Array, b: Uint32Array, take = takeNew): Uint32Array {
   if (b.length === 0) return a;
-  const out = new Uint32Array(a.length);
+  const out = take(a.length);
   let count = 0;
   let j = 0;
   for (let i = 0; i < a.length; i++) {
@@ -64,7 +99,7 @@ export function haveCommon(a: Uint32Array, b: Uint32Array): boolean {
 }
 
 /** Refs in any of lists of which no two have a ref in common. */
-export function unite(lists: readonly Uint32Array[]): Uint32Array {
+export function unite(lists: readonly Uint32Array[], take = takeNew): Uint32Array {
   if (lists.length === 0) return new Uint32Array(0);
   if (lists.length === 1) return lists[0]!;
   let count = 0;
@@ -79,8 +114,8 @@ export function unite(lists: readonly Uint32Array[]): Uint32Array {
     highest = Math.max(highest, list.at(-1)!);
   }
   if (!isSorted && highest - lowest < count * PLACES_PER_REF)
-    return uniteByBits(lists, count, lowest, highest);
-  const out = new Uint32Array(count);
+    return uniteByBits(lists, take(count), lowest, highest);
+  const out = take(count);
   let at = 0;
   for (const list of lists) {
     out.set(list, at);
@@ -93,7 +128,7 @@ const ALL_BITS = 0xffff_ffff;
 
 function uniteByBits(
   lists: readonly Uint32Array[],
-  count: number,
+  out: Uint32Array,
   lowest: number,
   highest: number,
 ): Uint32Array {
@@ -104,7 +139,6 @@ function uniteByBits(
       bits[place >>> 5]! |= 1 << (place & 31);
     }
   }
-  const out = new Uint32Array(count);
   let at = 0;
   for (let word = 0; word < bits.length; word++) {
     const base = lowest + word * 32;

@@ -3,6 +3,7 @@ import type { HeadSlabs } from './head-slabs.ts';
 import { ROWS_PER_SLAB, Row } from './head-slabs.ts';
 import type { LabelIndexView } from './label-index.ts';
 import { intersect, subtract, unite } from './postings.ts';
+import type { TakeRefs } from './postings.ts';
 
 /** A name has to have more values than this for each candidate before its values are left alone. */
 const VALUES_PER_CANDIDATE = 2;
@@ -26,7 +27,7 @@ function pairsWhere(labels: LabelIndexView, matcher: Matcher, wanted: boolean): 
 /**
  * Refs of the series that fulfil all matchers, ascending. What excludes most at least cost comes first: equal texts and
  * sets of texts are looked up; of the others, where few candidates are left the candidates' own values are tried rather
- * than all values of the name.
+ * than all values of the name. `take` gives the room for lists; new arrays when absent.
  *
  * @see prometheus tsdb/querier.go PostingsForMatchers
  */
@@ -34,6 +35,7 @@ export function selectRefs(
   slabs: HeadSlabs,
   labels: LabelIndexView,
   matchers: readonly Matcher[],
+  take?: TakeRefs,
 ): Uint32Array {
   let candidates: Uint32Array | undefined;
   const lists: Uint32Array[] = [];
@@ -45,17 +47,20 @@ export function selectRefs(
       rest.push(matcher);
       continue;
     }
-    const list = unite(pairsWhere(labels, matcher, true).map((pair) => labels.list(pair)));
+    const list = unite(
+      pairsWhere(labels, matcher, true).map((pair) => labels.list(pair)),
+      take,
+    );
     if (list.length === 0) return list;
     lists.push(list);
   }
   lists.sort((a, b) => a.length - b.length);
-  for (const list of lists) candidates = candidates === undefined ? list : intersect(candidates, list);
+  for (const list of lists) candidates = candidates === undefined ? list : intersect(candidates, list, take);
   // Matchers that demand a value narrow more than those that also take none.
   rest.sort((a, b) => Number(a.matches('')) - Number(b.matches('')));
   for (const matcher of rest) {
     if (candidates?.length === 0) break;
-    candidates = narrow(slabs, labels, matcher, candidates);
+    candidates = narrow(slabs, labels, matcher, candidates, take);
   }
   return candidates ?? labels.allSeries();
 }
@@ -65,17 +70,24 @@ function narrow(
   labels: LabelIndexView,
   matcher: Matcher,
   candidates: Uint32Array | undefined,
+  take: TakeRefs | undefined,
 ): Uint32Array {
   const values = labels.values(matcher.name);
   if (candidates !== undefined && candidates.length * VALUES_PER_CANDIDATE < values.length) {
     return tryEach(slabs, labels, matcher, candidates);
   }
   if (matcher.matches('')) {
-    const excluded = unite(pairsWhere(labels, matcher, false).map((pair) => labels.list(pair)));
-    return subtract(candidates ?? labels.allSeries(), excluded);
+    const excluded = unite(
+      pairsWhere(labels, matcher, false).map((pair) => labels.list(pair)),
+      take,
+    );
+    return subtract(candidates ?? labels.allSeries(), excluded, take);
   }
-  const wanted = unite(pairsWhere(labels, matcher, true).map((pair) => labels.list(pair)));
-  return candidates === undefined ? wanted : intersect(candidates, wanted);
+  const wanted = unite(
+    pairsWhere(labels, matcher, true).map((pair) => labels.list(pair)),
+    take,
+  );
+  return candidates === undefined ? wanted : intersect(candidates, wanted, take);
 }
 
 function tryEach(
