@@ -15,6 +15,8 @@ export interface AuthorizedHttpOptions {
   readonly config: HttpClientConfig;
   /** See {@link HttpConnection.anyAddress}; no when absent. */
   readonly anyAddress?: boolean;
+  /** See {@link HttpConnection.socketPath}; proxies and TLS are then out of play. */
+  readonly socketPath?: string;
   /** For `proxy_from_environment`; nothing when absent. */
   readonly environment?: Environment;
 }
@@ -35,6 +37,7 @@ export class AuthorizedHttp {
   readonly #config: HttpClientConfig;
   readonly #environment: Environment;
   readonly #anyAddress: boolean;
+  readonly #socketPath: string | undefined;
   readonly #tokens: OAuth2Tokens | undefined;
 
   constructor(options: AuthorizedHttpOptions) {
@@ -43,6 +46,7 @@ export class AuthorizedHttp {
     this.#config = options.config;
     this.#environment = options.environment ?? {};
     this.#anyAddress = options.anyAddress ?? false;
+    this.#socketPath = options.socketPath;
     const { oauth2 } = options.config;
     if (oauth2 !== undefined) {
       this.#tokens = new OAuth2Tokens({
@@ -126,6 +130,7 @@ export class AuthorizedHttp {
     config: Pick<HttpClientConfig, 'tls' | 'proxy'>,
     http2: boolean,
   ): Promise<HttpConnection> {
+    if (this.#socketPath !== undefined) return { socketPath: this.#socketPath };
     const proxyUrl = chooseProxy(config.proxy, url, this.#environment);
     const proxyHeaders: Record<string, string> = {};
     for (const { name, values } of config.proxy.connectHeaders) {

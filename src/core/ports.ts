@@ -86,6 +86,8 @@ export interface HttpConnection {
   readonly http2?: boolean;
   /** Connect to any one of the host's addresses, not to the first that answers. Not through a proxy. */
   readonly anyAddress?: boolean;
+  /** A Unix socket to connect to instead of the URL's host. */
+  readonly socketPath?: string;
 }
 
 /** A request through {@link HttpClient}. */

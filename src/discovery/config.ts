@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { azureConfigSchema } from './azure/config.ts';
 import { consulSdConfigSchema } from './consul/config.ts';
 import { dnsSdConfigSchema } from './dns/config.ts';
+import { dockerSdConfigSchema, swarmSdConfigSchema } from './docker/config.ts';
 import { ec2ConfigSchema } from './aws/config.ts';
 import { fileConfigSchema } from './file-config.ts';
 import { gceConfigSchema } from './gce/config.ts';
 import { httpSdConfigSchema } from './http/config.ts';
 import { kubernetesConfigSchema } from './kubernetes/config.ts';
+import { nomadSdConfigSchema } from './nomad/config.ts';
 import type { DiscoveryConfig } from './provider.ts';
 import { staticDiscovery } from './static-provider.ts';
 import { makeTargetGroup } from './target-group.ts';
@@ -18,11 +20,14 @@ const ENTRY_SCHEMAS = {
   azure_sd_configs: azureConfigSchema,
   consul_sd_configs: consulSdConfigSchema,
   dns_sd_configs: dnsSdConfigSchema,
+  docker_sd_configs: dockerSdConfigSchema,
+  dockerswarm_sd_configs: swarmSdConfigSchema,
   ec2_sd_configs: ec2ConfigSchema,
   file_sd_configs: fileConfigSchema,
   gce_sd_configs: gceConfigSchema,
   http_sd_configs: httpSdConfigSchema,
   kubernetes_sd_configs: kubernetesConfigSchema,
+  nomad_sd_configs: nomadSdConfigSchema,
 } as const satisfies Record<string, z.ZodType<DiscoveryConfig>>;
 
 type DiscoveryKey = keyof typeof ENTRY_SCHEMAS;

@@ -17,6 +17,12 @@ export const number = z
   .nullish()
   .transform((value) => value ?? 0);
 
+/** true or false, false when there is none. */
+export const flag = z
+  .boolean()
+  .nullish()
+  .transform((value) => value ?? false);
+
 /** Texts by name, none when there are none. */
 export const texts = z
   .record(z.string(), z.string())

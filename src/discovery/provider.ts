@@ -27,8 +27,8 @@ export interface ProviderContext extends DiscoveryPorts {
   readonly metrics: DiscoveryMetrics;
   /** Label `config` of its metrics: the first of the sets (jobs) it was started for. */
   readonly setName: string;
-  /** HTTP with the credentials and settings of an HTTP client block. */
-  httpFor(config: HttpClientConfig): AuthorizedHttp;
+  /** HTTP with the credentials and settings of an HTTP client block; over a Unix socket where one is given. */
+  httpFor(config: HttpClientConfig, socketPath?: string): AuthorizedHttp;
 }
 
 /** The context of one provider. */
@@ -46,7 +46,15 @@ export function makeProviderContext(
     random,
     environment,
     userAgent,
-    httpFor: (config) => new AuthorizedHttp({ http, files, clock, environment, config }),
+    httpFor: (config, socketPath) =>
+      new AuthorizedHttp({
+        http,
+        files,
+        clock,
+        environment,
+        config,
+        ...(socketPath !== undefined && { socketPath }),
+      }),
   };
 }
 

@@ -24,7 +24,8 @@ export function isPlainRequest({ method, url, body, connection, transientBody }:
     body === undefined &&
     url.startsWith('http://') &&
     connection?.proxyUrl === undefined &&
-    connection?.anyAddress !== true
+    connection?.anyAddress !== true &&
+    connection?.socketPath === undefined
   );
 }
 

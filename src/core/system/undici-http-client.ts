@@ -172,7 +172,8 @@ function makeDispatcher({ Agent, ProxyAgent }: Undici, connection: HttpConnectio
     });
   }
   const address = connection.anyAddress === true ? { lookup: anyOf(lookup) } : {};
-  return new Agent({ ...common, connect: { ...tls, ...address, timeout: 0 } });
+  const socket = connection.socketPath === undefined ? {} : { socketPath: connection.socketPath };
+  return new Agent({ ...common, connect: { ...tls, ...address, ...socket, timeout: 0 } });
 }
 
 /** Looks up all addresses of a host. */
