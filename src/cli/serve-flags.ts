@@ -40,6 +40,7 @@ const FEATURES: Readonly<Record<string, 'used' | 'ignored' | 'notInVersion'>> = 
   'use-start-timestamps': 'used',
   'use-uncached-io': 'ignored',
   'tocsin-functions': 'used',
+  'openmetrics-2.0': 'used',
 };
 
 /** What does what a feature without effect did. */

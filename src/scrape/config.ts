@@ -7,7 +7,7 @@ import { durationSchema, sizeSchema, textSchema } from '../core/schema.ts';
 import { notInVersion } from '../core/validate-yaml.ts';
 import { DISCOVERY_KEYS_NOT_IN_VERSION, discoveryConfigs, discoveryShape } from '../discovery/index.ts';
 import type { DiscoveryConfig } from '../discovery/index.ts';
-import type { HistogramChoice } from './parser/metric-parser.ts';
+import type { HistogramChoice } from './parser/metric-entries.ts';
 import { SCRAPE_PROTOCOLS } from './protocols.ts';
 import type { EscapingScheme, ScrapeProtocol } from './protocols.ts';
 

@@ -10,6 +10,8 @@ export interface ScrapeFeatures {
   readonly exemplars?: boolean;
   /** What metrics are is handed to the storage, for the log; no when absent. */
   readonly metadata?: boolean;
+  /** OpenMetrics 2.0 is asked for and read; no when absent. */
+  readonly openMetrics2?: boolean;
 }
 
 /** Features by the names that Prometheus gives them; names of other parts of the program are passed over. */
@@ -20,5 +22,6 @@ export function scrapeFeatures(names: ReadonlySet<string>): ScrapeFeatures {
     startZeros: names.has('created-timestamp-zero-ingestion'),
     exemplars: names.has('exemplar-storage'),
     metadata: names.has('metadata-wal-records'),
+    openMetrics2: names.has('openmetrics-2.0'),
   };
 }

@@ -44,17 +44,25 @@ const HEADERS: Readonly<Record<ScrapeProtocol, string>> = {
   'PrometheusText0.0.4': 'text/plain;version=0.0.4',
 };
 
-/** The weight of the first protocol in tenths: one more than there are protocols. */
-const FIRST_WEIGHT = 6;
+const OPENMETRICS2_HEADER = 'application/openmetrics-text;version=2.0.0';
 
-/** The Accept header for a list of protocols. */
-export function acceptHeader(protocols: readonly ScrapeProtocol[], escaping: EscapingScheme): string {
-  const parts = protocols.map((protocol, i) => {
+/** The Accept header for a list of protocols; OpenMetrics 2.0, where it is wanted, goes before 1.0. */
+export function acceptHeader(
+  protocols: readonly ScrapeProtocol[],
+  escaping: EscapingScheme,
+  wantsOpenMetrics2 = false,
+): string {
+  const types: string[] = [];
+  for (const protocol of protocols) {
     const escapes = protocol === 'OpenMetricsText1.0.0' || protocol === 'PrometheusText1.0.0';
-    return `${HEADERS[protocol]}${escapes ? `;escaping=${escaping}` : ''};q=0.${FIRST_WEIGHT - i}`;
-  });
-  parts.push(`*/*;q=0.${FIRST_WEIGHT - protocols.length}`);
-  return parts.join(',');
+    const ending = escapes ? `;escaping=${escaping}` : '';
+    if (protocol === 'OpenMetricsText1.0.0' && wantsOpenMetrics2) types.push(OPENMETRICS2_HEADER + ending);
+    types.push(HEADERS[protocol] + ending);
+  }
+  types.push('*/*');
+  // In tenths: the first has one more than there are protocols.
+  const first = SCRAPE_PROTOCOLS.length + (wantsOpenMetrics2 ? 2 : 1);
+  return types.map((type, i) => `${type};q=0.${first - i}`).join(',');
 }
 
 /** Media type of a protocol. */

@@ -111,7 +111,8 @@ export class ScrapeLoop {
     };
     this.#report = new ReportWriter(target.labels, config.extraScrapeMetrics);
     const protocols = config.scrapeProtocols ?? defaultProtocols(config.histograms.native, options.features);
-    this.#accept = acceptHeader(protocols, config.metricNameEscapingScheme);
+    const { openMetrics2 } = options.features;
+    this.#accept = acceptHeader(protocols, config.metricNameEscapingScheme, openMetrics2);
     const fallback = config.fallbackScrapeProtocol;
     this.#fallback = fallback === undefined ? '' : mediaTypeOf(fallback);
   }
@@ -295,12 +296,13 @@ export class ScrapeLoop {
   ): Promise<{ readonly counts: IngestCounts; readonly error: string }> {
     const { bytes, length } = fetched.body;
     if (length === 0) return { counts: emptyCounts(), error: '' };
-    const { clock, metrics, columns: pool } = this.#options;
+    const { clock, metrics, columns: pool, features } = this.#options;
+    const options = { ...this.target.histograms, openMetrics2: features.openMetrics2 === true };
     this.cache.reserve(bytes, length);
     const columns = pool.take();
     const ingest = new Ingest(this.#rules, this.cache, columns, appender, tMs, nowMs);
     const failure = await ingest.run(
-      () => makeParser(bytes, length, fetched.contentType, this.#fallback, this.target.histograms),
+      () => makeParser(bytes, length, fetched.contentType, this.#fallback, options),
       clock,
     );
     pool.give(columns);

@@ -6,7 +6,7 @@ import type { Labels } from '../core/labels.ts';
 import { relabelBuilder } from '../core/relabel.ts';
 import type { TargetGroup } from '../discovery/index.ts';
 import type { ScrapeConfig } from './config.ts';
-import type { HistogramChoice } from './parser/metric-parser.ts';
+import type { HistogramChoice } from './parser/metric-entries.ts';
 
 const ADDRESS = '__address__';
 const SCHEME = '__scheme__';

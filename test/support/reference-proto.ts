@@ -1,7 +1,7 @@
 import { Labels } from '../../src/core/labels.ts';
 import { testText } from '../../src/core/histogram/text.ts';
 import { FloatHistogram } from '../../src/core/histogram/float-histogram.ts';
-import type { HistogramChoice } from '../../src/scrape/parser/metric-parser.ts';
+import type { HistogramChoice } from '../../src/scrape/parser/metric-entries.ts';
 import { formatOpenMetricsFloat } from '../../src/scrape/parser/float.ts';
 import type { ProtoExemplar, ProtoFamily, ProtoHistogramMessage, ProtoMetric } from './proto-exposition.ts';
 

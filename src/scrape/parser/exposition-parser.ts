@@ -179,7 +179,7 @@ export abstract class ExpositionParser {
   }
 
   /** Whether bytes[start, end) are what the hint says; the hint is spent. */
-  protected isHint(bytes: Uint8Array, start: number, end: number): boolean {
+  isHint(bytes: Uint8Array, start: number, end: number): boolean {
     const count = this.#hintLength;
     this.#hintLength = 0;
     if (count === 0 || end - start !== count) return false;

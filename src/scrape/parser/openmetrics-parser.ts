@@ -87,57 +87,56 @@ export class OpenMetricsParser extends ExpositionParser {
     this.seriesStart = start;
     this.seriesEnd = end;
     this.hinted = true;
-    this.#suffix(end);
-    return Entry.series;
+    return this.suffix(end);
   }
 
   #sample(start: number, nameEnd: number, named: boolean): Entry {
     this.seriesStart = start;
     this.seriesEnd =
       this.bytes[nameEnd] === BRACE_OPEN ? this.readLabels(nameEnd + 1, named, false) : nameEnd;
-    this.#suffix(this.seriesEnd);
-    return Entry.series;
+    return this.suffix(this.seriesEnd);
   }
 
-  /** Value, timestamp, exemplar and end of the line. */
-  #suffix(from: number): void {
-    const valueEnd = this.#token(from, 'expected value after metric');
+  /** Value, timestamp, exemplar and end of the line; the entry that they make. */
+  protected suffix(from: number): Entry {
+    const valueEnd = this.token(from, 'expected value after metric');
     this.value = this.readFloat(from + 1, valueEnd);
     this.timestampMs = NaN;
     this.#exemplarStart = -1;
     let at = valueEnd;
-    if (this.#atExemplar(at)) {
+    if (this.atExemplar(at)) {
       this.position = this.#exemplar(at);
-      return;
+      return Entry.series;
     }
     if (this.bytes[at] === SPACE) {
-      if (this.#isBare(at)) {
+      if (this.isBare(at)) {
         this.#spaceLeft = true;
         this.position = at + 1;
-        return;
+        return Entry.series;
       }
-      const timestampEnd = this.#token(at, '');
-      this.timestampMs = this.#readTimestamp(at + 1, timestampEnd, 'timestamp');
+      const timestampEnd = this.token(at, '');
+      this.timestampMs = this.readTimestamp(at + 1, timestampEnd, 'timestamp');
       at = timestampEnd;
-      if (this.#atExemplar(at)) {
+      if (this.atExemplar(at)) {
         this.position = this.#exemplar(at);
-        return;
+        return Entry.series;
       }
       if (this.bytes[at] !== NEWLINE) {
         throw this.unexpected('expected next entry after timestamp', 'INVALID', at, at + 1);
       }
     }
-    this.#endLine(at);
+    this.endLine(at);
+    return Entry.series;
   }
 
   /** Ends the line at `at`, which must be a newline of the body itself; a NUL byte ends the body, as it does upstream. */
-  #endLine(at: number): void {
+  protected endLine(at: number): void {
     if (at >= this.length || this.bytes[at] !== NEWLINE) throw new ExpositionError(UNTERMINATED);
     this.position = at + 1;
   }
 
   /** Whether nothing that could be a token follows the space at `at`. */
-  #isBare(at: number): boolean {
+  protected isBare(at: number): boolean {
     const byte = this.bytes[at + 1];
     return byte === SPACE || byte === NEWLINE || byte === 0;
   }
@@ -154,10 +153,10 @@ export class OpenMetricsParser extends ExpositionParser {
   }
 
   /** End of the token made of a space and at least one other byte at `from`. */
-  #token(from: number, expected: string): number {
+  protected token(from: number, expected: string): number {
     const bytes = this.bytes;
     let at = from + 1;
-    if (bytes[from] !== SPACE || this.#isBare(from)) {
+    if (bytes[from] !== SPACE || this.isBare(from)) {
       const token = bytes[from] === BRACE_OPEN ? 'BOPEN' : 'INVALID';
       throw this.unexpected(
         expected,
@@ -173,7 +172,7 @@ export class OpenMetricsParser extends ExpositionParser {
   }
 
   /** Milliseconds of a timestamp in seconds. */
-  #readTimestamp(start: number, end: number, what: string): number {
+  protected readTimestamp(start: number, end: number, what: string): number {
     const seconds = this.readFloat(start, end);
     if (!Number.isFinite(seconds)) {
       const shown = Number.isNaN(seconds) ? 'NaN' : seconds > 0 ? '+Inf' : '-Inf';
@@ -182,7 +181,7 @@ export class OpenMetricsParser extends ExpositionParser {
     return Math.trunc(seconds * 1000);
   }
 
-  #atExemplar(at: number): boolean {
+  protected atExemplar(at: number): boolean {
     const bytes = this.bytes;
     return (
       bytes[at] === SPACE && bytes[at + 1] === HASH && bytes[at + 2] === SPACE && bytes[at + 3] === BRACE_OPEN
@@ -192,21 +191,21 @@ export class OpenMetricsParser extends ExpositionParser {
   /** Reads the exemplar ` # {labels} value [timestamp]` at `from`; returns the position after its line. */
   #exemplar(from: number): number {
     const labelsEnd = this.readLabels(from + 4, undefined, false);
-    const valueEnd = this.#token(labelsEnd, 'expected value after exemplar labels');
+    const valueEnd = this.token(labelsEnd, 'expected value after exemplar labels');
     this.#exemplarStart = from + 3;
     this.#exemplarEnd = labelsEnd;
     this.#exemplarValue = this.readFloat(labelsEnd + 1, valueEnd);
     this.#exemplarMs = NaN;
     let at = valueEnd;
     if (this.bytes[at] === SPACE) {
-      const timestampEnd = this.#token(at, 'expected timestamp or comment');
-      this.#exemplarMs = this.#readTimestamp(at + 1, timestampEnd, 'exemplar timestamp');
+      const timestampEnd = this.token(at, 'expected timestamp or comment');
+      this.#exemplarMs = this.readTimestamp(at + 1, timestampEnd, 'exemplar timestamp');
       at = timestampEnd;
     }
     if (this.bytes[at] !== NEWLINE) {
       throw this.unexpected('expected next entry after exemplar timestamp', 'INVALID', at, at + 1);
     }
-    this.#endLine(at);
+    this.endLine(at);
     return at + 1;
   }
 
@@ -246,12 +245,12 @@ export class OpenMetricsParser extends ExpositionParser {
     }
     this.lineStart = start;
     this.takeMeta(kind, nameStart, nameEnd, lineEnd);
-    if (kind === MetaKind.unit) this.#takeUnit();
+    if (kind === MetaKind.unit) this.takeUnit();
     this.position = lineEnd + 1;
     return Entry.meta;
   }
 
-  #takeUnit(): void {
+  protected takeUnit(): void {
     const unit = this.metaText();
     const family = this.metaFamily();
     if (unit !== '' && !family.endsWith(`_${unit}`)) {

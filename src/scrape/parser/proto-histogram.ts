@@ -1,8 +1,8 @@
 import { CounterResetHint, FloatHistogram } from '../../core/histogram/float-histogram.ts';
 import type { ProtoReader } from '../../core/protobuf/proto-reader.ts';
 import { quoteText } from './bytes.ts';
-import { ExpositionError, TYPE_GAUGE_HISTOGRAM } from './entry.ts';
-import type { HistogramChoice, Metric, RawExemplar } from './metric-parser.ts';
+import { ExpositionError } from './entry.ts';
+import type { HistogramChoice, Metric, RawExemplar } from './metric-entries.ts';
 
 /** A `google.protobuf.Timestamp` in whole milliseconds; 0 when it has no meaning. */
 export function readTimestampMs(reader: ProtoReader): number {
@@ -81,7 +81,7 @@ export class ProtoHistogram {
    * Tells the metric the count, and the native histogram when it is wanted and the message has spans, or a width or count
    * of the zero bucket. Throws an ExpositionError when spans call for other buckets than there are.
    */
-  finish(metric: Metric, type: number, choice: HistogramChoice): void {
+  finish(metric: Metric, choice: HistogramChoice): void {
     metric.count = this.#countFloat === 0 ? this.#count : this.#countFloat;
     if (!choice.native || !this.#isNative()) return;
     const isFloat = this.#countFloat > 0 || this.#zeroCountFloat > 0;
@@ -97,7 +97,7 @@ export class ProtoHistogram {
       positiveBuckets: this.#positive.counts(isFloat, 'positive', name),
       negativeSpans: Int32Array.from(this.#negative.spans),
       negativeBuckets: this.#negative.counts(isFloat, 'negative', name),
-      counterResetHint: type === TYPE_GAUGE_HISTOGRAM ? CounterResetHint.gauge : CounterResetHint.unknown,
+      counterResetHint: metric.isGauge ? CounterResetHint.gauge : CounterResetHint.unknown,
     });
   }
 

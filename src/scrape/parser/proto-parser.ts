@@ -15,8 +15,10 @@ import {
   TYPE_SUMMARY,
   TYPE_UNKNOWN,
 } from './entry.ts';
-import { MetricParser } from './metric-parser.ts';
-import type { HistogramChoice } from './metric-parser.ts';
+import { ExpositionParser } from './exposition-parser.ts';
+import type { ParsedExemplar, StartSource } from './exposition-parser.ts';
+import { MetricEntries } from './metric-entries.ts';
+import type { HistogramChoice, Metric } from './metric-entries.ts';
 import { ProtoHistogram, readExemplar, readTimestampMs } from './proto-histogram.ts';
 import { FamilyText, writeLabel } from './series-text.ts';
 
@@ -48,7 +50,9 @@ type State = (typeof State)[keyof typeof State];
  *
  * @see prometheus model/textparse/protobufparse.go, prompb/io/prometheus/client/metrics.proto
  */
-export class ProtoParser extends MetricParser {
+export class ProtoParser extends ExpositionParser {
+  readonly #entries: MetricEntries;
+  readonly #metric: Metric;
   readonly #body: Uint8Array;
   readonly #bodyLength: number;
   /** Over the fields of the present family. */
@@ -67,15 +71,29 @@ export class ProtoParser extends MetricParser {
   #text = '';
 
   constructor(body: Uint8Array, length: number, choice: HistogramChoice) {
-    super(new Uint8Array(1), 0, choice);
+    super(new Uint8Array(1), 0);
+    this.#entries = new MetricEntries(choice);
+    this.#metric = this.#entries.metric;
     this.#body = body;
     this.#bodyLength = length;
     this.#family = new ProtoReader(body);
     this.#reader = new ProtoReader(body);
   }
 
+  override get body(): Uint8Array {
+    return this.#entries.spelt.bytes;
+  }
+
+  override exemplars(): readonly ParsedExemplar[] {
+    return this.#entries.exemplars();
+  }
+
+  override startSource(): StartSource {
+    return { isStart: () => false, startMs: () => this.#metric.startMs, keepUp: () => undefined };
+  }
+
   override metaFamily(): string {
-    return this.metric.family.name;
+    return this.#metric.family.name;
   }
 
   override metaText(): string {
@@ -123,7 +141,7 @@ export class ProtoParser extends MetricParser {
           this.#readMetric();
           break;
         case State.entries: {
-          const entry = this.nextOfMetric();
+          const entry = this.#entries.next(this);
           if (entry !== Entry.end) return entry;
           this.#state = State.metric;
         }
@@ -188,9 +206,10 @@ export class ProtoParser extends MetricParser {
     }
     if (TYPES[this.#type] === undefined)
       throw new ExpositionError(`unknown metric type for metric ${quoteText(name)}: ${this.#type}`);
-    this.metric.clear();
-    this.metric.family = new FamilyText(name);
-    this.metric.kind = kindOf(this.#type);
+    this.#metric.clear();
+    this.#metric.family = new FamilyText(name);
+    this.#metric.kind = kindOf(this.#type);
+    this.#metric.isGauge = TYPES[this.#type] === TYPE_GAUGE_HISTOGRAM;
     this.metricType = TYPE_UNKNOWN;
     this.unit = '';
     this.#family.reset(this.#body, this.#familyFrom, this.#familyTo);
@@ -198,7 +217,7 @@ export class ProtoParser extends MetricParser {
   }
 
   #meta(kind: MetaKind, text: Uint8Array): Entry {
-    const { spelt } = this;
+    const { spelt } = this.#entries;
     this.metaKind = kind;
     if (kind === MetaKind.type) this.metricType = TYPES[this.#type]!;
     spelt.clear();
@@ -228,14 +247,14 @@ export class ProtoParser extends MetricParser {
         `metric ${this.#shownName()}: a message of ${to - from} bytes, more than ${METRIC_BYTES_MAX}`,
       );
     }
-    const { metric } = this;
+    const metric = this.#metric;
     const isHistogram = metric.kind === 'histogram';
     metric.clear();
     if (isHistogram) this.#histogram.clear();
     this.#reader.reset(this.#body, from, to);
     this.#readFields();
-    if (isHistogram) this.#histogram.finish(metric, this.metricType, this.choice);
-    this.beginMetric();
+    if (isHistogram) this.#histogram.finish(metric, this.#entries.choice);
+    this.#entries.begin();
     this.#state = State.entries;
   }
 
@@ -247,10 +266,10 @@ export class ProtoParser extends MetricParser {
       if (field === 1) this.#readLabel();
       else if (field === 6) {
         const timestampMs = reader.int();
-        this.metric.timestampMs = timestampMs === 0 ? NaN : timestampMs;
-      } else if (field === 7 && this.metric.kind === 'histogram') this.#histogram.read(reader, this.metric);
+        this.#metric.timestampMs = timestampMs === 0 ? NaN : timestampMs;
+      } else if (field === 7 && this.#metric.kind === 'histogram') this.#histogram.read(reader, this.#metric);
       else if (field === 2 || field === 3 || field === 5) this.#readNumber(FIELD_TYPES[field]);
-      else if (field === 4 && this.metric.kind === 'summary') this.#readSummary();
+      else if (field === 4 && this.#metric.kind === 'summary') this.#readSummary();
       else reader.skip();
     }
   }
@@ -281,13 +300,13 @@ export class ProtoParser extends MetricParser {
       const shown = textOf(body.subarray(valueFrom, valueTo));
       throw new ExpositionError(`metric ${this.#shownName()}: invalid label value: ${shown}`);
     }
-    writeLabel(this.metric.labels, body, nameFrom, nameTo, valueFrom, valueTo);
+    writeLabel(this.#metric.labels, body, nameFrom, nameTo, valueFrom, valueTo);
   }
 
   /** A gauge, a counter, or something untyped. */
   #readNumber(type: number): void {
     const reader = this.#reader;
-    const { metric } = this;
+    const metric = this.#metric;
     if (type !== this.metricType) {
       reader.skip();
       return;
@@ -304,7 +323,7 @@ export class ProtoParser extends MetricParser {
 
   #readSummary(): void {
     const reader = this.#reader;
-    const { metric } = this;
+    const metric = this.#metric;
     const outer = reader.enter();
     while (reader.next()) {
       if (reader.field === 1) metric.count = reader.uint();
@@ -327,8 +346,8 @@ export class ProtoParser extends MetricParser {
       else reader.skip();
     }
     reader.leave(outer);
-    this.metric.bounds.push(quantile);
-    this.metric.values.push(value);
+    this.#metric.bounds.push(quantile);
+    this.#metric.values.push(value);
   }
 
   /** The name of the present family for messages. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { testText } from '../../../src/core/histogram/text.ts';
 import { METRIC_TYPES } from '../../../src/core/metric-types.ts';
 import { Entry, ExpositionError } from '../../../src/scrape/parser/entry.ts';
-import type { HistogramChoice } from '../../../src/scrape/parser/metric-parser.ts';
+import type { HistogramChoice } from '../../../src/scrape/parser/metric-entries.ts';
 import { ProtoParser } from '../../../src/scrape/parser/proto-parser.ts';
 import { readSeriesLabels } from '../../../src/scrape/parser/series-labels.ts';
 import { message, protoBody } from '../../support/proto-exposition.ts';

@@ -4,9 +4,8 @@ import type { FloatHistogram } from '../../core/histogram/float-histogram.ts';
 import { validateHistogram } from '../../core/histogram/validate.ts';
 import { Labels } from '../../core/labels.ts';
 import { ClassicHistogram } from './classic-histogram.ts';
-import { Entry, ExpositionError, TYPE_GAUGE_HISTOGRAM } from './entry.ts';
-import { ExpositionParser } from './exposition-parser.ts';
-import type { ParsedExemplar, StartSource } from './exposition-parser.ts';
+import { Entry, ExpositionError } from './entry.ts';
+import type { ExpositionParser, ParsedExemplar } from './exposition-parser.ts';
 import { formatOpenMetricsFloat } from './float.ts';
 import { FamilyText, SeriesText } from './series-text.ts';
 
@@ -32,6 +31,13 @@ export interface RawExemplar {
   readonly timestampMs: number;
 }
 
+/** Endings of the names of two series. */
+interface SumEndings {
+  readonly count: string;
+  readonly sum: string;
+}
+const SUM_ENDINGS: SumEndings = { count: '_count', sum: '_sum' };
+
 /** One metric as formats have it that say all of a histogram or summary at once. Used again for the next one. */
 export class Metric {
   kind: 'float' | 'summary' | 'histogram' = 'float';
@@ -42,6 +48,10 @@ export class Metric {
   timestampMs = NaN;
   /** 0 when that isn't told. */
   startMs = 0;
+  /** Whether a histogram is of gauges. */
+  isGauge = false;
+  /** What names of the series of count and sum end in. */
+  sumEndings: SumEndings = SUM_ENDINGS;
   /** Of a float. */
   value = 0;
   exemplar: RawExemplar | undefined;
@@ -90,28 +100,24 @@ const AT_SUM = -1;
  *
  * @see prometheus model/textparse/protobufparse.go
  */
-export abstract class MetricParser extends ExpositionParser {
-  /** The metric whose entries are given; filled by {@link nextMetric}. */
-  protected readonly metric: Metric = new Metric();
-  protected readonly choice: HistogramChoice;
-  /** Where entries are spelt that the body has no text for. */
-  protected readonly spelt: SeriesText = new SeriesText();
+export class MetricEntries {
+  /** The metric whose entries are given; to be filled before {@link begin}. */
+  readonly metric: Metric = new Metric();
+  /** Where the present entry is spelt. */
+  readonly spelt: SeriesText = new SeriesText();
+  readonly choice: HistogramChoice;
   readonly #steps: Step[] = [];
   #step = 0;
   #place = AT_COUNT;
   #exemplars: readonly (RawExemplar | undefined)[] = [];
   readonly #classic = new ClassicHistogram();
 
-  constructor(body: Uint8Array, length: number, choice: HistogramChoice) {
-    super(body, length);
+  constructor(choice: HistogramChoice) {
     this.choice = choice;
   }
 
-  override get body(): Uint8Array {
-    return this.spelt.bytes;
-  }
-
-  override exemplars(): readonly ParsedExemplar[] {
+  /** Exemplars of the present entry. */
+  exemplars(): readonly ParsedExemplar[] {
     const read: ParsedExemplar[] = [];
     for (const exemplar of this.#exemplars) {
       if (exemplar === undefined) continue;
@@ -124,12 +130,8 @@ export abstract class MetricParser extends ExpositionParser {
     return read;
   }
 
-  override startSource(): StartSource {
-    return { isStart: () => false, startMs: () => this.metric.startMs, keepUp: () => undefined };
-  }
-
-  /** Plans the entries of the metric that was just read; {@link nextOfMetric} gives them. */
-  protected beginMetric(): void {
+  /** Plans the entries of the metric that was just read; {@link next} gives them. */
+  begin(): void {
     const { kind, native, bounds, labels } = this.metric;
     const { alwaysClassic, convertClassic } = this.choice;
     const steps = this.#steps;
@@ -152,75 +154,74 @@ export abstract class MetricParser extends ExpositionParser {
     }
   }
 
-  /** The next entry of the metric, or Entry.end when there is none any more. */
-  protected nextOfMetric(): Entry {
+  /** Makes the next entry of the metric the present one of a parser; Entry.end when there is none any more. */
+  next(parser: ExpositionParser): Entry {
     for (; this.#step < this.#steps.length; this.#step++) {
       const step = this.#steps[this.#step]!;
       this.#exemplars = [];
       if (step === Step.quantiles || step === Step.classic) {
-        if (this.#nextField(step)) return Entry.series;
+        if (this.#nextField(parser, step)) return Entry.series;
         continue;
       }
       this.#step++;
       if (step === Step.float) {
         this.#exemplars = [this.metric.exemplar];
-        this.value = this.metric.value;
-        this.#spell('', '');
+        parser.value = this.metric.value;
+        this.#spell(parser, '', '');
         return Entry.series;
       }
-      if (step === Step.native) this.#takeNative();
-      else this.#convert();
+      if (step === Step.native) this.#takeNative(parser);
+      else this.#convert(parser);
       this.#exemplars = this.#timedExemplars();
-      this.#spell('', '');
+      this.#spell(parser, '', '');
       return Entry.histogram;
     }
     return Entry.end;
   }
 
   /** Count, sum, then buckets or quantiles. */
-  #nextField(step: Step): boolean {
-    const { bounds, values, bucketExemplars, count, sum } = this.metric;
+  #nextField(parser: ExpositionParser, step: Step): boolean {
+    const { bounds, values, bucketExemplars, count, sum, sumEndings } = this.metric;
     const place = this.#place++;
     if (place === AT_COUNT) {
-      this.value = count;
-      this.#spell('_count', '');
+      parser.value = count;
+      this.#spell(parser, sumEndings.count, '');
     } else if (place === AT_SUM) {
-      this.value = sum;
-      this.#spell('_sum', '');
+      parser.value = sum;
+      this.#spell(parser, sumEndings.sum, '');
     } else if (step === Step.quantiles) {
       if (place >= bounds.length) return false;
-      this.value = values[place]!;
-      this.#spell('', `quantile="${formatOpenMetricsFloat(bounds[place]!)}"`);
+      parser.value = values[place]!;
+      this.#spell(parser, '', `quantile="${formatOpenMetricsFloat(bounds[place]!)}"`);
     } else {
       // A bucket up to +Inf is the last one, and made when the target has none.
       if (place > bounds.length || (place > 0 && bounds[place - 1] === Infinity)) return false;
-      this.value = values[place] ?? count;
+      parser.value = values[place] ?? count;
       this.#exemplars = [bucketExemplars[place]];
-      this.#spell('_bucket', `le="${formatOpenMetricsFloat(bounds[place] ?? Infinity)}"`);
+      this.#spell(parser, '_bucket', `le="${formatOpenMetricsFloat(bounds[place] ?? Infinity)}"`);
     }
     return true;
   }
 
-  #takeNative(): void {
+  #takeNative(parser: ExpositionParser): void {
     const { native, isWhole } = this.metric;
     // What is not well-formed is left as it is, for whoever stores it to say what is wrong.
-    this.histogram = validateHistogram(native!) === undefined ? compactHistogram(native!, 0) : native;
-    this.isWhole = isWhole;
+    parser.histogram = validateHistogram(native!) === undefined ? compactHistogram(native!, 0) : native;
+    parser.isWhole = isWhole;
   }
 
-  #convert(): void {
-    const { count, sum, bounds, values, family } = this.metric;
+  #convert(parser: ExpositionParser): void {
+    const { count, sum, bounds, values, family, isGauge } = this.metric;
     const classic = this.#classic;
     classic.clear();
     classic.setCount(count);
     classic.setSum(sum);
     for (const [i, bound] of bounds.entries()) classic.addBucket(bound, values[i]!);
-    const isGauge = this.metricType === TYPE_GAUGE_HISTOGRAM;
     const converted = classic.convert(isGauge ? CounterResetHint.gauge : CounterResetHint.unknown);
     if (typeof converted === 'string')
       throw new ExpositionError(`histogram ${JSON.stringify(family.name)}: ${converted}`);
-    this.histogram = converted.histogram;
-    this.isWhole = converted.isWhole;
+    parser.histogram = converted.histogram;
+    parser.isWhole = converted.isWhole;
   }
 
   /** Exemplars of a native histogram: its own, else those of classic buckets. Only ones with a time count. */
@@ -230,12 +231,12 @@ export abstract class MetricParser extends ExpositionParser {
     return all.filter((exemplar) => exemplar !== undefined && !Number.isNaN(exemplar.timestampMs));
   }
 
-  #spell(ending: string, bound: string): void {
+  #spell(parser: ExpositionParser, ending: string, bound: string): void {
     const { family, labels, timestampMs } = this.metric;
     family.write(this.spelt, ending, labels, bound);
-    this.seriesStart = 0;
-    this.seriesEnd = this.spelt.length;
-    this.timestampMs = timestampMs;
-    this.hinted = this.isHint(this.spelt.bytes, 0, this.spelt.length);
+    parser.seriesStart = 0;
+    parser.seriesEnd = this.spelt.length;
+    parser.timestampMs = timestampMs;
+    parser.hinted = parser.isHint(this.spelt.bytes, 0, this.spelt.length);
   }
 }
