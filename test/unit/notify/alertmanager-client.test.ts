@@ -36,6 +36,7 @@ function posted(name: string, fields: Partial<PostedAlert> = {}): PostedAlert {
 class Bench {
   readonly clock = new VirtualClock(START_MS);
   readonly network = new FakeNetwork();
+  readonly dns = new FakeDns();
   readonly files = new MemoryFileSystem();
   readonly logger = new RecordingLogger();
   readonly registry = createRegistry();
@@ -50,7 +51,7 @@ class Bench {
       clock: this.clock,
       logger: this.logger,
       registry: this.registry,
-      dns: new FakeDns(),
+      dns: this.dns,
       random: new SeededRandom(1),
       environment: {},
       queueCapacity: options.queueCapacity ?? 10_000,
@@ -134,6 +135,29 @@ describe('AlertmanagerClient', () => {
     b.files.put('/sd/am.json', '[{"targets": ["b:1"]}]');
     await b.clock.advanceBy(30_000);
     expect(b.client.active()).toEqual(['http://b:1/api/v2/alerts']);
+    await b.client.stop();
+  });
+
+  it('follows the other kinds of discovery, too', async () => {
+    const b = new Bench();
+    let found = 'a:1';
+    b.network.serve('sd', ({ headers }) => ({
+      status: headers['Authorization'] === 'Bearer tok' ? 200 : 401,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify([{ targets: [found] }]),
+    }));
+    b.dns.answer = () => ({ known: true, records: [{ value: '192.0.2.1' }] });
+    await b.apply(`alertmanagers:
+      - http_sd_configs: [{url: "http://sd/am", refresh_interval: 10s, bearer_token: tok}]
+      - dns_sd_configs: [{names: [am.example.org], type: A, port: 9093}]`);
+    const byDns = 'http://192.0.2.1:9093/api/v2/alerts';
+    expect(b.client.active()).toEqual(['http://a:1/api/v2/alerts', byDns]);
+    found = 'b:1';
+    await b.clock.advanceBy(15_000);
+    expect(b.client.active()).toEqual(['http://b:1/api/v2/alerts', byDns]);
+    b.network.remove('sd');
+    await b.clock.advanceBy(15_000);
+    expect(b.client.active()).toEqual(['http://b:1/api/v2/alerts', byDns]);
     await b.client.stop();
   });
 
@@ -344,7 +368,7 @@ describe('alerting', () => {
       '"http://a" is not a valid hostname',
     ],
     ['sigv4', 'alertmanagers: [{sigv4: {}}]', 'not in this version'],
-    ['another discovery', 'alertmanagers: [{dns_sd_configs: []}]', 'not in this version'],
+    ['another discovery', 'alertmanagers: [{eureka_sd_configs: []}]', 'not in this version'],
     ['another scheme', 'alertmanagers: [{scheme: ftp}]', 'scheme'],
   ])('%s is refused', (_, yaml, message) => {
     const result = validateYaml(parseYaml(yaml, 'p.yml'), alertingSchema);
