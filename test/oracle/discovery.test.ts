@@ -186,7 +186,10 @@ scrape_configs:
         const labels = Object.entries(discoveredLabels).filter(
           ([name, value]) => value !== '' && !LATER.test(name),
         );
-        return `${scrapeUrl} ${JSON.stringify(labels.toSorted())}`;
+        return `${scrapeUrl} ${labels
+          .map(([name, value]) => `${name}=${value}`)
+          .toSorted()
+          .join(' ')}`;
       })
       .toSorted();
   }
