@@ -19,6 +19,19 @@ export interface SeenRequest {
   readonly authorization: string;
 }
 
+/** `kind` and `apiVersion` of the objects of a resource, without which Go's client does not understand them. */
+const KINDS: Readonly<Record<string, readonly [kind: string, apiVersion: string]>> = {
+  nodes: ['Node', 'v1'],
+  namespaces: ['Namespace', 'v1'],
+  pods: ['Pod', 'v1'],
+  services: ['Service', 'v1'],
+  endpoints: ['Endpoints', 'v1'],
+  endpointslices: ['EndpointSlice', 'discovery.k8s.io/v1'],
+  ingresses: ['Ingress', 'networking.k8s.io/v1'],
+  replicasets: ['ReplicaSet', 'apps/v1'],
+  jobs: ['Job', 'batch/v1'],
+};
+
 interface OpenWatch {
   readonly path: string;
   readonly query: URLSearchParams;
@@ -68,7 +81,13 @@ export class KubernetesServer {
 
   /** Puts an object there, or takes it away, without telling those who watch. */
   put(plural: string, object: ApiObject): ApiObject {
-    const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(++this.#version) } };
+    const [kind, apiVersion] = KINDS[plural]!;
+    const stored = {
+      kind,
+      apiVersion,
+      ...object,
+      metadata: { ...object.metadata, resourceVersion: String(++this.#version) },
+    };
     this.#all(plural).set(keyOf(object), stored);
     return stored;
   }
@@ -148,7 +167,8 @@ export class KubernetesServer {
     const start = Number(query.get('continue') ?? 0);
     const end = query.has('limit') ? start + Number(query.get('limit')) : all.length;
     return {
-      kind: 'List',
+      kind: `${KINDS[parts.at(-1)!]![0]}List`,
+      apiVersion: KINDS[parts.at(-1)!]![1],
       metadata: { resourceVersion: String(this.#version), continue: end < all.length ? String(end) : '' },
       items: all.length === 0 ? null : all.slice(start, end),
     };
