@@ -75,7 +75,7 @@ interface Vector {
 async function up(...pods: string[]): Promise<Vector['result']> {
   return waitFor(`${pods.join(', ')} up`, 30_000, async () => {
     const { result } = await getData<Vector>(`${url}/api/v1/query?query=up%3D%3D1`);
-    const names = result.map(({ metric }) => metric['pod']).sort();
+    const names = result.map(({ metric }) => String(metric['pod'])).toSorted((a, b) => (a < b ? -1 : 1));
     return JSON.stringify(names) === JSON.stringify(pods) ? result : undefined;
   });
 }

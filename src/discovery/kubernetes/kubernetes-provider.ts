@@ -59,7 +59,7 @@ const ROLES: Readonly<Record<RoleName, Role<never>>> = {
 };
 
 /** After so many groups made in a row others get a turn. */
-const GROUPS_A_TURN = 200;
+const GROUPS_A_TURN = 50;
 
 /**
  * Watches what its role needs, makes the groups of objects that changed, or that show something that changed, and sends

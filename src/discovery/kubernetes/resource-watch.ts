@@ -15,6 +15,8 @@ import type { Resource } from './resources.ts';
 
 /** Objects of a page of a list. Small enough that reading one does not hold other work up for long. */
 const PAGE_OBJECTS = 250;
+/** After so many objects taken over in a row others get a turn. */
+const OBJECTS_A_TURN = 500;
 const MAX_PAGE_BYTES = 256 * 1024 * 1024;
 /** etcd takes objects of 1.5 MB; their JSON is a little longer. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
@@ -148,7 +150,7 @@ export class ResourceWatch<T extends PlainObject> {
       await clock.yieldTurn();
     }
     this.#options.logger.debug({ resource: resource.plural, objects: found.size }, 'Listed');
-    this.#replace(found);
+    await this.#replace(found);
   }
 
   async #fetchPage(
@@ -175,9 +177,13 @@ export class ResourceWatch<T extends PlainObject> {
     }
   }
 
-  #replace(found: ReadonlyMap<string, T>): void {
+  async #replace(found: ReadonlyMap<string, T>): Promise<void> {
     for (const [key, object] of this.#objects) if (!found.has(key)) this.#change('delete', object);
-    for (const object of found.values()) this.#put(object);
+    let put = 0;
+    for (const object of found.values()) {
+      this.#put(object);
+      if (++put % OBJECTS_A_TURN === 0) await this.#options.clock.yieldTurn();
+    }
     if (this.#isSynced) return;
     this.#isSynced = true;
     this.#options.onSynced();
