@@ -1,6 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { serveHttp } from './http-server.ts';
-import type { TestServer } from './http-server.ts';
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import type { Writable } from 'node:stream';
+import { serveHttp, serveHttp2 } from './http-server.ts';
+import type { SecureTestServer, TestServer } from './http-server.ts';
 
 /** An object as the API has it. */
 export interface ApiObject {
@@ -32,10 +34,17 @@ const KINDS: Readonly<Record<string, readonly [kind: string, apiVersion: string]
   jobs: ['Job', 'batch/v1'],
 };
 
+/** An answer of HTTP/1.1 or HTTP/2. */
+interface Answer extends Writable {
+  statusCode: number;
+  setHeader(name: string, value: string): unknown;
+  flushHeaders?(): void;
+}
+
 interface OpenWatch {
   readonly path: string;
   readonly query: URLSearchParams;
-  readonly response: ServerResponse;
+  readonly response: Answer;
 }
 
 /**
@@ -52,6 +61,7 @@ export class KubernetesServer {
   readonly #watches = new Set<OpenWatch>();
   #version = 100;
   #server: TestServer | undefined;
+  #scheme = 'http';
 
   async start(): Promise<void> {
     this.#server = await serveHttp((request, response) => {
@@ -59,8 +69,18 @@ export class KubernetesServer {
     });
   }
 
+  /** Serves HTTP/2 over TLS instead; resolves to the server, whose sessions tests may end. */
+  async startSecure(tls: { readonly key: string; readonly cert: string }): Promise<SecureTestServer> {
+    this.#scheme = 'https';
+    const server = await serveHttp2(tls, (request, response) => {
+      this.#answer(request, response);
+    });
+    this.#server = server;
+    return server;
+  }
+
   get url(): string {
-    return `http://${this.#server!.address}`;
+    return `${this.#scheme}://${this.#server!.address}`;
   }
 
   async close(): Promise<void> {
@@ -131,13 +151,15 @@ export class KubernetesServer {
     return known;
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
+  #answer(request: IncomingMessage | Http2ServerRequest, response: Answer): void {
     const { pathname: path, searchParams: query } = new URL(request.url!, this.url);
     const authorization = request.headers.authorization ?? '';
+    response.setHeader('Content-Type', 'application/json');
     const seen = { path, query, authorization };
     this.requests.push(seen);
     const json = (status: number, body: unknown): void => {
-      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+      response.statusCode = status;
+      response.end(JSON.stringify(body));
     };
     if (this.token !== '' && authorization !== `Bearer ${this.token}`) {
       json(401, { kind: 'Status', code: 401, reason: 'Unauthorized', message: 'Unauthorized' });
@@ -149,7 +171,7 @@ export class KubernetesServer {
       return;
     }
     if (query.has('watch')) {
-      response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
+      response.flushHeaders?.();
       const watch = { path, query, response };
       this.#watches.add(watch);
       response.on('close', () => this.#watches.delete(watch));

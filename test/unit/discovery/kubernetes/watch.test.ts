@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../../../src/core/seeded-random.ts';
 import type { HttpRequest } from '../../../../src/core/ports.ts';
@@ -393,6 +394,36 @@ users: [{ name: c, user: { exec: { command: aws } } }]`,
       'unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined',
     );
   });
+});
+
+test('over HTTP/2 and TLS all watches share a connection, and are taken up when it is lost', async () => {
+  const fixture = (name: string) =>
+    readFileSync(new URL(`../../../fixtures/tls/localhost-${name}.pem`, import.meta.url), 'utf8');
+  const secure = new KubernetesServer();
+  const { sessions } = await secure.startSecure({ key: fixture('key'), cert: fixture('cert') });
+  world.files.put('/ca.pem', fixture('cert'));
+  const endpoints = (ip: string) => ({
+    metadata: { name: 'llama', namespace: 'models' },
+    subsets: [{ addresses: [{ ip }], ports: [{ port: 8000, protocol: 'TCP' }] }],
+  });
+  secure.put('endpoints', endpoints('10.0.0.1'));
+  const tls = 'tls_config: { ca_file: /ca.pem }';
+  world.start(`kubernetes_sd_configs: [{ role: endpoints, api_server: '${secure.url}', ${tls} }]`);
+  const isWatched = () =>
+    ['endpoints', 'services', 'pods'].every((plural) => secure.openWatches(plural) === 1);
+  await until('all are watched', isWatched);
+  expect(sessions.size).toBe(1);
+  secure.tell('MODIFIED', 'endpoints', endpoints('10.0.0.2'));
+  await until('the change is there', () => world.addresses()[0] === '10.0.0.2:8000');
+  for (const session of sessions) session.destroy();
+  await until('all see the loss', () => logs('error').length === 3);
+  await world.clock.advanceBy(1600);
+  await until('all are watched', isWatched);
+  expect(secure.asked('endpoints', 'list')).toHaveLength(1);
+  secure.tell('MODIFIED', 'endpoints', endpoints('10.0.0.3'));
+  await until('the change is there', () => world.addresses()[0] === '10.0.0.3:8000');
+  await world.stop();
+  await secure.close();
 });
 
 describe('objects that others show', () => {
