@@ -359,7 +359,7 @@ export class ScrapeLoop {
 
   async #commit(appender: Appender): Promise<void> {
     try {
-      await appender.commit();
+      await appender.commit('soon');
     } catch (error) {
       this.#options.logger.error({ err: errorText(error) }, 'Scrape commit failed');
     }

@@ -77,6 +77,12 @@ export interface SeriesMetadata {
 }
 
 /**
+ * How much haste there is: `now` (the default) where somebody is told that samples are safe; `soon` where nobody is, so that the
+ * log may take some transactions together, a few hundredths of a second later.
+ */
+export type CommitPace = 'now' | 'soon';
+
+/**
  * One transaction of samples. Nothing is visible to readers before `commit`; `rollback` leaves no sample (series made
  * meanwhile may stay). An appender is used once and by one task; several may be open at a time.
  */
@@ -118,7 +124,7 @@ export interface Appender {
   /** Says what a series' metric is. Absent where that is not kept. */
   updateMetadata?(ref: SeriesRef, metadata: SeriesMetadata): void;
   /** Makes the samples visible to readers and hands them to the log. Resolves when the log has taken them. */
-  commit(): Promise<void>;
+  commit(pace?: CommitPace): Promise<void>;
   rollback(): void;
 }
 

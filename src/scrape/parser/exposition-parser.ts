@@ -62,6 +62,21 @@ export interface StartSource {
   keepUp(): void;
 }
 
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Four bytes at a time: nearly all lines of nearly all scrapes are compared here. The last four may overlap those before. */
+function sameBytes(a: DataView, aStart: number, b: DataView, bStart: number, count: number): boolean {
+  const last = count - 4;
+  if (last < 0) {
+    for (let i = 0; i < count; i++) if (a.getUint8(aStart + i) !== b.getUint8(bStart + i)) return false;
+    return true;
+  }
+  for (let i = 0; i < last; i += 4) if (a.getInt32(aStart + i) !== b.getInt32(bStart + i)) return false;
+  return a.getInt32(aStart + last) === b.getInt32(bStart + last);
+}
+
 export abstract class ExpositionParser {
   /** The body; the byte at `length` is a newline that does not belong to it. */
   protected readonly bytes: Uint8Array;
@@ -98,7 +113,9 @@ export abstract class ExpositionParser {
   protected metaTextStart = 0;
   protected metaTextEnd = 0;
 
+  readonly #view: DataView;
   #hintBytes: Uint8Array = EMPTY;
+  #hintView = viewOf(EMPTY);
   #hintStart = 0;
   #hintLength = 0;
 
@@ -112,6 +129,7 @@ export abstract class ExpositionParser {
     bytes[length] = NEWLINE;
     this.bytes = bytes;
     this.length = length;
+    this.#view = viewOf(bytes);
   }
 
   /** Moves to the next entry. */
@@ -137,7 +155,10 @@ export abstract class ExpositionParser {
 
   /** What the next entry is expected to be: a series' raw bytes or a whole meta line. Holds for one `next`. */
   hint(bytes: Uint8Array, start: number, length: number): void {
-    this.#hintBytes = bytes;
+    if (bytes !== this.#hintBytes) {
+      this.#hintBytes = bytes;
+      this.#hintView = viewOf(bytes);
+    }
     this.#hintStart = start;
     this.#hintLength = length;
   }
@@ -171,11 +192,7 @@ export abstract class ExpositionParser {
     const count = this.#hintLength;
     this.#hintLength = 0;
     if (count === 0 || at + count > this.length) return 0;
-    const bytes = this.bytes;
-    const hint = this.#hintBytes;
-    const start = this.#hintStart;
-    for (let i = 0; i < count; i++) if (bytes[at + i] !== hint[start + i]) return 0;
-    return count;
+    return sameBytes(this.#view, at, this.#hintView, this.#hintStart, count) ? count : 0;
   }
 
   /** Whether bytes[start, end) are what the hint says; the hint is spent. */

@@ -60,6 +60,7 @@ export async function openTsdb(options: TsdbOptions): Promise<TsdbParts> {
       monotonicMs: () => clock.monotonicMs(),
       segmentBytes,
       compression,
+      gathers: clock,
       rescue: {
         logger,
         onVanished: () => {
@@ -77,7 +78,7 @@ export async function openTsdb(options: TsdbOptions): Promise<TsdbParts> {
       memoryLimit: options.memoryLimit,
       log: {
         log: (record, keep) => wal.log(record, keep || early.isTaking),
-        flush: () => clock.track(wal.flush()),
+        flush: (pace) => wal.flush(pace),
       },
       oooLog: {
         log: (record, keep) => oooLog.log(record, keep || early.isTaking),

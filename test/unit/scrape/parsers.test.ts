@@ -322,6 +322,25 @@ describe('parsers against the plain reference', () => {
     );
   });
 
+  test('a hint that is wrong in one byte is not taken', () => {
+    fc.assert(
+      fc.property(series, fc.nat(), fc.integer({ min: 1, max: 255 }), (text, place, change) => {
+        const right = new Uint8Array(Buffer.from(text));
+        const wrong = right.slice();
+        wrong[place % wrong.length]! ^= change;
+        for (const hint of [right, wrong]) {
+          const parser = new TextParser(bytes(`${text} 1\n`));
+          // Not at the start of its memory, as those of a cache are not.
+          const shifted = new Uint8Array([0, ...hint, 0]);
+          parser.hint(shifted, 1, hint.length);
+          expect(parser.next()).toBe(Entry.series);
+          expect(parser.hinted).toBe(hint === right);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('a hint, right or wrong, changes nothing', () => {
     fc.assert(
       fc.property(fc.oneof(soup, wellFormed), series, fc.boolean(), (body, other, om) => {

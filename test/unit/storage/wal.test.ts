@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TocsinError } from '../../../src/core/errors.ts';
 import { CounterResetHint, FloatHistogram } from '../../../src/core/histogram/float-histogram.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
+import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { areStaleBits, staleMarker } from '../../../src/storage/stale.ts';
 import { crc32c } from '../../../src/storage/tsdb/crc32c.ts';
 import { storedSample } from '../../../src/storage/tsdb/stored-sample.ts';
@@ -551,5 +552,59 @@ describe('records', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe('what need not be written at once', () => {
+  async function makeGathering(): Promise<{
+    readonly files: MemoryFileSystem;
+    readonly clock: VirtualClock;
+    readonly writer: WalWriter;
+    readonly counts: ReturnType<typeof ownCounters>;
+  }> {
+    const files = await newFolder();
+    const clock = new VirtualClock(0);
+    const counts = ownCounters();
+    const monotonicMs = (): number => clock.monotonicMs();
+    const options = { files, folder: '/wal', segment: 0, counters: counts, monotonicMs, gathers: clock };
+    return { files, clock, counts, writer: new WalWriter(options) };
+  }
+
+  it('is written together after 20 ms', async () => {
+    const { files, clock, writer, counts } = await makeGathering();
+    const records = [1, 2, 3].map((number) => makeRecord(number, 100));
+    const done: number[] = [];
+    for (const [i, record] of records.entries()) {
+      writer.log(record, false);
+      void writer.flush('soon').then(() => done.push(i));
+      await clock.advanceTo(i * 5);
+    }
+    await clock.advanceTo(19);
+    expect(done).toEqual([]);
+    await clock.advanceTo(20);
+    expect(done).toEqual([0, 1, 2]);
+    expect(counts.pageFlushes).toBe(1);
+    expect(digest(await readAll(files))).toEqual(digest(records));
+    await writer.close();
+  });
+
+  it('goes along with what must be, and does not wait for more than is large enough', async () => {
+    const { files, clock, writer, counts } = await makeGathering();
+    const records = [makeRecord(2, 100), makeRecord(4, 100), makeRecord(1, 200_000), makeRecord(6, 9)];
+    writer.log(records[0]!, false);
+    const first = writer.flush('soon');
+    writer.log(records[1]!, false);
+    await writer.flush();
+    await first;
+    expect(counts.pageFlushes).toBe(1);
+    writer.log(records[2]!, false);
+    await writer.flush('soon');
+    expect(clock.nowMs()).toBe(0);
+    writer.log(records[3]!, false);
+    const last = writer.flush('soon');
+    await writer.close();
+    await last;
+    expect(digest(await readAll(files))).toEqual(digest(records));
+    expect(clock.nowMs()).toBe(0);
   });
 });

@@ -5,6 +5,7 @@ import type { Labels } from '../../../core/labels.ts';
 import { AppendOutcome } from '../../seam.ts';
 import type {
   Appender,
+  CommitPace,
   Exemplar,
   ExemplarOutcome,
   RichSample,
@@ -36,7 +37,7 @@ export interface SampleLog {
   /** Takes a record in; the bytes are copied. `keep` marks records that later ones need. */
   log(record: Uint8Array, keep: boolean): void;
   /** Resolves when everything logged so far is safe from the death of the process. */
-  flush(): Promise<void>;
+  flush(pace?: CommitPace): Promise<void>;
 }
 
 /** What appenders count. */
@@ -105,7 +106,7 @@ export class Appenders {
   }
 
   /** Applies a batch, and what there is besides samples, to the head and logs it. */
-  commit(batch: PendingSamples, extras: PendingExtras | undefined): Promise<void> {
+  commit(batch: PendingSamples, extras: PendingExtras | undefined, pace?: CommitPace): Promise<void> {
     this.counters.committed++;
     this.#logSeries();
     if (extras !== undefined) this.extras.commitMetadata(extras, this.#log);
@@ -114,7 +115,7 @@ export class Appenders {
     const hasOutOfOrder = this.outOfOrder.commit(batch.outOfOrder);
     this.#giveBack(batch);
     if (hasOutOfOrder) return this.outOfOrder.flush();
-    return this.#log?.flush() ?? Promise.resolve();
+    return this.#log?.flush(pace) ?? Promise.resolve();
   }
 
   rollback(batch: PendingSamples): void {
@@ -359,10 +360,10 @@ class HeadAppender implements Appender {
     this.#appenders.extras.addMetadata(this.#pendingExtras(), ref, metadata);
   }
 
-  async commit(): Promise<void> {
+  async commit(pace?: CommitPace): Promise<void> {
     assert(this.#isOpen, 'an appender is used once');
     this.#isOpen = false;
-    const logged = this.#appenders.commit(this.#batch, this.#extras);
+    const logged = this.#appenders.commit(this.#batch, this.#extras, pace);
     this.#head.closeAppender(this.#id);
     await logged;
   }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { assert, TocsinError, errorText, hasSystemCode } from '../../../core/errors.ts';
+import type { Clock, Timer } from '../../../core/clock.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { FileHandle, FileSystem } from '../../../core/ports.ts';
 import { crc32c } from '../crc32c.ts';
@@ -8,6 +9,7 @@ import { RecordCompressor } from './record-compression.ts';
 import type { WalCompression } from './record-compression.ts';
 import { isUnwritable } from '../compact/failures.ts';
 import { FRAGMENT_HEAD, Fragment, PAGE_BYTES, SEGMENT_BYTES, segmentName } from './wal-format.ts';
+import type { CommitPace } from '../../seam.ts';
 import type { WalPosition, WalProgress } from './wal-position.ts';
 
 /** What a {@link WalWriter} counts; see the metrics of the same names. */
@@ -38,6 +40,13 @@ export function ownCounters(): WalCounters {
     fsyncSeconds() {},
   };
 }
+
+/** How long what need not be written at once may wait for more, and how much of it may. */
+const GATHER_MS = 20;
+const GATHER_BYTES = 128 * 1024;
+/** Room of a part, at least; and how large one may be that is kept for the next. */
+const PART_BYTES = 16 * 1024;
+const KEPT_PART_BYTES = 256 * 1024;
 
 const MISSING: ReadonlySet<string> = new Set(['ENOENT']);
 
@@ -99,6 +108,11 @@ export class WalWriter implements WalProgress {
   #pendingSync = false;
   /** Whether the present segment's name is on the disk. */
   #isNamed = true;
+  readonly #gathers: Clock | undefined;
+  /** While what was logged may wait for more. */
+  #gathering: Timer | undefined;
+  /** Memory of a part that was written: a new one for each write had the whole heap collected now and then. */
+  #spare: Uint8Array | undefined;
   readonly #compressor: RecordCompressor;
   readonly #listeners = new Set<() => void>();
   #position: WalPosition;
@@ -119,12 +133,15 @@ export class WalWriter implements WalProgress {
     /** How records are written; snappy when not given. */
     readonly compression?: WalCompression;
     readonly rescue?: WalRescue;
+    /** Whose time passes while what need not be written at once waits for more; all is written at once when not given. */
+    readonly gathers?: Clock;
   }) {
     this.#files = options.files;
     this.#folder = options.folder;
     this.#segment = options.segment;
     this.#handleSegment = options.segment - 1;
     this.#counters = options.counters;
+    this.#gathers = options.gathers;
     const { rescue } = options;
     this.#onVanished = rescue?.onVanished;
     this.#failedSyncs = rescue && new FailedSyncs(options.files, options.folder, rescue.logger);
@@ -177,12 +194,30 @@ export class WalWriter implements WalProgress {
     this.#frame(record);
   }
 
-  /** Resolves when everything logged so far was taken by the system; rejects with TOCSIN_ERR_STORAGE. */
-  flush(): Promise<void> {
-    const { done } = this.#batch;
-    if (this.#batch.parts.length === 0) return this.#writing ?? Promise.resolve();
-    this.#writing ??= this.#writeAll();
+  /**
+   * Resolves when everything logged so far was taken by the system; rejects with TOCSIN_ERR_STORAGE. With pace `soon` it waits for
+   * up to 20 ms for more: each write wakes a thread, which costs as much as a scrape's samples do.
+   */
+  flush(pace: CommitPace = 'now'): Promise<void> {
+    const { done, parts } = this.#batch;
+    if (parts.length === 0) return this.#writing ?? Promise.resolve();
+    if (this.#writing !== undefined) return done;
+    if (pace === 'now' || this.#gathers === undefined || parts[0]!.length >= GATHER_BYTES) this.#begin();
+    else if (this.#gathering === undefined) {
+      const clock = this.#gathers;
+      this.#gathering = clock.setTimer(clock.nowMs() + GATHER_MS, () => {
+        this.#begin();
+      });
+    }
     return done;
+  }
+
+  #begin(): void {
+    this.#gathering?.cancel();
+    this.#gathering = undefined;
+    if (this.#writing !== undefined) return;
+    const writing = this.#writeAll();
+    this.#writing = this.#gathers?.track(writing) ?? writing;
   }
 
   /** Ends the present segment; what is logged from now on goes into the next. Returns the next one's index. */
@@ -234,6 +269,8 @@ export class WalWriter implements WalProgress {
 
   /** Gives the file free without writing or syncing what is left: for a log that is thrown away. */
   async abandon(): Promise<void> {
+    this.#gathering?.cancel();
+    this.#gathering = undefined;
     this.#batch = newBatch();
     while (this.#writing !== undefined) await this.#writing;
     const handle = this.#handle;
@@ -303,7 +340,7 @@ export class WalWriter implements WalProgress {
     const { parts } = this.#batch;
     let part = parts.at(-1);
     if (part?.segment !== this.#segment) {
-      part = { segment: this.#segment, bytes: new Uint8Array(Math.max(count, 16 * 1024)), length: 0 };
+      part = { segment: this.#segment, bytes: this.#takeBytes(count), length: 0 };
       parts.push(part);
     } else if (part.length + count > part.bytes.length) {
       const larger = new Uint8Array(Math.max(part.bytes.length * 2, part.length + count));
@@ -311,6 +348,12 @@ export class WalWriter implements WalProgress {
       part.bytes = larger;
     }
     return part;
+  }
+
+  #takeBytes(least: number): Uint8Array {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    return spare !== undefined && spare.length >= least ? spare : new Uint8Array(Math.max(least, PART_BYTES));
   }
 
   #endSegment(): void {
@@ -342,6 +385,7 @@ export class WalWriter implements WalProgress {
       await this.#openSegment(part.segment);
     await this.#handle!.append(part.bytes.subarray(0, part.length));
     this.#handleBytes += part.length;
+    if (part.bytes.length <= KEPT_PART_BYTES) this.#spare = part.bytes;
     this.#pendingSync = true;
     this.#counters.pageFlushes++;
     this.#position = { segment: part.segment, offset: this.#handleBytes };
