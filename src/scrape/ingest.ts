@@ -219,9 +219,7 @@ export class Ingest {
   #newSample(parser: ExpositionParser, timestampMs: number, entry: Entry): number {
     const cache = this.#cache;
     const { body, seriesStart, seriesEnd, metricType, unit } = parser;
-    const shown = this.#rules.features.typeAndUnitLabels ? unit : undefined;
-    const scraped = readSeriesLabels(body, seriesStart, seriesEnd, metricType, shown);
-    const labels = storedLabels(scraped, this.#rules);
+    const labels = this.#storedLabels(body, seriesStart, seriesEnd, metricType, unit);
     if (labels === undefined) return cache.addDropped(body, seriesStart, seriesEnd);
     this.counts.kept++;
     if (!this.#admit(parser, timestampMs, entry)) return -1;
@@ -290,15 +288,22 @@ export class Ingest {
   #labelsOf(slot: number): Labels | undefined {
     const cache = this.#cache;
     const start = cache.keyStart(slot);
-    const unit = this.#rules.features.typeAndUnitLabels ? cache.unit(slot) : undefined;
-    const scraped = readSeriesLabels(
-      cache.keys,
-      start,
-      start + cache.keyLength(slot),
-      cache.type(slot),
-      unit,
-    );
-    return storedLabels(scraped, this.#rules);
+    const end = start + cache.keyLength(slot);
+    return this.#storedLabels(cache.keys, start, end, cache.type(slot), cache.unit(slot));
+  }
+
+  #storedLabels(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    type: number,
+    unit: string,
+  ): Labels | undefined {
+    const rules = this.#rules;
+    const empties: string[] = [];
+    const shownUnit = rules.features.typeAndUnitLabels ? unit : undefined;
+    const scraped = readSeriesLabels(bytes, start, end, type, shownUnit, empties);
+    return storedLabels(scraped, rules, empties);
   }
 
   /** Appends a sample that does not go into the columns. A histogram that is not well-formed fails the scrape. */

@@ -27,14 +27,18 @@ export class LabelLimitError extends ExpositionError {}
 const EXPORTED = 'exported_';
 
 /**
- * The labels under which a scraped series is stored; undefined when relabelling drops it. `scraped` are its own labels.
- * Throws an ExpositionError when they may not be stored.
+ * The labels under which a scraped series is stored; undefined when relabelling drops it. `scraped` are its own labels,
+ * `empties` the names of those without value: where its labels are honoured, they keep the target's out. Throws an ExpositionError when they may not be stored.
  *
  * @see prometheus scrape/scrape.go mutateSampleLabels, verifyLabelLimits
  */
-export function storedLabels(scraped: Labels, rules: SampleLabelRules): Labels | undefined {
+export function storedLabels(
+  scraped: Labels,
+  rules: SampleLabelRules,
+  empties: readonly string[],
+): Labels | undefined {
   const merged = rules.honorLabels
-    ? honored(scraped, rules.targetLabels)
+    ? honored(scraped, rules.targetLabels, empties)
     : exported(scraped, rules.targetLabels);
   const labels = rules.relabel === undefined ? merged : rules.relabel(merged);
   if (labels === undefined || labels.size === 0) return undefined;
@@ -49,8 +53,9 @@ export function reportLabels(name: string, targetLabels: Labels): Labels {
   return targetLabels.with(METRIC_NAME, name);
 }
 
-function honored(scraped: Labels, targetLabels: Labels): Labels {
-  return targetLabels.merge(scraped);
+function honored(scraped: Labels, targetLabels: Labels, empties: readonly string[]): Labels {
+  const wanted = empties.length === 0 ? targetLabels : targetLabels.without(...empties);
+  return wanted.merge(scraped);
 }
 
 /** Target labels win; a scraped label of the same name becomes `exported_…`, shortest names first. */

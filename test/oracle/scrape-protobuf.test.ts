@@ -1,33 +1,11 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { formatSampleValue } from '../../src/core/float-text.ts';
-import { allBuckets } from '../../src/core/histogram/buckets.ts';
-import type { FloatHistogram } from '../../src/core/histogram/float-histogram.ts';
-import { Labels } from '../../src/core/labels.ts';
-import { silentLogger } from '../../src/core/log.ts';
-import { createRegistry } from '../../src/core/metrics.ts';
-import { SeededRandom } from '../../src/core/seeded-random.ts';
-import { NodeFileSystem } from '../../src/core/system/node-file-system.ts';
-import { SystemClock } from '../../src/core/system/system-clock.ts';
-import { UndiciHttpClient } from '../../src/core/system/undici-http-client.ts';
-import { FakeDns } from '../../src/core/testing/fake-dns.ts';
-import { ScrapeManager } from '../../src/scrape/index.ts';
-import { freePort, stopProcess, waitFor, waitForReady } from '../support/processes.ts';
 import { hasProgram } from '../support/programs.ts';
 import { plainProtoFamilies } from '../support/proto-arbitrary.ts';
 import { PROTO_CONTENT_TYPE, message, protoBody } from '../support/proto-exposition.ts';
 import type { ProtoFamily, ProtoHistogramMessage, ProtoMetric } from '../support/proto-exposition.ts';
-import { ScrapeStorage } from '../unit/scrape/scrape-storage.ts';
-import { parseJobs } from '../unit/scrape/scrape-world.ts';
+import { ScrapeDuel, isOwn, isReport } from './scrape-duel.ts';
 
 /**
  * The same bodies in the protobuf format, served to Debian's Prometheus 2.42, which reads them with
@@ -187,176 +165,63 @@ const DIFFERENT: Readonly<Record<string, string>> = {
   limited: 'native histograms count for sample_limit since 2.43',
 };
 
-interface ApiHistogram {
-  readonly count: string;
-  readonly sum: string;
-  readonly buckets?: readonly (readonly [rule: number, lower: string, upper: string, count: string])[];
-}
-
-interface Answer {
-  readonly data: {
-    readonly result: readonly {
-      readonly metric: Record<string, string>;
-      readonly value?: readonly [number, string];
-      readonly histogram?: readonly [number, ApiHistogram];
-    }[];
-  };
-}
-
-function histogramLine(h: FloatHistogram): string {
-  const number = formatSampleValue;
-  const rule = (low: boolean, high: boolean): number => (low ? (high ? 3 : 1) : high ? 0 : 2);
-  const buckets = allBuckets(h)
-    .filter(({ count }) => count !== 0)
-    .map((b) => [
-      rule(b.lowerInclusive, b.upperInclusive),
-      number(b.lower),
-      number(b.upper),
-      number(b.count),
-    ]);
-  return JSON.stringify({ count: number(h.count), sum: number(h.sum), buckets });
-}
-
-const REPORTS = ['up', 'scrape_samples_scraped', 'scrape_samples_post_metric_relabeling'] as const;
-const isReport = (name: string): boolean => (REPORTS as readonly string[]).includes(name);
-const isOwn = (name: string): boolean => name !== 'up' && !name.startsWith('scrape_');
+const pages = [...Object.keys(BODIES), 'gzip', 'vanishing', 'limited'];
 
 describe.skipIf(!hasProgram('prometheus'))('scraping protobuf as Prometheus does', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tocsin-proto-'));
-  const storage = new ScrapeStorage();
-  const asked = new Map<string, number>();
-  let server: Server;
-  let child: ChildProcess;
-  let manager: ScrapeManager;
-  let base = '';
-  const names = [...Object.keys(BODIES), 'gzip', 'vanishing', 'limited'];
+  let duel: ScrapeDuel;
 
   beforeAll(async () => {
-    server = createServer((request, response) => {
-      const name = (request.url ?? '/').slice(1);
-      const who = request.headers['user-agent'] === 'tocsin/test' ? 'tocsin' : 'prometheus';
-      const count = (asked.get(`${who} ${name}`) ?? 0) + 1;
-      asked.set(`${who} ${name}`, count);
-      const headers = { 'content-type': PROTO_CONTENT_TYPE };
-      if (name === 'gzip') {
-        response.writeHead(200, { ...headers, 'content-encoding': 'gzip' }).end(gzipSync(BODIES['native']!));
-      } else if (name === 'vanishing') {
-        const left = one('gauge', { gauge: 1 }, 'left');
-        response
-          .writeHead(200, headers)
-          .end(count > 2 ? protoBody(left) : protoBody(histogram(NATIVE), left));
-      } else if (name === 'limited') {
-        response.writeHead(200, headers).end(BODIES['native-labels']);
-      } else response.writeHead(200, headers).end(BODIES[name]);
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const target = (name: string): string =>
-      `      - { targets: ['${address}'], labels: { __metrics_path__: /${name}, page: ${name} } }`;
-    const jobs = `scrape_configs:
+    const target = (page: string, address: string): string =>
+      `      - { targets: ['${address}'], labels: { __metrics_path__: /${page}, page: ${page} } }`;
+    duel = await ScrapeDuel.start({
+      pages,
+      flags: ['--enable-feature=native-histograms'],
+      serve: (page, count, response) => {
+        const headers = { 'content-type': PROTO_CONTENT_TYPE };
+        if (page === 'gzip') {
+          response
+            .writeHead(200, { ...headers, 'content-encoding': 'gzip' })
+            .end(gzipSync(BODIES['native']!));
+        } else if (page === 'vanishing') {
+          const left = one('gauge', { gauge: 1 }, 'left');
+          response
+            .writeHead(200, headers)
+            .end(count > 2 ? protoBody(left) : protoBody(histogram(NATIVE), left));
+        } else response.writeHead(200, headers).end(BODIES[page === 'limited' ? 'native-labels' : page]);
+      },
+      config: (address) => `global: { scrape_interval: 1s, scrape_timeout: 1s }
+scrape_configs:
   - job_name: corpus
     static_configs:
-${names
-  .filter((name) => name !== 'limited')
-  .map(target)
+${pages
+  .filter((page) => page !== 'limited')
+  .map((page) => target(page, address))
   .join('\n')}
   - job_name: limited
     sample_limit: 1
     static_configs:
-${target('limited')}
-`;
-    const times = 'scrape_interval: 1s, scrape_timeout: 1s';
-    writeFileSync(join(folder, 'prometheus.yml'), `global: { ${times} }\n${jobs}`);
-    const port = await freePort();
-    base = `http://127.0.0.1:${port}`;
-    child = spawn(
-      'prometheus',
-      [
-        `--config.file=${join(folder, 'prometheus.yml')}`,
-        `--storage.tsdb.path=${join(folder, 'data')}`,
-        `--web.listen-address=127.0.0.1:${port}`,
-        '--enable-feature=native-histograms',
-        '--log.level=error',
-      ],
-      { stdio: 'ignore' },
-    );
-    await waitForReady(`${base}/-/ready`, child);
-    manager = new ScrapeManager({
-      clock: new SystemClock(),
-      http: new UndiciHttpClient(),
-      files: new NodeFileSystem(),
-      dns: new FakeDns(),
-      storage,
-      logger: silentLogger,
-      registry: createRegistry(),
-      random: new SeededRandom(1),
-      hostname: 'oracle',
-      userAgent: 'tocsin/test',
+${target('limited', address)}
+`,
+      ours: (config) =>
+        config.replace('{ scrape_interval', '{ scrape_native_histograms: true, scrape_interval'),
     });
-    const ours = `global: { ${times}, scrape_native_histograms: true }\n${jobs}`;
-    await manager.apply({ scrapeConfigs: parseJobs(ours), externalLabels: Labels.EMPTY });
-    for (const who of ['prometheus', 'tocsin']) {
-      await waitFor(`scrapes by ${who}`, 30_000, async () =>
-        names.every((name) => (asked.get(`${who} ${name}`) ?? 0) >= 4) ? true : undefined,
-      );
-    }
   }, 60_000);
 
-  afterAll(async () => {
-    await manager.stop();
-    await stopProcess(child);
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => duel.stop());
 
-  async function theirs(page: string, keep: (name: string) => boolean): Promise<string[]> {
-    const query = encodeURIComponent(`{page="${page}"}`);
-    const answer = (await (await fetch(`${base}/api/v1/query?query=${query}`)).json()) as Answer;
-    return answer.data.result
-      .filter(({ metric }) => keep(metric['__name__']!))
-      .map(({ metric, value, histogram: found }) => {
-        const shown =
-          found === undefined
-            ? value![1]
-            : JSON.stringify({
-                count: found[1].count,
-                sum: found[1].sum,
-                buckets: (found[1].buckets ?? []).filter((bucket) => bucket[3] !== '0'),
-              });
-        return `${Labels.fromObject(metric).toString()} ${shown}`;
-      })
-      .sort();
-  }
-
-  function ours(page: string, keep: (name: string) => boolean): string[] {
-    const lines: string[] = [];
-    for (const [series, samples] of Object.entries(storage.dump())) {
-      const { value } = samples.at(-1)!;
-      if (!series.includes(`page="${page}"`) || value === 'stale' || !keep(series.split('{')[0]!)) continue;
-      const shown =
-        typeof value === 'number' ? formatSampleValue(value) : histogramLine(storage.histograms.get(value)!);
-      lines.push(`${series} ${shown}`);
-    }
-    return lines.sort();
-  }
-
-  const same = names.filter((name) => DIFFERENT[name] === undefined);
+  const same = pages.filter((page) => DIFFERENT[page] === undefined);
 
   test.each(same)('%s: up and counts', async (page) => {
-    expect(ours(page, isReport)).toEqual(await theirs(page, isReport));
+    expect(duel.ours(page, isReport)).toEqual(await duel.theirs(page, isReport));
   });
 
   test.each(same)('%s: samples', async (page) => {
-    expect(ours(page, isOwn)).toEqual(await theirs(page, isOwn));
+    expect(duel.ours(page, isOwn)).toEqual(await duel.theirs(page, isOwn));
   });
 
   test('every difference is one', async () => {
-    const any = (): boolean => true;
-    for (const page of Object.keys(DIFFERENT)) {
-      const figures = (lines: readonly string[]): string[] =>
-        lines.filter((line) => !line.startsWith('scrape_duration'));
-      expect(figures(ours(page, any)), page).not.toEqual(figures(await theirs(page, any)));
-    }
+    const any = (name: string): boolean => isReport(name) || isOwn(name);
+    for (const page of Object.keys(DIFFERENT))
+      expect(duel.ours(page, any), page).not.toEqual(await duel.theirs(page, any));
   });
 });

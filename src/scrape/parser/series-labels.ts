@@ -19,6 +19,8 @@ const NOTHING: ReadonlySet<string> = new Set();
  * With a `unit` ('' when there is none) the type, unless unknown, and the unit, unless empty, become the labels
  * `__type__` and `__unit__`. Labels of the series by their names, or by `__name__`, are then left out.
  *
+ * A label without value counts as none; `empties` is told its name.
+ *
  * @see prometheus model/textparse/openmetricsparse.go Labels, schema/labels.go
  */
 export function readSeriesLabels(
@@ -27,6 +29,7 @@ export function readSeriesLabels(
   end: number,
   metricType: number,
   unit?: string,
+  empties?: string[],
 ): Labels {
   const source = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
   if (!isUtf8(source)) {
@@ -43,7 +46,7 @@ export function readSeriesLabels(
       throw new ExpositionError(`label name ${JSON.stringify(flat[i])} is not unique: invalid sample`);
     }
   }
-  return Labels.fromSortedFlat(withoutEmpty(flat));
+  return Labels.fromSortedFlat(withoutEmpty(flat, empties));
 }
 
 /** Sorts name, value, name, value … by names, in place. */
@@ -73,10 +76,13 @@ function sortPairs(flat: string[]): void {
   }
 }
 
-function withoutEmpty(flat: string[]): string[] {
+function withoutEmpty(flat: string[], empties: string[] | undefined): string[] {
   let kept = 0;
   for (let i = 0; i < flat.length; i += 2) {
-    if (flat[i + 1] === '') continue;
+    if (flat[i + 1] === '') {
+      empties?.push(flat[i]!);
+      continue;
+    }
     flat[kept++] = flat[i]!;
     flat[kept++] = flat[i + 1]!;
   }

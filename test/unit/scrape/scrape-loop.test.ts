@@ -242,11 +242,12 @@ describe('labels', () => {
       'a{job="x",instance="y",exported_job="z"} 1\n',
       'a{exported_exported_job="x", exported_instance="y", exported_job="z", instance="a:9000", job="model"}',
     ],
+    ['honor_labels', '    honor_labels: true\n', 'a{job="x"} 1\n', 'a{instance="a:9000", job="x"}'],
     [
-      'honor_labels',
+      'honor_labels: a label without value keeps that of the target out',
       '    honor_labels: true\n',
-      'a{job="x",instance=""} 1\n',
-      'a{instance="a:9000", job="x"}',
+      'a{job="x",instance="",b=""} 1\n',
+      'a{job="x"}',
     ],
     [
       'metric_relabel_configs',
