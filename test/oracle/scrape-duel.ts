@@ -6,6 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { formatSampleValue } from '../../src/core/float-text.ts';
 import { allBuckets } from '../../src/core/histogram/buckets.ts';
 import type { FloatHistogram } from '../../src/core/histogram/float-histogram.ts';
@@ -22,6 +23,10 @@ import { freePort, stopProcess, waitFor, waitForReady } from '../support/process
 import { ScrapeStorage } from '../unit/scrape/scrape-storage.ts';
 import { parseJobs } from '../unit/scrape/scrape-world.ts';
 
+/** How often, and after what time, sides that differ are asked again. */
+const TRIES = 12;
+const TRY_MS = 500;
+
 /** Report series that both must have alike; the others tell of time. */
 const REPORTS: ReadonlySet<string> = new Set([
   'up',
@@ -37,6 +42,12 @@ export function isReport(name: string): boolean {
 /** Whether a metric is a target's own. */
 export function isOwn(name: string): boolean {
   return name !== 'up' && !name.startsWith('scrape_');
+}
+
+/** The same question answered by Prometheus and by us. */
+export interface Sides {
+  readonly theirs: string[];
+  readonly ours: string[];
 }
 
 /** What is served to both sides, and how they are set up. */
@@ -112,8 +123,19 @@ export class ScrapeDuel {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  /**
+   * What both have of a page, as lines in order. On a busy machine a scrape of either may take too long; so when the two
+   * differ they are asked again for a while.
+   */
+  async both(page: string, keep: (name: string) => boolean, tries = TRIES): Promise<Sides> {
+    return untilAlike(
+      async () => ({ theirs: await this.#theirs(page, keep), ours: this.#ours(page, keep) }),
+      tries,
+    );
+  }
+
   /** Series and values that Prometheus has of a page now, as lines in order. */
-  async theirs(page: string, keep: (name: string) => boolean): Promise<string[]> {
+  async #theirs(page: string, keep: (name: string) => boolean): Promise<string[]> {
     const query = encodeURIComponent(`{page="${page}"}`);
     const answer = (await (await fetch(`${this.#base}/api/v1/query?query=${query}`)).json()) as QueryAnswer;
     return answer.data.result
@@ -125,8 +147,8 @@ export class ScrapeDuel {
       .sort();
   }
 
-  /** As {@link theirs}, of our side. */
-  ours(page: string, keep: (name: string) => boolean): string[] {
+  /** As {@link #theirs}, of our side. */
+  #ours(page: string, keep: (name: string) => boolean): string[] {
     const lines: string[] = [];
     for (const [series, samples] of Object.entries(this.#storage.dump())) {
       const { value } = samples.at(-1)!;
@@ -140,8 +162,15 @@ export class ScrapeDuel {
     return lines.sort();
   }
 
-  /** Pages whose last scrape left an error, sorted: those of Prometheus, and ours. */
-  async failing(): Promise<{ readonly theirs: string[]; readonly ours: string[] }> {
+  /** Pages, of those that `counts`, whose last scrape left an error, in order; as {@link both}. */
+  async failing(counts: (page: string) => boolean): Promise<Sides> {
+    return untilAlike(async () => {
+      const { theirs, ours } = await this.#failing();
+      return { theirs: theirs.filter(counts), ours: ours.filter(counts) };
+    }, TRIES);
+  }
+
+  async #failing(): Promise<Sides> {
     const answer = (await (await fetch(`${this.#base}/api/v1/targets?state=active`)).json()) as TargetsAnswer;
     const pages = (targets: readonly { page: string; error: string }[]): string[] => [
       ...new Set(
@@ -204,6 +233,14 @@ export class ScrapeDuel {
         options.pages.every((page) => (this.#asked.get(`${who} ${page}`) ?? 0) >= 4) ? true : undefined,
       );
     }
+  }
+}
+
+async function untilAlike(ask: () => Promise<Sides>, tries: number): Promise<Sides> {
+  for (let left = tries; ; left--) {
+    const sides = await ask();
+    if (left <= 1 || sides.theirs.join('\n') === sides.ours.join('\n')) return sides;
+    await setTimeout(TRY_MS);
   }
 }
 

@@ -189,7 +189,7 @@ describe.skipIf(!hasProgram('prometheus'))('scraping protobuf as Prometheus does
             .end(count > 2 ? protoBody(left) : protoBody(histogram(NATIVE), left));
         } else response.writeHead(200, headers).end(BODIES[page === 'limited' ? 'native-labels' : page]);
       },
-      config: (address) => `global: { scrape_interval: 1s, scrape_timeout: 1s }
+      config: (address) => `global: { scrape_interval: 2s, scrape_timeout: 2s }
 scrape_configs:
   - job_name: corpus
     static_configs:
@@ -212,16 +212,20 @@ ${target('limited', address)}
   const same = pages.filter((page) => DIFFERENT[page] === undefined);
 
   test.each(same)('%s: up and counts', async (page) => {
-    expect(duel.ours(page, isReport)).toEqual(await duel.theirs(page, isReport));
+    const { ours, theirs } = await duel.both(page, isReport);
+    expect(ours).toEqual(theirs);
   });
 
   test.each(same)('%s: samples', async (page) => {
-    expect(duel.ours(page, isOwn)).toEqual(await duel.theirs(page, isOwn));
+    const { ours, theirs } = await duel.both(page, isOwn);
+    expect(ours).toEqual(theirs);
   });
 
   test('every difference is one', async () => {
     const any = (name: string): boolean => isReport(name) || isOwn(name);
-    for (const page of Object.keys(DIFFERENT))
-      expect(duel.ours(page, any), page).not.toEqual(await duel.theirs(page, any));
+    for (const page of Object.keys(DIFFERENT)) {
+      const { ours, theirs } = await duel.both(page, any, 1);
+      expect(ours, page).not.toEqual(theirs);
+    }
   });
 });
