@@ -5,13 +5,22 @@ import type { Clock } from '../core/clock.ts';
 import { TocsinError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Mailer } from '../core/mailer.ts';
-import type { DnsClient, FileSystem, HttpClient, Random, SqlDatabase, TextOutput } from '../core/ports.ts';
+import type {
+  DnsClient,
+  FileSystem,
+  HttpClient,
+  Programs,
+  Random,
+  SqlDatabase,
+  TextOutput,
+} from '../core/ports.ts';
 import { NodeDnsClient } from '../core/system/node-dns-client.ts';
 import { NodeFileSystem } from '../core/system/node-file-system.ts';
 import { type LogFormat, type LogLevel, createLogger } from '../core/system/pino-logger.ts';
 import { SmtpMailer } from '../core/system/smtp-mailer.ts';
 import { SqliteDatabase } from '../core/system/sqlite-database.ts';
 import { SystemClock } from '../core/system/system-clock.ts';
+import { NodePrograms } from '../core/system/node-programs.ts';
 import { SystemRandom } from '../core/system/system-random.ts';
 import { UndiciHttpClient } from '../core/system/undici-http-client.ts';
 import { WorkerThreads } from '../core/system/worker-threads.ts';
@@ -31,6 +40,7 @@ export interface TocsinPorts {
   readonly files: FileSystem;
   readonly http: HttpClient;
   readonly dns: DnsClient;
+  readonly programs: Programs;
   readonly random: Random;
   readonly mailer: Mailer;
   readonly logger: Logger;
@@ -99,6 +109,7 @@ export function createSystemPorts(log: {
     files: new NodeFileSystem(),
     http: new UndiciHttpClient(),
     dns: new NodeDnsClient(),
+    programs: new NodePrograms(),
     random: new SystemRandom(),
     mailer: new SmtpMailer(),
     logger: createLogger(clock, stderr, log),

@@ -231,7 +231,7 @@ export class Tocsin {
 
   #createRooms(state: StateStore, storage: Tsdb, stateFolder: string): Rooms {
     const { options, ports, registry } = this;
-    const { clock, files, http, dns, random, logger, environment } = ports;
+    const { clock, files, http, dns, programs, random, logger, environment } = ports;
     const config = this.#config;
     storage.setOutOfOrderWindow(config.storage.outOfOrderTimeWindowMs);
     storage.setFloatEncoding(floatEncoding(config, options));
@@ -252,6 +252,7 @@ export class Tocsin {
     const outside = new AlertmanagerClient({
       http,
       dns,
+      programs,
       files,
       clock,
       random,
@@ -283,6 +284,7 @@ export class Tocsin {
       clock,
       http,
       dns,
+      programs,
       files,
       storage,
       registry,

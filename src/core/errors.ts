@@ -12,6 +12,7 @@ export const ERROR_CODES = {
   TOCSIN_ERR_STATE: 'reading or writing the small durable state failed',
   TOCSIN_ERR_HTTP: 'an HTTP request could not be made or did not end well',
   TOCSIN_ERR_DNS: 'a DNS server could not be asked or did not answer as it should',
+  TOCSIN_ERR_PROGRAM: 'another program could not be run or did not end well',
   TOCSIN_ERR_TIMEOUT: 'something took longer than it was allowed to',
   TOCSIN_ERR_CANCELLED: 'work was ended because nobody needs it any more',
   TOCSIN_ERR_PARSE: 'text from outside could not be parsed',

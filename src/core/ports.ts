@@ -148,6 +148,33 @@ export interface DnsClient {
   ask(server: string, name: string, type: DnsType, signal: AbortSignal): Promise<DnsAnswer>;
 }
 
+/** A program to run by {@link Programs}. */
+export interface ProgramCall {
+  /** A path, or a name that is looked for on the system's path. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Added to the environment of this process. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Ends the program. */
+  readonly signal: AbortSignal;
+}
+
+/** What a program came to. */
+export interface ProgramResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Other programs of the machine. */
+export interface Programs {
+  /**
+   * Runs a program without input until it ends. Rejects with TOCSIN_ERR_PROGRAM when it cannot be started, is ended by a
+   * signal or prints more than 4 MiB, or with the signal's reason.
+   */
+  run(call: ProgramCall): Promise<ProgramResult>;
+}
+
 /** A value that SQL stores. */
 export type SqlValue = string | number | bigint | null | Uint8Array;
 /** A row by column name. */

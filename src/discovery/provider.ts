@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { configKey } from '../core/config-key.ts';
 import type { HttpClientConfig } from '../core/http-config.ts';
 import type { Logger } from '../core/log.ts';
-import type { DnsClient, FileSystem, HttpClient, Random } from '../core/ports.ts';
+import type { DnsClient, FileSystem, HttpClient, Programs, Random } from '../core/ports.ts';
 import type { Environment } from '../core/proxy-choice.ts';
 import type { DiscoveryMetrics } from './metrics.ts';
 import type { TargetGroup } from './target-group.ts';
@@ -14,6 +14,7 @@ export interface DiscoveryPorts {
   readonly files: FileSystem;
   readonly http: HttpClient;
   readonly dns: DnsClient;
+  readonly programs: Programs;
   readonly random: Random;
   /** For `proxy_from_environment` and for credentials that clouds take from there (`AWS_…`, `AZURE_…`). */
   readonly environment: Environment;
@@ -36,13 +37,14 @@ export function makeProviderContext(
   ports: DiscoveryPorts,
   own: Pick<ProviderContext, 'logger' | 'metrics' | 'setName'>,
 ): ProviderContext {
-  const { clock, files, http, dns, random, environment, userAgent } = ports;
+  const { clock, files, http, dns, programs, random, environment, userAgent } = ports;
   return {
     ...own,
     clock,
     files,
     http,
     dns,
+    programs,
     random,
     environment,
     userAgent,

@@ -5,7 +5,7 @@ import { Labels } from '../core/labels.ts';
 import { LabelsBuilder } from '../core/labels-builder.ts';
 import type { Logger } from '../core/log.ts';
 import type { Registry } from '../core/metrics.ts';
-import type { DnsClient, FileSystem, HttpClient, Random } from '../core/ports.ts';
+import type { DnsClient, FileSystem, HttpClient, Programs, Random } from '../core/ports.ts';
 import { relabelBuilder } from '../core/relabel.ts';
 import type { RelabelConfig } from '../core/relabel.ts';
 import { DiscoveryManager } from '../discovery/index.ts';
@@ -20,6 +20,7 @@ import { USER_AGENT } from './http.ts';
 export interface AlertmanagerClientOptions {
   readonly http: HttpClient;
   readonly dns: DnsClient;
+  readonly programs: Programs;
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -70,6 +71,7 @@ export class AlertmanagerClient {
       files: options.files,
       http: options.http,
       dns: options.dns,
+      programs: options.programs,
       random: options.random,
       environment: options.environment,
       userAgent: USER_AGENT,

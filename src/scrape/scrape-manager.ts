@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { assert, errorText } from '../core/errors.ts';
 import type { Labels } from '../core/labels.ts';
 import type { Logger } from '../core/log.ts';
-import type { DnsClient, FileSystem, HttpClient, Random } from '../core/ports.ts';
+import type { DnsClient, FileSystem, HttpClient, Programs, Random } from '../core/ports.ts';
 import { TaskScope } from '../core/task-scope.ts';
 import { DiscoveryManager } from '../discovery/index.ts';
 import type { TargetSets } from '../discovery/index.ts';
@@ -30,6 +30,7 @@ export interface ScrapeManagerOptions {
   readonly clock: Clock;
   readonly http: HttpClient;
   readonly dns: DnsClient;
+  readonly programs: Programs;
   readonly files: FileSystem;
   readonly storage: SampleStorage;
   readonly logger: Logger;
@@ -117,13 +118,14 @@ export class ScrapeManager {
     this.#tasks = new TaskScope((name, error) => {
       options.logger.error({ task: name, err: errorText(error) }, 'Scraping task failed');
     });
-    const { clock, files, http, dns, random, userAgent, logger, registry } = options;
+    const { clock, files, http, dns, programs, random, userAgent, logger, registry } = options;
     this.#discovery = new DiscoveryManager({
       name: 'scrape',
       clock,
       files,
       http,
       dns,
+      programs,
       random,
       userAgent,
       environment: options.environment ?? {},

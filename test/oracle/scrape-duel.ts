@@ -18,6 +18,7 @@ import { NodeFileSystem } from '../../src/core/system/node-file-system.ts';
 import { SystemClock } from '../../src/core/system/system-clock.ts';
 import { UndiciHttpClient } from '../../src/core/system/undici-http-client.ts';
 import { FakeDns } from '../../src/core/testing/fake-dns.ts';
+import { FakePrograms } from '../../src/core/testing/fake-programs.ts';
 import { ScrapeManager } from '../../src/scrape/index.ts';
 import { freePort, stopProcess, waitFor, waitForReady } from '../support/processes.ts';
 import { ScrapeStorage } from '../unit/scrape/scrape-storage.ts';
@@ -218,6 +219,7 @@ export class ScrapeDuel {
       clock: new SystemClock(),
       http: new UndiciHttpClient(),
       dns: new FakeDns(),
+      programs: new FakePrograms(),
       files: new NodeFileSystem(),
       storage: this.#storage,
       logger: silentLogger,

@@ -7,6 +7,7 @@ import { collectProcessMetrics } from '../../src/app/metrics.ts';
 import { Tocsin } from '../../src/app/tocsin.ts';
 import { SeededRandom } from '../../src/core/seeded-random.ts';
 import { FakeDns } from '../../src/core/testing/fake-dns.ts';
+import { FakePrograms } from '../../src/core/testing/fake-programs.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { SqliteDatabase } from '../../src/core/system/sqlite-database.ts';
 import { FakeNetwork } from '../../src/core/testing/fake-network.ts';
@@ -58,6 +59,7 @@ async function startDemo(): Promise<{ clock: VirtualClock; tocsin: Tocsin; print
       files,
       http: network,
       dns: new FakeDns(),
+      programs: new FakePrograms(),
       random: new SeededRandom(2),
       mailer: { send: () => Promise.reject(new Error('nobody mails here')) },
       logger: silentLogger,

@@ -4,6 +4,7 @@ import type { TocsinPorts } from '../../src/app/ports.ts';
 import { Tocsin } from '../../src/app/tocsin.ts';
 import { SeededRandom } from '../../src/core/seeded-random.ts';
 import { FakeDns } from '../../src/core/testing/fake-dns.ts';
+import { FakePrograms } from '../../src/core/testing/fake-programs.ts';
 import { createLogger } from '../../src/core/system/pino-logger.ts';
 import { SqliteDatabase } from '../../src/core/system/sqlite-database.ts';
 import { MemoryFileSystem } from '../../src/core/testing/memory-file-system.ts';
@@ -113,6 +114,7 @@ export class Machine {
       logger,
       http: this.#world.network,
       dns: new FakeDns(),
+      programs: new FakePrograms(),
       random: this.#random.fork(),
       mailer: { send: () => Promise.reject(new Error('nobody mails here')) },
       console: { write: () => undefined },

@@ -19,11 +19,14 @@ export function lastingCredentials(accessKeyId: string, secret: string, sessionT
 const credentialsSchema = z.object({
   AccessKeyId: z.string(),
   SecretAccessKey: z.string(),
+  /** From the services on 169.254.x.x. */
   Token: z.string().default(''),
+  /** From programs. */
+  SessionToken: z.string().default(''),
   Expiration: z.string().default(''),
 });
 
-/** Credentials as the services on 169.254.x.x give them. */
+/** Credentials as the services on 169.254.x.x and programs give them. */
 export function readCredentialsJson(text: string, what: string): AwsCredentials {
   let fields: z.output<typeof credentialsSchema>;
   try {
@@ -36,7 +39,7 @@ export function readCredentialsJson(text: string, what: string): AwsCredentials 
   return {
     accessKeyId: fields.AccessKeyId,
     secretAccessKey: new Secret(fields.SecretAccessKey),
-    sessionToken: fields.Token,
+    sessionToken: fields.Token || fields.SessionToken,
     expiresAtMs: Date.parse(fields.Expiration) || undefined,
   };
 }

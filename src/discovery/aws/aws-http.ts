@@ -11,7 +11,10 @@ import { parseXml } from './xml.ts';
 import type { XmlElement } from './xml.ts';
 
 /** What talks to AWS and its surroundings. */
-export interface AwsContext extends Pick<ProviderContext, 'clock' | 'files' | 'environment' | 'userAgent'> {
+export interface AwsContext extends Pick<
+  ProviderContext,
+  'clock' | 'files' | 'environment' | 'programs' | 'userAgent'
+> {
   /** With the settings of the HTTP client block. */
   readonly http: AuthorizedHttp;
 }

@@ -1,3 +1,4 @@
+import { startDeadline } from '../../core/clock.ts';
 import { TocsinError } from '../../core/errors.ts';
 import { Secret } from '../../core/secret.ts';
 import { lastingCredentials, readCredentialsJson } from './aws-credentials.ts';
@@ -22,6 +23,7 @@ export interface AwsAccess {
 /** Credentials are fetched again this long before they end. */
 const MARGIN_MS = 5 * 60_000;
 const CONTAINER_TIMEOUT_MS = 5000;
+const PROGRAM_TIMEOUT_MS = 60_000;
 /** A profile may name another as its source, which may name another. */
 const MAX_PROFILES = 10;
 const STS_VERSION = '2011-06-15';
@@ -123,7 +125,8 @@ export class CredentialChain {
     }
     const keys = lastingOf(profile);
     if (keys !== undefined) return keys;
-    for (const key of ['credential_process', 'sso_session', 'sso_start_url']) {
+    if (at('credential_process') !== '') return this.#ofProgram(at('credential_process'), signal);
+    for (const key of ['sso_session', 'sso_start_url']) {
       if (at(key) !== '') refuse(`${key} is not in this version`);
     }
     return undefined;
@@ -137,6 +140,29 @@ export class CredentialChain {
     const keyId = environment['AWS_ACCESS_KEY_ID'] ?? '';
     const secret = environment['AWS_SECRET_ACCESS_KEY'] ?? '';
     return keyId === '' ? undefined : lastingCredentials(keyId, secret, environment['AWS_SESSION_TOKEN']);
+  }
+
+  /** What a command line prints; as the SDKs do, the shell reads it. */
+  async #ofProgram(commandLine: string, signal: AbortSignal): Promise<AwsCredentials> {
+    const deadline = startDeadline(
+      this.#context.clock,
+      PROGRAM_TIMEOUT_MS,
+      () => new TocsinError('TOCSIN_ERR_TIMEOUT', 'credential_process did not end in time'),
+      signal,
+    );
+    try {
+      const { exitCode, stdout, stderr } = await this.#context.programs.run({
+        program: 'sh',
+        args: ['-c', commandLine],
+        environment: {},
+        signal: deadline.signal,
+      });
+      if (exitCode === 0) return readCredentialsJson(stdout, 'credential_process');
+      const said = stderr.trim().replaceAll(/\s+/g, ' ').slice(0, 500);
+      throw new TocsinError('TOCSIN_ERR_PROGRAM', `credential_process ended with ${exitCode}: ${said}`);
+    } finally {
+      deadline.dispose();
+    }
   }
 
   async #ofSurroundings(signal: AbortSignal): Promise<AwsCredentials> {

@@ -50,9 +50,9 @@ class Ec2Instances {
   #zoneIds: ReadonlyMap<string, string> | undefined;
 
   constructor(options: Ec2DiscoveryOptions, context: ProviderContext) {
-    const { clock, files, environment, userAgent, logger } = context;
+    const { clock, files, environment, programs, userAgent, logger } = context;
     this.#options = options;
-    this.#context = { clock, files, environment, userAgent, http: context.httpFor(options.http) };
+    this.#context = { clock, files, environment, programs, userAgent, http: context.httpFor(options.http) };
     this.#logger = logger;
   }
 

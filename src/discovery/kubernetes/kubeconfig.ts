@@ -7,6 +7,7 @@ import type { FileSystem } from '../../core/ports.ts';
 import { Secret } from '../../core/secret.ts';
 import { requireYaml } from '../../core/validate-yaml.ts';
 import { parseYaml } from '../../core/yaml.ts';
+import type { ExecPlugin } from './exec-credentials.ts';
 
 const text = z.string().default('');
 
@@ -18,6 +19,14 @@ const clusterSchema = z.object({
   'tls-server-name': text,
   'proxy-url': text,
 });
+const execSchema = z.object({
+  apiVersion: z.enum(['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1']),
+  command: z.string(),
+  args: z.array(z.string()).nullish(),
+  env: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
+  installHint: text,
+  provideClusterInfo: z.boolean().default(false),
+});
 const userSchema = z.object({
   token: text,
   tokenFile: text,
@@ -27,7 +36,7 @@ const userSchema = z.object({
   'client-certificate-data': text,
   'client-key': text,
   'client-key-data': text,
-  exec: z.unknown().optional(),
+  exec: execSchema.nullish(),
   'auth-provider': z.unknown().optional(),
 });
 // Kubernetes' own tools ignore what they do not know here (extensions, preferences), so it is ignored here too.
@@ -40,6 +49,14 @@ const fileSchema = z.object({
   users: z.array(z.object({ name: z.string(), user: userSchema.nullish() })).nullish(),
 });
 
+/** Where a kubeconfig leads. */
+export interface KubeconfigAccess {
+  readonly url: string;
+  readonly http: HttpClientConfig;
+  /** Gives the credentials, where it is named. */
+  readonly exec: ExecPlugin | undefined;
+}
+
 type User = z.output<typeof userSchema>;
 type Cluster = z.output<typeof clusterSchema>;
 
@@ -49,10 +66,7 @@ type Cluster = z.output<typeof clusterSchema>;
  *
  * @see k8s.io/client-go/tools/clientcmd
  */
-export async function readKubeconfig(
-  file: string,
-  files: FileSystem,
-): Promise<{ url: string; http: HttpClientConfig }> {
+export async function readKubeconfig(file: string, files: FileSystem): Promise<KubeconfigAccess> {
   const source = new TextDecoder().decode(await files.readFile(file));
   const config = requireYaml(parseYaml(source, file), fileSchema);
   const fail = (message: string): never => {
@@ -65,14 +79,46 @@ export async function readKubeconfig(
   if (cluster === undefined) return fail(`there is no cluster ${JSON.stringify(context.cluster)}`);
   if (cluster.server === '') return fail(`cluster ${JSON.stringify(context.cluster)} has no server`);
   const user = config.users?.find(({ name }) => name === context.user)?.user ?? userSchema.parse({});
-  for (const key of ['exec', 'auth-provider'] as const) {
-    if (user[key] !== undefined && user[key] !== null) {
-      return fail(
-        `user ${JSON.stringify(context.user)}: ${key} is not in this version; use a token, a tokenFile or a client certificate`,
-      );
-    }
+  if (user['auth-provider'] != null) {
+    return fail(`user ${JSON.stringify(context.user)}: auth-provider is no more; use exec, as kubectl does`);
   }
-  return { url: serverUrl(cluster.server), http: httpConfig(cluster, user, dirname(file)) };
+  return {
+    url: serverUrl(cluster.server),
+    http: httpConfig(cluster, user, dirname(file)),
+    exec: user.exec == null ? undefined : await execPlugin(user.exec, cluster, dirname(file), files),
+  };
+}
+
+async function execPlugin(
+  exec: z.output<typeof execSchema>,
+  cluster: Cluster,
+  folder: string,
+  files: FileSystem,
+): Promise<ExecPlugin> {
+  const { command } = exec;
+  return {
+    apiVersion: exec.apiVersion,
+    // A name alone is looked for on the path of the system.
+    command: command.includes('/') && !isAbsolute(command) ? join(folder, command) : command,
+    args: exec.args ?? [],
+    environment: Object.fromEntries((exec.env ?? []).map(({ name, value }) => [name, value])),
+    installHint: exec.installHint,
+    cluster: exec.provideClusterInfo ? await clusterInfo(cluster, folder, files) : undefined,
+  };
+}
+
+/** A cluster as a program is told of it: a certificate in a file goes along inline. */
+async function clusterInfo(
+  { 'certificate-authority': caFile, ...cluster }: Cluster,
+  folder: string,
+  files: FileSystem,
+): Promise<Record<string, unknown>> {
+  const info: Record<string, unknown> = { ...cluster };
+  if (cluster['certificate-authority-data'] === '' && caFile !== '') {
+    const ca = await files.readFile(isAbsolute(caFile) ? caFile : join(folder, caFile));
+    info['certificate-authority-data'] = Buffer.from(ca).toString('base64');
+  }
+  return Object.fromEntries(Object.entries(info).filter(([, value]) => value !== '' && value !== false));
 }
 
 function serverUrl(server: string): string {

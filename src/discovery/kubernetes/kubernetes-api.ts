@@ -1,8 +1,10 @@
-import type { AuthorizedHttp } from '../../core/authorized-http.ts';
 import { TocsinError } from '../../core/errors.ts';
 import { DEFAULT_HTTP_CLIENT_CONFIG } from '../../core/http-config.ts';
 import type { HttpClientConfig } from '../../core/http-config.ts';
+import type { JsonHttp } from '../fetch-json.ts';
 import type { ProviderContext } from '../provider.ts';
+import { ExecHttp } from './exec-credentials.ts';
+import type { ExecPlugin } from './exec-credentials.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 import { joinHostPort } from '../label-text.ts';
 
@@ -15,7 +17,7 @@ export type KubernetesAccess =
 
 /** A cluster's API: where it is, and what asks it with the credentials as they are now. */
 export interface KubernetesApi {
-  readonly http: AuthorizedHttp;
+  readonly http: JsonHttp;
   /** Without a `/` at its end. */
   readonly url: string;
 }
@@ -27,14 +29,15 @@ export async function openKubernetesApi(
   access: KubernetesAccess,
   context: ProviderContext,
 ): Promise<KubernetesApi> {
-  const { url, http: config } = await resolveAccess(access, context);
-  return { http: context.httpFor(config), url: url.replace(/\/+$/, '') };
+  const { url, http: config, exec } = await resolveAccess(access, context);
+  const http = exec === undefined ? context.httpFor(config) : new ExecHttp(exec, config, context);
+  return { http, url: url.replace(/\/+$/, '') };
 }
 
 async function resolveAccess(
   access: KubernetesAccess,
   context: ProviderContext,
-): Promise<{ url: string; http: HttpClientConfig }> {
+): Promise<{ url: string; http: HttpClientConfig; exec?: ExecPlugin | undefined }> {
   switch (access.kind) {
     case 'api-server':
       return access;

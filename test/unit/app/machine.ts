@@ -5,6 +5,7 @@ import { Tocsin } from '../../../src/app/tocsin.ts';
 import type { SqlDatabase } from '../../../src/core/ports.ts';
 import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { FakeDns } from '../../../src/core/testing/fake-dns.ts';
+import { FakePrograms } from '../../../src/core/testing/fake-programs.ts';
 import { createLogger } from '../../../src/core/system/pino-logger.ts';
 import { SqliteDatabase } from '../../../src/core/system/sqlite-database.ts';
 import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
@@ -111,6 +112,7 @@ export class Machine {
       files: this.held?.files ?? files,
       http: network,
       dns: new FakeDns(),
+      programs: new FakePrograms(),
       random: new SeededRandom(pid),
       logger: createLogger(
         clock,

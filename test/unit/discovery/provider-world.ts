@@ -7,6 +7,7 @@ import type { HttpClient } from '../../../src/core/ports.ts';
 import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { UndiciHttpClient } from '../../../src/core/system/undici-http-client.ts';
 import { FakeDns } from '../../../src/core/testing/fake-dns.ts';
+import { FakePrograms } from '../../../src/core/testing/fake-programs.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import { validateYaml } from '../../../src/core/validate-yaml.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
@@ -93,6 +94,7 @@ export class ProviderWorld {
       files,
       http,
       dns: new FakeDns(),
+      programs: new FakePrograms(),
       random: new SeededRandom(7),
       environment: {},
       userAgent: 'tocsin/test',

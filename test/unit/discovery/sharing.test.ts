@@ -3,6 +3,7 @@ import { silentLogger } from '../../../src/core/log.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
 import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { FakeDns } from '../../../src/core/testing/fake-dns.ts';
+import { FakePrograms } from '../../../src/core/testing/fake-programs.ts';
 import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
@@ -34,6 +35,7 @@ class World {
       files: new MemoryFileSystem(),
       http,
       dns: new FakeDns(),
+      programs: new FakePrograms(),
       random: new SeededRandom(1),
       environment: {},
       userAgent: 'tocsin/test',

@@ -5,6 +5,7 @@ import { createRegistry } from '../../../src/core/metrics.ts';
 import { makeRelabelConfig } from '../../../src/core/relabel.ts';
 import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { FakeDns } from '../../../src/core/testing/fake-dns.ts';
+import { FakePrograms } from '../../../src/core/testing/fake-programs.ts';
 import { SystemClock } from '../../../src/core/system/system-clock.ts';
 import { UndiciHttpClient } from '../../../src/core/system/undici-http-client.ts';
 import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
@@ -52,6 +53,7 @@ class Bench {
       logger: this.logger,
       registry: this.registry,
       dns: this.dns,
+      programs: new FakePrograms(),
       random: new SeededRandom(1),
       environment: {},
       queueCapacity: options.queueCapacity ?? 10_000,
@@ -296,6 +298,7 @@ describe('over a real socket', () => {
       logger: new RecordingLogger(),
       registry: createRegistry(),
       dns: new FakeDns(),
+      programs: new FakePrograms(),
       random: new SeededRandom(1),
       environment: {},
       queueCapacity: 10,

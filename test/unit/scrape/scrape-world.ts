@@ -3,6 +3,7 @@ import { Labels } from '../../../src/core/labels.ts';
 import type { Logger } from '../../../src/core/log.ts';
 import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { FakeDns } from '../../../src/core/testing/fake-dns.ts';
+import { FakePrograms } from '../../../src/core/testing/fake-programs.ts';
 import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import { requireYaml } from '../../../src/core/validate-yaml.ts';
@@ -55,6 +56,7 @@ export class ScrapeWorld {
       clock: this.clock,
       http: this.network,
       dns: new FakeDns(),
+      programs: new FakePrograms(),
       files: this.files,
       storage: this.storage,
       logger: collectingLogger(this.logLines),

@@ -1,9 +1,11 @@
+import { FakePrograms } from '../../../../src/core/testing/fake-programs.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseDiscovery, ProviderWorld } from '../provider-world.ts';
 import { AwsServer, refusal } from './aws-server.ts';
 
 let server: AwsServer;
 let world: ProviderWorld;
+let programs: FakePrograms;
 let environment: Record<string, string>;
 
 const ZONES = `<R><availabilityZoneInfo>
@@ -21,7 +23,8 @@ beforeEach(async () => {
     AWS_EC2_METADATA_SERVICE_ENDPOINT: server.url,
     AWS_ENDPOINT_URL_STS: server.url,
   };
-  world = new ProviderWorld({ environment });
+  programs = new FakePrograms();
+  world = new ProviderWorld({ environment, programs });
 });
 
 afterEach(async () => {
@@ -350,8 +353,23 @@ describe('credentials', () => {
     expect(server.calls.at(-1)?.accessKey).toBe('VM2');
   });
 
+  test('of a program that the profile names', async () => {
+    world.files.put('/home/me/.aws/credentials', '[default]\ncredential_process = tool "a b" --json\n');
+    programs.answer = ({ program, args }) => ({
+      exitCode: program === 'sh' && args.join(' ') === '-c tool "a b" --json' ? 0 : 1,
+      stdout: JSON.stringify({
+        Version: 1,
+        AccessKeyId: 'FILE',
+        SecretAccessKey: 'FILE-SECRET',
+        SessionToken: 'T',
+      }),
+    });
+    await found('region: r');
+    expect(used()).toMatchObject({ accessKey: 'FILE', sessionToken: 'T' });
+  });
+
   test.each([
-    ['[p]\ncredential_process = x\n', 'profile "p": credential_process is not in this version'],
+    ['[p]\ncredential_process = x\n', 'sh: it could not be started'],
     ['[p]\nsso_session = x\n', 'profile "p": sso_session is not in this version'],
     ['[p]\nrole_arn = x\n', 'profile "p": role_arn needs a source_profile or a credential_source'],
     [

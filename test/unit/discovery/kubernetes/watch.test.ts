@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../../../src/core/seeded-random.ts';
 import type { HttpRequest } from '../../../../src/core/ports.ts';
 import { FakeDns } from '../../../../src/core/testing/fake-dns.ts';
+import { FakePrograms } from '../../../../src/core/testing/fake-programs.ts';
 import { FakeNetwork } from '../../../../src/core/testing/fake-network.ts';
 import { silentLogger } from '../../../../src/core/log.ts';
 import { DiscoveryMetrics } from '../../../../src/discovery/metrics.ts';
@@ -296,7 +297,16 @@ describe('credentials', () => {
     const random = new SeededRandom(1);
     const http = new FakeNetwork();
     const context = makeProviderContext(
-      { clock, files, http, dns: new FakeDns(), random, environment: {}, userAgent: 'tocsin/test' },
+      {
+        clock,
+        files,
+        http,
+        dns: new FakeDns(),
+        programs: new FakePrograms(),
+        random,
+        environment: {},
+        userAgent: 'tocsin/test',
+      },
       { logger: silentLogger, metrics: DiscoveryMetrics.in(registry), setName: 'j' },
     );
     const [config] = parseDiscovery(`kubernetes_sd_configs: [${yaml}]`).configs;
@@ -355,8 +365,8 @@ users: [{ name: u, user: { tokenFile: token } }]
       `current-context: a
 contexts: [{ name: a, context: { cluster: b, user: c } }]
 clusters: [{ name: b, cluster: { server: 'https://x' } }]
-users: [{ name: c, user: { exec: { command: aws } } }]`,
-      'user "c": exec is not in this version',
+users: [{ name: c, user: { auth-provider: { name: gcp } } }]`,
+      'user "c": auth-provider is no more; use exec',
     ],
   ])('of a kubeconfig that leads nowhere: %s', async (config, message) => {
     world.files.put('/config', config);
