@@ -1,5 +1,6 @@
-import { createGunzip, gunzipSync } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
 import type { Clock } from '../core/clock.ts';
+import { threadGunzipper } from '../core/compression/gunzip.ts';
 import { errorText } from '../core/errors.ts';
 
 /** A target's answer is larger than `body_size_limit`. */
@@ -97,6 +98,15 @@ class Gathering {
     if (end >= this.#limit) throw new BodySizeLimitError();
     this.#room(end + 1).set(chunk, this.length);
     this.length = end;
+  }
+
+  /** Unpacks a whole body of about so many bytes; false, having gathered nothing, when it has more or reaches the limit. */
+  unpack(packed: Uint8Array, expectedBytes: number): boolean {
+    if (expectedBytes >= this.#limit) return false;
+    const count = threadGunzipper().unpack(packed, this.#room(expectedBytes + 1));
+    if (count < 0 || count >= this.#limit) return false;
+    this.length = count;
+    return true;
   }
 
   /** What was gathered; nothing can be added any more. */
@@ -204,15 +214,16 @@ async function readGzip(
 
 /** Unpacks at once; false, having done nothing, when the result is too large for that. */
 function unpackSmall(held: readonly Uint8Array[], gathering: Gathering): boolean {
-  let unpacked: Uint8Array;
+  const packed = held.length === 1 ? held[0]! : Buffer.concat(held);
+  // The last four bytes say how long it is, if there is one member and it tells the truth.
+  const said =
+    packed.length < 4 ? 0 : new DataView(packed.buffer, packed.byteOffset).getUint32(packed.length - 4, true);
+  if (said > AT_ONCE_RESULT_BYTES_MAX) return false;
   try {
-    unpacked = gunzipSync(Buffer.concat(held), { maxOutputLength: AT_ONCE_RESULT_BYTES_MAX });
+    return gathering.unpack(packed, said);
   } catch (error) {
-    if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') return false;
     throw new GzipError(error);
   }
-  gathering.add(unpacked);
-  return true;
 }
 
 /** zlib's stream, whose output is gathered. */

@@ -4,6 +4,7 @@ import { hasProgram } from '../support/programs.ts';
 import { freePort, stopProcess, waitForReady } from '../support/processes.ts';
 import { CONTESTANTS, pause, queryNumber, withFleet } from './support/fleet.ts';
 import type { Contestant, Fleet } from './support/fleet.ts';
+import type { FleetOptions } from './support/fleet-server.ts';
 import { ratio, readProcess } from './support/process-figures.ts';
 
 const WARM_UP_MS = 20_000;
@@ -53,8 +54,8 @@ async function measure(contestant: Contestant, { folder, config }: Fleet): Promi
 }
 
 /** Has both programs scrape the same fleet, one after the other, and prints what it cost. */
-export async function compareScraping(churn: number): Promise<void> {
-  await withFleet(churn, async (fleet) => {
+export async function compareScraping(options: Partial<FleetOptions>): Promise<void> {
+  await withFleet(options, async (fleet) => {
     const results = new Map<string, Figures>();
     for (const contestant of CONTESTANTS) {
       if (contestant.name !== 'tocsin' && !hasProgram(contestant.name)) continue;
@@ -79,8 +80,11 @@ export async function compareScraping(churn: number): Promise<void> {
 
 /**
  * 200 targets of 1,000 series every second, for a minute each, the same bodies to both programs one after the other:
- * CPU seconds per million samples, resident bytes per series and bytes of the log per sample.
+ * CPU seconds per million samples, resident bytes per series and bytes of the log per sample. With plain and with compressed answers.
  */
 export async function run(): Promise<void> {
-  await compareScraping(0);
+  for (const gzip of [false, true]) {
+    console.log(gzip ? 'compressed answers' : 'plain answers');
+    await compareScraping({ gzip });
+  }
 }

@@ -46,7 +46,7 @@ async function measure(contestant: Contestant, { folder, config, idleConfig }: F
  * query over all that was scraped, and CPU seconds until then.
  */
 export async function run(): Promise<void> {
-  await withFleet(0, async (fleet) => {
+  await withFleet({}, async (fleet) => {
     const results = new Map<string, Figures>();
     for (const contestant of CONTESTANTS) {
       if (contestant.name !== 'tocsin' && !hasProgram(contestant.name)) continue;

@@ -1,42 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { FleetOptions } from './fleet-server.ts';
 
 /** Targets that are scraped by the programs that are compared, and the programs. */
 
-export const TARGETS = 200;
-export const SERIES_PER_TARGET = 1000;
-/** Different bodies of one target, one after the other. */
-const BODIES = 8;
+export { SERIES_PER_TARGET } from './fleet-server.ts';
 
-/**
- * A body of {@link SERIES_PER_TARGET} series whose values move from scrape to scrape: histograms, counters, gauges. Of
- * `churn` series in a hundred the labels change with every scrape.
- */
-function makeBody(target: number, scrape: number, churn: number): string {
-  const lines: string[] = ['# TYPE request_seconds histogram'];
-  const pod = (i: number): string => (i % 100 < churn ? `,pod="p${scrape}-${i}"` : '');
-  for (let i = 0; i < SERIES_PER_TARGET / 2; i++) {
-    const labels = `handler="h${i >> 4}",method="GET",le="${(i & 15) / 10}"${pod(i)}`;
-    lines.push(`request_seconds_bucket{${labels}} ${(scrape % BODIES) * ((i & 15) + 1) + target}`);
-  }
-  lines.push('# TYPE requests_total counter');
-  for (let i = 0; i < SERIES_PER_TARGET / 4; i++) {
-    lines.push(
-      `requests_total{handler="h${i}",code="200",method="POST"${pod(i)}} ${(scrape % BODIES) * (i + 3)}`,
-    );
-  }
-  lines.push('# TYPE queue_depth gauge');
-  for (let i = 0; i < SERIES_PER_TARGET / 4; i++) {
-    lines.push(
-      `queue_depth{queue="q${i}",tenant="t${i % 7}"${pod(i)}} ${(((scrape % BODIES) * 7919 + i * 104_729) % 1000) / 8}`,
-    );
-  }
-  return `${lines.join('\n')}\n`;
-}
+/** Targets of a fleet unless told. */
+export const TARGETS = 200;
 
 /** A program that takes part. */
 export interface Contestant {
@@ -78,6 +51,23 @@ export const CONTESTANTS: readonly Contestant[] = [
   },
 ];
 
+/** VictoriaMetrics, for what it is compared in. */
+export const VICTORIA_METRICS: Contestant = {
+  name: 'victoria-metrics',
+  start: (folder, config, port) =>
+    spawn(
+      'victoria-metrics',
+      [
+        `-promscrape.config=${config}`,
+        `-storageDataPath=${join(folder, 'victoria-metrics')}`,
+        `-httpListenAddr=127.0.0.1:${port}`,
+        '-search.latencyOffset=1ms',
+        '-loggerLevel=ERROR',
+      ],
+      { stdio: 'ignore' },
+    ),
+};
+
 /** Asks for one number, as of a time; 0 when the answer is empty. */
 export async function queryNumber(port: number, expr: string, atMs = Date.now()): Promise<number> {
   const parameters = new URLSearchParams({ query: expr, time: String(atMs / 1000) });
@@ -105,28 +95,32 @@ export interface Fleet {
   readonly idleConfig: string;
 }
 
-/** Serves {@link TARGETS} targets while `use` runs. */
-export async function withFleet(churn: number, use: (fleet: Fleet) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'tocsin-bench-'));
-  const bodies = new Map<number, { readonly second: number; readonly body: Buffer }>();
-  const server = createServer((request, response) => {
-    const target = Number(request.url?.slice(1) ?? 0);
-    const second = Math.floor(Date.now() / 1000);
-    const scrape = churn === 0 ? second % BODIES : second;
-    const key = churn === 0 ? target * BODIES + scrape : target;
-    let made = bodies.get(key);
-    if (made?.second !== scrape) {
-      made = { second: scrape, body: Buffer.from(makeBody(target, scrape, churn)) };
-      bodies.set(key, made);
-    }
-    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(made.body);
+/** Starts the process that serves the targets; resolves to its port. */
+async function startServer(options: FleetOptions): Promise<{ child: ChildProcess; port: number }> {
+  const child = fork(join(import.meta.dirname, 'fleet-server.ts'), [JSON.stringify(options)]);
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once('message', (message) => {
+      resolve(message as number);
+    });
+    child.once('exit', (code) => {
+      reject(new Error(`the server of the targets ended with ${code}`));
+    });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { child, port };
+}
+
+/** Serves targets while `use` runs, {@link TARGETS} of them unless told. */
+export async function withFleet(
+  options: Partial<FleetOptions> & { readonly targets?: number },
+  use: (fleet: Fleet) => Promise<void>,
+): Promise<void> {
+  const { churn = 0, gzip = false, targets = TARGETS } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-bench-'));
+  const server = await startServer({ churn, gzip });
   const config = join(folder, 'prometheus.yml');
   const idleConfig = join(folder, 'idle.yml');
-  const groups = Array.from({ length: TARGETS }, (_, i) => ({
-    targets: [address],
+  const groups = Array.from({ length: targets }, (_, i) => ({
+    targets: [`127.0.0.1:${server.port}`],
     labels: { __metrics_path__: `/${i}`, instance: `target-${i}` },
   }));
   const global = { scrape_interval: '1s', scrape_timeout: '1s' };
@@ -138,8 +132,7 @@ export async function withFleet(churn: number, use: (fleet: Fleet) => Promise<vo
   try {
     await use({ folder, config, idleConfig });
   } finally {
-    server.closeAllConnections();
-    server.close();
+    server.child.disconnect();
     rmSync(folder, { recursive: true, force: true });
   }
 }
