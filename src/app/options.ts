@@ -1,6 +1,6 @@
 import type { AlertPlaneFlags } from '../alerts/index.ts';
 import type { PromqlFeatures } from '../promql/index.ts';
-import type { ScrapeFeatures } from '../scrape/index.ts';
+import type { ScrapeFeatures, Shard } from '../scrape/index.ts';
 import type { StartTimes, WriteMessage } from '../storage/index.ts';
 
 /** `--storage.remote.read-…`; see RemoteReadServerOptions. */
@@ -89,6 +89,8 @@ export interface TocsinOptions {
   readonly extraScrapeMetrics: boolean;
   /** Features of scraping; none when absent. */
   readonly scrape?: ScrapeFeatures;
+  /** `--scrape.shard`; all targets when absent. */
+  readonly shard?: Shard;
   /** How long a stop tries to send what remote write has read; then it goes out after the next start. */
   readonly remoteFlushMs: number;
   /** Bounds of remote reads; {@link DEFAULT_REMOTE_READ} when absent. */

@@ -280,21 +280,7 @@ export class Tocsin {
       settings: this.#ruleSettings(config),
       onFailure,
     });
-    const scrape = new ScrapeManager({
-      clock,
-      http,
-      dns,
-      programs,
-      files,
-      storage,
-      registry,
-      random,
-      environment,
-      logger: logger.child({ component: 'scrape' }),
-      hostname: ports.hostname,
-      userAgent: `tocsin/${VERSION}`,
-      ...(this.options.scrape !== undefined && { features: this.options.scrape }),
-    });
+    const scrape = this.#createScrape(storage);
     const remoteWrite = this.#createRemoteWrite(storage, scrape, stateFolder);
     const receivers = createReceivers(options, ports, registry, storage, () => this.#config.otlp);
     const remoteRead = new RemoteReadServer({
@@ -308,6 +294,27 @@ export class Tocsin {
     });
     const outgoing = { outside, router, remoteWrite };
     return { state, storage, queries, alertSide, ...outgoing, rules, receivers, remoteRead, scrape };
+  }
+
+  #createScrape(storage: Tsdb): ScrapeManager {
+    const { options, registry } = this;
+    const { clock, http, dns, programs, files, random, environment, hostname, logger } = this.ports;
+    return new ScrapeManager({
+      clock,
+      http,
+      dns,
+      programs,
+      files,
+      storage,
+      registry,
+      random,
+      environment,
+      logger: logger.child({ component: 'scrape' }),
+      hostname,
+      userAgent: `tocsin/${VERSION}`,
+      ...(options.scrape !== undefined && { features: options.scrape }),
+      ...(options.shard !== undefined && { shard: options.shard }),
+    });
   }
 
   #createRemoteWrite(storage: Tsdb, scrape: ScrapeManager, stateFolder: string): RemoteWrite {

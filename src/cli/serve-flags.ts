@@ -285,6 +285,12 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   used('query.timeout', 'duration', '2m', 'Longest time of a query, waiting included.'),
   used('query.max-concurrency', 'integer', '20', 'Most queries at a time.'),
   used('query.max-samples', 'integer', '50000000', 'Most samples that one query may hold.'),
+  used(
+    'scrape.shard',
+    'text',
+    '',
+    'Scrape only part i of n of the targets, as 0/3: n processes with the same configuration share a fleet.',
+  ),
   ignored('scrape.adjust-timestamps', 'switch', 'true', 'always so', HIDDEN),
   ignored('scrape.timestamp-tolerance', 'duration', '2ms', 'always 2ms', HIDDEN),
   ignored('scrape.discovery-reload-interval', 'duration', '5s', 'always 5s', HIDDEN),

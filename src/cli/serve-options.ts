@@ -2,7 +2,7 @@ import type { TocsinOptions } from '../app/index.ts';
 import { TocsinError } from '../core/errors.ts';
 import { sizeSchema } from '../core/schema.ts';
 import { promqlFeatures } from '../promql/index.ts';
-import { scrapeFeatures } from '../scrape/index.ts';
+import { parseShard, scrapeFeatures } from '../scrape/index.ts';
 import { WRITE_MESSAGES } from '../storage/index.ts';
 import type { ParsedFlags } from './flag-set.ts';
 
@@ -157,6 +157,19 @@ export function optionsFromFlags(flags: ParsedFlags, features: ReadonlySet<strin
     exemplarStorage: features.has('exemplar-storage'),
     extraScrapeMetrics: features.has('extra-scrape-metrics'),
     scrape: scrapeFeatures(features),
+    ...shardOf(flags),
     shownFlags: flags.all(),
   };
+}
+
+/** `--scrape.shard`. */
+function shardOf(flags: ParsedFlags): Partial<Pick<TocsinOptions, 'shard'>> {
+  const text = flags.text('scrape.shard');
+  if (text === '') return {};
+  const shard = parseShard(text);
+  if (shard !== undefined) return { shard };
+  throw new TocsinError(
+    'TOCSIN_ERR_USAGE',
+    `flag '--scrape.shard' must be i/n, with i from 0 to n - 1 (as 0/3, 1/3 and 2/3 for three processes), not ${JSON.stringify(text)}`,
+  );
 }

@@ -5,5 +5,7 @@ export { Entry, ExpositionError } from './parser/entry.ts';
 export { OpenMetricsParser } from './parser/openmetrics-parser.ts';
 export { readSeriesLabels } from './parser/series-labels.ts';
 export { TextParser } from './parser/text-parser.ts';
+export { parseShard } from './shard.ts';
+export type { Shard } from './shard.ts';
 export { ScrapeManager } from './scrape-manager.ts';
 export type { ActiveTarget } from './scrape-manager.ts';

@@ -30,6 +30,7 @@ export class ScrapeMetrics {
   readonly syncFailed: Counter<'scrape_job'>;
   readonly poolTargets: Gauge<'scrape_job'>;
   readonly poolTargetLimit: Gauge<'scrape_job'>;
+  readonly poolTargetsOfOthers: Gauge<'scrape_job'>;
   readonly targetLimitExceeded: Counter;
   readonly labelLimitsExceeded: Counter;
   readonly sampleLimitExceeded: Counter;
@@ -99,6 +100,12 @@ export class ScrapeMetrics {
     this.poolTargets = make.gauge('scrape_pool_targets', targetsHelp, 'scrape_job');
     const limitHelp = 'Maximum number of targets allowed in this scrape pool.';
     this.poolTargetLimit = make.gauge('scrape_pool_target_limit', limitHelp, 'scrape_job');
+    this.poolTargetsOfOthers = new Gauge({
+      name: 'tocsin_scrape_pool_targets_of_other_shards',
+      help: 'Current number of targets of this scrape pool that other processes scrape, by --scrape.shard.',
+      labelNames: ['scrape_job'],
+      registers: [registry],
+    });
     const intervalHelp = 'Actual intervals between scrapes.';
     this.intervalLength = make.summary('interval_length_seconds', intervalHelp, 'interval');
     this.intervalLengthHistogram = make.histogram(
@@ -125,6 +132,7 @@ export class ScrapeMetrics {
       this.syncFailed,
       this.poolTargets,
       this.poolTargetLimit,
+      this.poolTargetsOfOthers,
     ]) {
       metric.remove(labels);
     }

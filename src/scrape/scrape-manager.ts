@@ -22,6 +22,7 @@ import type { ScrapeLoop, TargetState } from './scrape-loop.ts';
 import { ScrapePool } from './scrape-pool.ts';
 import { seedOf } from './target.ts';
 import type { Seed } from './target.ts';
+import type { Shard } from './shard.ts';
 
 const NO_FEATURES = scrapeFeatures(new Set());
 
@@ -40,6 +41,8 @@ export interface ScrapeManagerOptions {
   readonly hostname: string;
   /** Header of every scrape. */
   readonly userAgent: string;
+  /** Which part of the targets is scraped here; all when absent. */
+  readonly shard?: Shard;
   /** What `--enable-feature` asks for; nothing when absent. */
   readonly features?: ScrapeFeatures;
   /** For `proxy_from_environment` and discovery's credentials; nothing when absent. */
@@ -235,6 +238,7 @@ export class ScrapeManager {
       features: this.#options.features ?? NO_FEATURES,
       metrics: this.#metrics,
       seed: this.#seed,
+      shard: this.#options.shard,
       buffers: this.#buffers,
       columns: this.#columns,
       logger: logger.child({ scrape_pool: config.jobName }),

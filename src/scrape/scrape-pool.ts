@@ -12,6 +12,8 @@ import type { ScrapeFeatures } from './features.ts';
 import type { SendRequest } from './fetch-body.ts';
 import type { ScrapeMetrics } from './metrics.ts';
 import type { SampleColumnsPool } from './sample-columns.ts';
+import { shardOf } from './shard.ts';
+import type { Shard } from './shard.ts';
 import { ScrapeCache } from './scrape-cache.ts';
 import { ScrapeLoop } from './scrape-loop.ts';
 import type { TargetState } from './scrape-loop.ts';
@@ -28,6 +30,8 @@ export interface ScrapePoolOptions {
   readonly userAgent: string;
   readonly features: ScrapeFeatures;
   readonly seed: Seed;
+  /** All targets when undefined. */
+  readonly shard: Shard | undefined;
   readonly buffers: BodyBuffers;
   readonly columns: SampleColumnsPool;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
@@ -187,11 +191,13 @@ export class ScrapePool {
     const targets = new Map<string, Target>();
     const dropped: Labels[] = [];
     let droppedCount = 0;
+    let othersCount = 0;
     for (const group of groups) {
       for (const result of targetsOfGroup(group, config)) {
         if (result.kind === 'active') {
           // Equal targets are one.
-          targets.set(result.target.key, result.target);
+          if (this.#isOurs(result.target)) targets.set(result.target.key, result.target);
+          else othersCount++;
         } else if (result.kind === 'dropped') {
           const keep = config.keepDroppedTargets;
           if (keep === 0 || dropped.length < keep) dropped.push(result.discoveredLabels);
@@ -210,6 +216,8 @@ export class ScrapePool {
     }
     this.#dropped = dropped;
     this.#droppedCount = droppedCount;
+    if (this.#options.shard !== undefined)
+      metrics.poolTargetsOfOthers.set({ scrape_job: config.jobName }, othersCount);
     this.#replaceLoops(targets, config);
     const seconds = (clock.monotonicMs() - startMs) / 1000;
     const job = { scrape_job: config.jobName };
@@ -217,6 +225,11 @@ export class ScrapePool {
     metrics.syncLengthHistogram.observe(job, seconds);
     metrics.syncs.inc(job);
     metrics.reloadLength.observe({ interval: formatDuration(config.scrapeIntervalMs) }, seconds);
+  }
+
+  #isOurs(target: Target): boolean {
+    const { shard } = this.#options;
+    return shard === undefined || shardOf(target.identity, shard.count) === shard.index;
   }
 
   /** Makes the loops be those of `targets` under `config`. */

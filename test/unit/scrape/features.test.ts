@@ -14,7 +14,7 @@ async function worldOf(
   texts: readonly string[],
   type = OPENMETRICS,
 ): Promise<ScrapeWorld> {
-  const world = new ScrapeWorld(...features);
+  const world = new ScrapeWorld(features);
   let round = 0;
   world.serve('a:9000', () => texts[Math.min(round++, texts.length - 1)]!, type);
   await world.apply(oneJob());
@@ -117,7 +117,7 @@ describe('type-and-unit-labels', () => {
   });
 
   test('relabelling sees them', async () => {
-    const world = new ScrapeWorld('type-and-unit-labels');
+    const world = new ScrapeWorld(['type-and-unit-labels']);
     world.serve('a:9000', () => '# TYPE a counter\na_total 1\n# TYPE g gauge\ng 1\n# EOF\n', OPENMETRICS);
     await world.apply(
       oneJob('    metric_relabel_configs: [{ source_labels: [__type__], regex: counter, action: drop }]'),

@@ -24,7 +24,7 @@ async function worldOf(
   lines: string,
   ...features: string[]
 ): Promise<ScrapeWorld> {
-  const world = new ScrapeWorld(...features);
+  const world = new ScrapeWorld(features);
   let at = 0;
   world.serve('a:9000', () => protoBody(...bodies[Math.min(at++, bodies.length - 1)]!), PROTO_CONTENT_TYPE);
   await world.apply(oneJob(`    scrape_native_histograms: true\n${lines}`));

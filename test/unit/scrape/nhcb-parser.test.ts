@@ -288,7 +288,7 @@ c_created 6
     expect(world.storage.lookups).toBeLessThan(10);
     await world.manager.stop();
 
-    const labelled = new ScrapeWorld('type-and-unit-labels', 'metadata-wal-records');
+    const labelled = new ScrapeWorld(['type-and-unit-labels', 'metadata-wal-records']);
     labelled.serve('a:9000', () => CLASSIC);
     await labelled.apply(
       oneJob(

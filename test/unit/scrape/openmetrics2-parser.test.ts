@@ -310,7 +310,7 @@ c 6
     const body =
       '# TYPE h histogram\nh {count:2,sum:3,schema:0,zero_threshold:0,zero_count:0,positive_spans:[0:1],positive_buckets:[2]}\n# EOF\n';
     const scraped = async (...features: string[]): Promise<{ world: ScrapeWorld; asked: string }> => {
-      const world = new ScrapeWorld(...features);
+      const world = new ScrapeWorld(features);
       const asked: (string | undefined)[] = [];
       world.network.serve('a:9000', (request) => {
         asked.push(request.headers['Accept']);

@@ -17,7 +17,7 @@ import {
   scrapeConfigSchema,
 } from '../../../src/scrape/config.ts';
 import { ScrapeManager, scrapeFeatures } from '../../../src/scrape/index.ts';
-import type { ActiveTarget, ScrapeConfig } from '../../../src/scrape/index.ts';
+import type { ActiveTarget, ScrapeConfig, Shard } from '../../../src/scrape/index.ts';
 import { ScrapeStorage } from './scrape-storage.ts';
 
 /** 2026-01-01T00:00:00Z, a multiple of every interval used in tests. */
@@ -51,7 +51,7 @@ export class ScrapeWorld {
   readonly manager: ScrapeManager;
 
   /** `features` are those of `--enable-feature`. */
-  constructor(...features: string[]) {
+  constructor(features: readonly string[] = [], shard?: Shard) {
     this.manager = new ScrapeManager({
       clock: this.clock,
       http: this.network,
@@ -65,6 +65,7 @@ export class ScrapeWorld {
       hostname: 'here',
       userAgent: 'tocsin/test',
       features: scrapeFeatures(new Set(features)),
+      ...(shard !== undefined && { shard }),
     });
   }
 
