@@ -1,3 +1,4 @@
+import { escaped, labelsText, nameText, seriesText } from './text-exposition.ts';
 import type { ProtoExemplar, ProtoFamily, ProtoHistogramMessage, ProtoMetric } from './proto-exposition.ts';
 
 /**
@@ -81,32 +82,6 @@ function side(
 
 function exemplarText({ labels = {}, value = 0, timestampMs = 0 }: ProtoExemplar): string {
   return `# {${labelsText(labels)}} ${number(value)} ${seconds(timestampMs)}`;
-}
-
-function seriesText(name: string, labels: Readonly<Record<string, string>>): string {
-  const pairs = labelsText(labels);
-  if (isPlain(name)) return pairs === '' ? name : `${name}{${pairs}}`;
-  return `{${nameText(name)}${pairs === '' ? '' : `,${pairs}`}}`;
-}
-
-function labelsText(labels: Readonly<Record<string, string>>): string {
-  return Object.entries(labels)
-    .map(
-      ([name, value]) => `${/^[a-zA-Z_]\w*$/.test(name) ? name : `"${escaped(name)}"`}="${escaped(value)}"`,
-    )
-    .join(',');
-}
-
-function nameText(name: string): string {
-  return isPlain(name) ? name : `"${escaped(name)}"`;
-}
-
-function isPlain(name: string): boolean {
-  return /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name);
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
 function number(value: number): string {

@@ -1,6 +1,7 @@
 import { formatFloatGeneral } from '../../core/float-text.ts';
 import { compactHistogram } from '../../core/histogram/compact.ts';
 import { CUSTOM_BUCKETS_SCHEMA, FloatHistogram } from '../../core/histogram/float-histogram.ts';
+import { BUCKETS_MAX } from './entry.ts';
 import type { CounterResetHint } from '../../core/histogram/float-histogram.ts';
 
 /** A classic histogram as a native one with custom buckets. */
@@ -46,7 +47,8 @@ export class ClassicHistogram {
     else if (count < 0) {
       const shown = `le=${formatFloatGeneral(bound)}, count=${formatFloatGeneral(count)}`;
       this.#fault ??= `bucket count must be non-negative: ${shown}`;
-    } else {
+    } else if (this.#buckets.length >= BUCKETS_MAX) this.#fault ??= `more than ${BUCKETS_MAX} buckets`;
+    else {
       const last = this.#buckets.at(-1);
       if (last !== undefined && last.bound >= bound) this.#isSorted = false;
       this.#buckets.push({ bound, count });

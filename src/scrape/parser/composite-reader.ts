@@ -7,7 +7,7 @@ const LIST_OPEN = 91;
 const LIST_CLOSE = 93;
 
 /** Bytes of a composite value above which a scrape fails: nobody has such, and it bounds the work of a step. */
-const COMPOSITE_BYTES_MAX = 1 << 22;
+const COMPOSITE_BYTES_MAX = 1 << 20;
 /** No name of a field is longer. */
 const FIELD_BYTES_MAX = 16;
 

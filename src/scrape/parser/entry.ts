@@ -15,6 +15,9 @@ export const Entry = {
 } as const;
 export type Entry = (typeof Entry)[keyof typeof Entry];
 
+/** Buckets of one histogram above which a scrape fails, or a histogram is left out: more are not stored either. */
+export const BUCKETS_MAX: number = 1 << 17;
+
 /** The three kinds of line that describe a metric family. */
 export const MetaKind = { help: 0, type: 1, unit: 2 } as const;
 export type MetaKind = (typeof MetaKind)[keyof typeof MetaKind];

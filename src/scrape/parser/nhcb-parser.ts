@@ -7,6 +7,9 @@ import { ExpositionParser } from './exposition-parser.ts';
 import type { ParsedExemplar, StartSource } from './exposition-parser.ts';
 import { SeriesText } from './series-text.ts';
 
+/** Others get a turn after so many lines that became parts of histograms. */
+const LINES_PER_TURN = 128;
+
 /**
  * Puts native histograms with custom buckets in the place of the classic ones that another parser finds, or behind them.
  * Series of a classic histogram follow each other and are about the family that the last TYPE line named; what
@@ -85,11 +88,13 @@ export class NhcbParser extends ExpositionParser {
     const held = this.#held;
     this.#held = undefined;
     let entry = held ?? this.#inner.next();
-    for (;;) {
+    for (let left = LINES_PER_TURN; left > 0; left--) {
       const given = this.#pass(entry);
       if (given !== undefined) return given;
       entry = this.#inner.next();
     }
+    this.#held = entry;
+    return Entry.pause;
   }
 
   protected override unescapeHelp(text: string): string {

@@ -18,6 +18,8 @@ import { readSeriesLabels } from './series-labels.ts';
 import { FamilyText, unescapeLabelText } from './series-text.ts';
 import { walkSeries } from './series-walk.ts';
 
+/** Others get a turn after so many bytes. */
+const BYTES_PER_TURN = 1 << 16;
 const LOWER_S = 115;
 const LOWER_T = 116;
 const AT = 64;
@@ -43,6 +45,8 @@ export class OpenMetrics2Parser extends OpenMetricsParser {
   /** Whether the entries of a composite value are being given. */
   #isSpelt = false;
   #startMs = 0;
+  /** Position in the body from which on others get a turn. */
+  #turnAt = BYTES_PER_TURN;
   /** The present family: where its name lies in the body. */
   #familyStart = 0;
   #familyEnd = 0;
@@ -77,6 +81,10 @@ export class OpenMetrics2Parser extends OpenMetricsParser {
       const entry = this.#entries.next(this);
       if (entry !== Entry.end) return entry;
       this.#isSpelt = false;
+    }
+    if (this.position > this.#turnAt) {
+      this.#turnAt = this.position + BYTES_PER_TURN;
+      return Entry.pause;
     }
     const entry = super.next();
     if (entry === Entry.meta) this.#noteFamily();

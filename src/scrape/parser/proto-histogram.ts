@@ -1,7 +1,7 @@
 import { CounterResetHint, FloatHistogram } from '../../core/histogram/float-histogram.ts';
 import type { ProtoReader } from '../../core/protobuf/proto-reader.ts';
 import { quoteText } from './bytes.ts';
-import { ExpositionError } from './entry.ts';
+import { BUCKETS_MAX, ExpositionError } from './entry.ts';
 import type { HistogramChoice, Metric, RawExemplar } from './metric-entries.ts';
 
 /** A `google.protobuf.Timestamp` in whole milliseconds; 0 when it has no meaning. */
@@ -186,6 +186,8 @@ class Side {
     if (which === 0) this.#readSpan(reader);
     else if (which === 1) reader.eachSint((delta) => this.#deltas.push(delta));
     else reader.eachDouble((count) => this.#counts.push(count));
+    const found = Math.max(this.spans.length / 2, this.#deltas.length, this.#counts.length);
+    if (found > BUCKETS_MAX) throw new ExpositionError(`a histogram with more than ${BUCKETS_MAX} buckets`);
   }
 
   /** The counts that the spans call for. */

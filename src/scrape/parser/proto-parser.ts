@@ -32,7 +32,9 @@ const TYPES: readonly number[] = [
   TYPE_GAUGE_HISTOGRAM,
 ];
 /** Bytes of one metric above which a scrape fails: nobody has such, and it bounds the work of a step. */
-const METRIC_BYTES_MAX = 1 << 22;
+const METRIC_BYTES_MAX = 1 << 20;
+/** Others get a turn after so many bytes of metrics. */
+const BYTES_PER_TURN = 1 << 16;
 /** Bytes of a help text that are kept. */
 const HELP_BYTES_MAX = 1 << 16;
 /** Fields of a family that are looked at before others get a turn. */
@@ -68,6 +70,8 @@ export class ProtoParser extends ExpositionParser {
   #unit: Uint8Array = NO_BYTES;
   #type = 0;
   #hasMetrics = false;
+  /** Bytes of metrics until others get a turn. */
+  #bytesLeft = BYTES_PER_TURN;
   #text = '';
 
   constructor(body: Uint8Array, length: number, choice: HistogramChoice) {
@@ -138,6 +142,10 @@ export class ProtoParser extends ExpositionParser {
           this.#state = State.metric;
           return this.#meta(MetaKind.type, NO_BYTES);
         case State.metric:
+          if (this.#bytesLeft < 0) {
+            this.#bytesLeft = BYTES_PER_TURN;
+            return Entry.pause;
+          }
           this.#readMetric();
           break;
         case State.entries: {
@@ -242,6 +250,7 @@ export class ProtoParser extends ExpositionParser {
       return;
     }
     const to = this.#family.at;
+    this.#bytesLeft -= to - from;
     if (to - from > METRIC_BYTES_MAX) {
       throw new ExpositionError(
         `metric ${this.#shownName()}: a message of ${to - from} bytes, more than ${METRIC_BYTES_MAX}`,

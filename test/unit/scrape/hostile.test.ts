@@ -10,6 +10,11 @@ import { ScrapeCache } from '../../../src/scrape/scrape-cache.ts';
 import { BodyBuffers, BodySizeLimitError, GzipError, readBody } from '../../../src/scrape/body.ts';
 import { Entry, OpenMetricsParser, TextParser, scrapeFeatures } from '../../../src/scrape/index.ts';
 import { Labels } from '../../../src/core/labels.ts';
+import { NhcbParser } from '../../../src/scrape/parser/nhcb-parser.ts';
+import { OpenMetrics2Parser } from '../../../src/scrape/parser/openmetrics2-parser.ts';
+import { ProtoParser } from '../../../src/scrape/parser/proto-parser.ts';
+import { protoBody } from '../../support/proto-exposition.ts';
+import type { ProtoFamily } from '../../support/proto-exposition.ts';
 import { ScrapeStorage } from './scrape-storage.ts';
 import { ScrapeWorld, oneJob } from './scrape-world.ts';
 
@@ -110,6 +115,7 @@ async function ingest(
   const run = new Ingest(rules, new ScrapeCache(1), new SampleColumns(), storage.appender(0), 0, 0);
   const ended = run.run(() => make(body), clock);
   const longestMs = await longestTurnMs(ended);
+
   return { error: (await ended)?.error.message ?? '', longestMs, scraped: run.counts.scraped };
 }
 
@@ -172,6 +178,81 @@ describe('huge bodies: linear time, and others get their turns', () => {
     const body = Buffer.from(`${head}${lines}# EOF\n`);
     const result = await ingest(body, { ...RULES, features }, (bytes) => new OpenMetricsParser(bytes));
     expect(result).toMatchObject({ error: '', scraped: 200_000 });
+    expect(result.longestMs).toBeLessThan(BAR_MS);
+  });
+
+  const CHOICE = { native: true, alwaysClassic: false, convertClassic: false };
+  const fromProto = (bytes: Uint8Array): ExpositionParser => new ProtoParser(bytes, bytes.length, CHOICE);
+  const manyBuckets = (count: number): ProtoFamily => ({
+    name: 'h',
+    type: 'histogram',
+    metrics: [
+      { histogram: { count: 1, buckets: Array.from({ length: count }, (_, i) => ({ bound: i, count: 1 })) } },
+    ],
+  });
+  const native = (buckets: number): ProtoFamily['metrics'][0] => ({
+    histogram: {
+      count: buckets,
+      schema: 8,
+      positiveSpans: [0, buckets],
+      positiveDeltas: [1, ...new Array<number>(buckets - 1).fill(0)],
+    },
+  });
+
+  test.each<[string, () => Uint8Array, RegExp]>([
+    [
+      '100,000 gauges in protobuf',
+      () =>
+        protoBody({
+          name: 'm',
+          type: 'gauge',
+          metrics: Array.from({ length: 100_000 }, (_, i) => ({ labels: { i: `${i}` }, gauge: i })),
+        }),
+      /^$/,
+    ],
+    ['50,000 buckets in protobuf', () => protoBody(manyBuckets(50_000)), /^$/],
+    [
+      'a native histogram of 100,000 buckets',
+      () => protoBody({ name: 'h', type: 'histogram', metrics: [native(100_000)] }),
+      /^$/,
+    ],
+    [
+      '200 native histograms of 5,000 buckets',
+      () =>
+        protoBody({
+          name: 'h',
+          type: 'histogram',
+          metrics: Array.from({ length: 200 }, (_, i) => ({ ...native(5000), labels: { i: `${i}` } })),
+        }),
+      /^$/,
+    ],
+    [
+      'a native histogram of too many buckets',
+      () => protoBody({ name: 'h', type: 'histogram', metrics: [native(140_000)] }),
+      /more than 131072 buckets/,
+    ],
+    ['a million fields that nobody knows', () => unknownFields(1_000_000), /^$/],
+  ])('%s', async (_, make, error) => {
+    const result = await ingest(make(), RULES, fromProto);
+    expect(result.error).toMatch(error);
+    expect(result.longestMs).toBeLessThan(BAR_MS);
+  });
+
+  test('a classic histogram of 300,000 buckets that is to be converted', async () => {
+    const lines = Array.from({ length: 300_000 }, (_, i) => `h_bucket{le="${300_000 - i}"} 1\n`).join('');
+    const make = (bytes: Uint8Array): ExpositionParser => new NhcbParser(new TextParser(bytes), false);
+    const result = await ingest(Buffer.from(`# TYPE h histogram\n${lines}g 1\n`), RULES, make);
+    expect(result).toMatchObject({ error: '', scraped: 1 });
+    expect(result.longestMs).toBeLessThan(BAR_MS);
+  });
+
+  test('200 histograms of 5,000 buckets in OpenMetrics 2.0', async () => {
+    const buckets = new Array<string>(5000).fill('1').join(',');
+    const value = `{count:5000,sum:1,schema:8,zero_threshold:0,zero_count:0,positive_spans:[0:5000],positive_buckets:[${buckets}]}`;
+    const lines = Array.from({ length: 200 }, (_, i) => `h{i="${i}"} ${value} # {} 1 1\n`).join('');
+    const make = (bytes: Uint8Array): ExpositionParser => new OpenMetrics2Parser(bytes, bytes.length, CHOICE);
+    const result = await ingest(Buffer.from(`${lines}# EOF\n`), RULES, make);
+    expect(result).toMatchObject({ error: '', scraped: 200 });
     expect(result.longestMs).toBeLessThan(BAR_MS);
   });
 
@@ -244,6 +325,18 @@ describe('a failing target does not grow its cache for ever', () => {
     await world.manager.stop();
   });
 });
+
+/** A family of one gauge and as many fields that it does not have. */
+function unknownFields(count: number): Buffer {
+  const one = protoBody({ name: 'm', type: 'gauge', metrics: [{ gauge: 1 }] }).subarray(1);
+  const family = Buffer.concat([one, Buffer.alloc(2 * count, Buffer.from([8 * 9, 1]))]);
+  const length: number[] = [];
+  for (let left = family.length; ; left >>>= 7) {
+    length.push((left & 127) | (left > 127 ? 128 : 0));
+    if (left <= 127) break;
+  }
+  return Buffer.concat([Buffer.from(length), family]);
+}
 
 async function* breaking(): AsyncGenerator<Uint8Array> {
   yield Buffer.from('a 1\n');
