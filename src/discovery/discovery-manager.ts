@@ -164,7 +164,11 @@ export class DiscoveryManager {
     this.#lastSentMs = nowMs;
     const sets = new Map<string, TargetGroup[]>(this.#setNames.map((set) => [set, []]));
     for (const provider of this.#providers.values()) {
-      for (const set of provider.sets) sets.get(set)?.push(...provider.groups.values());
+      for (const set of provider.sets) {
+        const groups = sets.get(set);
+        // Not push(...groups): an argument each would be too many where there are a hundred thousand.
+        if (groups !== undefined) for (const group of provider.groups.values()) groups.push(group);
+      }
     }
     for (const [set, groups] of sets) {
       const count = groups.reduce((sum, group) => sum + group.targets.length, 0);

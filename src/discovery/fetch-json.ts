@@ -1,11 +1,14 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { basicAuthHeader } from '../core/authorized-http.ts';
 import type { AuthorizedHttp } from '../core/authorized-http.ts';
 import { startDeadline } from '../core/clock.ts';
 import type { Clock } from '../core/clock.ts';
 import { TocsinError } from '../core/errors.ts';
 import type { HttpResponse } from '../core/ports.ts';
+import { Pacer } from '../core/pacer.ts';
 import { pathText } from '../core/validate-yaml.ts';
+import { splitJsonList } from './json-list.ts';
+import { STRETCH_MS } from './paced.ts';
 import { readBody } from './read-body.ts';
 
 /** Answers larger than this are refused, unless said otherwise. */
@@ -60,7 +63,44 @@ export class StatusError extends TocsinError {
  * user, password and query) and what came back, or with the signal's reason.
  */
 export async function fetchJson<T>(request: JsonRequest<T>): Promise<JsonAnswer<T>> {
-  const { http, clock, timeoutMs, signal, schema } = request;
+  const { text, shown, headers } = await fetchText(request);
+  return { value: checked(parse(text, shown, request.http), request.schema, shown, []), headers };
+}
+
+/**
+ * {@link fetchJson} of a list, which may be long: it is parsed and checked in stretches, so that other work has its turns.
+ * `schema` is that of an item. null is an empty list.
+ */
+export async function fetchJsonList<T>(request: JsonRequest<T>): Promise<JsonAnswer<T[]>> {
+  const { text, shown, headers } = await fetchText(request);
+  const parts = splitJsonList(text);
+  if (parts === undefined) {
+    return { value: checked(parse(text, shown, request.http), noList, shown, []), headers };
+  }
+  const pacer = new Pacer(request.clock, STRETCH_MS);
+  const value: T[] = [];
+  for (const part of parts) {
+    // A part is a list, as it has its brackets.
+    for (const item of parse(part, shown, request.http) as unknown[]) {
+      value.push(checked(item, request.schema, shown, [value.length]));
+      if (pacer.isDue) await pacer.pause();
+    }
+  }
+  return { value, headers };
+}
+
+const noList = z.null('expected a list').transform(() => []);
+
+/** An answer before it is parsed. */
+interface TextAnswer {
+  readonly text: string;
+  /** URL for messages. */
+  readonly shown: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+async function fetchText(request: Omit<JsonRequest<unknown>, 'schema'>): Promise<TextAnswer> {
+  const { http, clock, timeoutMs, signal } = request;
   const { url, shown, authorization } = splitUrl(request.url);
   const deadline = startDeadline(
     clock,
@@ -88,7 +128,7 @@ export async function fetchJson<T>(request: JsonRequest<T>): Promise<JsonAnswer<
       throw error;
     }
     const text = await readBody(response, shown, request.maxBodyBytes ?? MAX_BODY_BYTES);
-    return { value: parseAs(text, schema, shown, http), headers: response.headers };
+    return { text, shown, headers: response.headers };
   } finally {
     deadline.dispose();
   }
@@ -108,27 +148,36 @@ function splitUrl(text: string): { url: string; shown: string; authorization: Re
   url.password = '';
   const authorization: Record<string, string> = {};
   if (username !== '' || password !== '') {
-    authorization['Authorization'] = basicAuthHeader(
-      decodeURIComponent(username),
-      decodeURIComponent(password),
-    );
+    authorization['Authorization'] = basicAuthHeader(decoded(username), decoded(password));
   }
   return { url: url.href, shown: shownUrl(text), authorization };
 }
 
-function parseAs<T>(text: string, schema: z.ZodType<T>, shown: string, http: JsonHttp): T {
-  let raw: unknown;
+/** Text of a URL without its escapes; as it is where they are none. */
+function decoded(text: string): string {
   try {
-    raw = JSON.parse(text);
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function parse(text: string, shown: string, http: JsonHttp): unknown {
+  try {
+    return JSON.parse(text);
   } catch {
     const start = JSON.stringify(http.redact(text).slice(0, SHOWN_CHARACTERS));
     const message = `${shown}: the answer is not valid JSON; it starts with ${start}`;
     throw new TocsinError('TOCSIN_ERR_PARSE', message);
   }
+}
+
+function checked<T>(raw: unknown, schema: z.ZodType<T>, shown: string, path: readonly PropertyKey[]): T {
   const result = schema.safeParse(raw);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  const where = issue === undefined || issue.path.length === 0 ? '' : `${pathText(issue.path)}: `;
+  const place = pathText([...path, ...(issue?.path ?? [])]);
+  const where = place === '' ? '' : `${place}: `;
   const message = `${shown}: the answer is not as expected: ${where}${issue?.message ?? ''}`;
   throw new TocsinError('TOCSIN_ERR_PARSE', message);
 }

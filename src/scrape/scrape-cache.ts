@@ -50,8 +50,15 @@ interface MetaLine {
 }
 
 const NO_SLOT = -1;
-const SLOTS_AT_START = 256;
-const KEY_BYTES_AT_START = 1 << 14;
+/** What the first line makes room for. */
+const LEAST_SLOTS = 256;
+const LEAST_KEY_BYTES = 1 << 14;
+/** Columns of all caches that know nothing yet: thousands of targets may come at once, most of which answer later. */
+const NO_BYTES = new Uint8Array(0);
+const NO_WORDS = new Uint32Array(0);
+const NO_INTEGERS = new Int32Array(0);
+/** Never written: before a slot is put into a table, there is room for slots and with it a table. */
+const EMPTY_TABLE = new Int32Array(1).fill(NO_SLOT);
 /** What {@link ScrapeCache.reserve} makes room for at most: a body may be large and have no series at all. */
 const MAX_RESERVED_SLOTS = 1 << 16;
 const MAX_RESERVED_BYTES = 4 * 1024 * 1024;
@@ -71,25 +78,25 @@ export class ScrapeCache {
   readonly #seed: number;
 
   #slotCount = 0;
-  #kind = new Uint8Array(SLOTS_AT_START);
-  #hash = new Uint32Array(SLOTS_AT_START);
-  #keyStart = new Uint32Array(SLOTS_AT_START);
-  #keyLength = new Uint32Array(SLOTS_AT_START);
+  #kind = NO_BYTES;
+  #hash = NO_WORDS;
+  #keyStart = NO_WORDS;
+  #keyLength = NO_WORDS;
   /** Storage ref of a series; index into #metaLines of a meta line. */
-  #ref = new Uint32Array(SLOTS_AT_START);
+  #ref = NO_WORDS;
   /** Type code in force when the series was first seen: its labels depend on it. */
-  #type = new Uint8Array(SLOTS_AT_START);
+  #type = NO_BYTES;
   /** Unit in force when the series was first seen; no longer than the last slot that had one. */
   #unit: string[] = [];
   /** Iteration in which the slot's line was last seen. */
-  #seen = new Uint32Array(SLOTS_AT_START);
+  #seen = NO_WORDS;
   /** Iteration in which the series last got a sample that counts for staleness. */
-  #tracked = new Uint32Array(SLOTS_AT_START);
-  #next = new Int32Array(SLOTS_AT_START).fill(NO_SLOT);
+  #tracked = NO_WORDS;
+  #next = NO_INTEGERS;
   #firstSlot = NO_SLOT;
 
-  #table = new Int32Array(SLOTS_AT_START * 2).fill(NO_SLOT);
-  #keys = new Uint8Array(KEY_BYTES_AT_START);
+  #table = EMPTY_TABLE;
+  #keys = NO_BYTES;
   #keysUsed = 0;
 
   #metaLines: MetaLine[] = [];
@@ -109,7 +116,7 @@ export class ScrapeCache {
     const seen = Math.min(length, MAX_RESERVED_BYTES);
     let lines = 1;
     for (let at = bytes.indexOf(NEWLINE); at >= 0 && at < seen; at = bytes.indexOf(NEWLINE, at + 1)) lines++;
-    let slots = this.#kind.length;
+    let slots = Math.max(this.#kind.length, LEAST_SLOTS);
     while (slots < lines && slots < MAX_RESERVED_SLOTS) slots *= 2;
     if (slots > this.#kind.length) this.#growSlots(slots);
     if (seen > this.#keys.length) this.#growKeys(seen);
@@ -337,7 +344,8 @@ export class ScrapeCache {
     const hash = this.#hashOf(bytes, start, end);
     let slot = this.#lookup(bytes, start, end, hash);
     if (slot < 0) {
-      if (this.#slotCount === this.#kind.length) this.#growSlots(this.#kind.length * 2);
+      if (this.#slotCount === this.#kind.length)
+        this.#growSlots(Math.max(this.#kind.length * 2, LEAST_SLOTS));
       slot = this.#slotCount++;
       this.#storeKey(slot, bytes, start, end);
       this.#hash[slot] = hash;
@@ -361,7 +369,7 @@ export class ScrapeCache {
   #storeKey(slot: number, bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;
     if (this.#keysUsed + length > this.#keys.length) {
-      this.#growKeys(Math.max(this.#keys.length * 2, this.#keysUsed + length));
+      this.#growKeys(Math.max(this.#keys.length * 2, this.#keysUsed + length, LEAST_KEY_BYTES));
     }
     this.#keys.set(bytes.subarray(start, end), this.#keysUsed);
     this.#keyStart[slot] = this.#keysUsed;

@@ -2,6 +2,7 @@ import { formatDuration } from '../core/duration.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Labels } from '../core/labels.ts';
 import type { Logger } from '../core/log.ts';
+import { Pacer } from '../core/pacer.ts';
 import type { Random } from '../core/ports.ts';
 import type { SampleStorage } from '../storage/index.ts';
 import type { TargetGroup } from '../discovery/index.ts';
@@ -91,6 +92,8 @@ export class ScrapePool {
   #syncing = false;
   #stopped = false;
   readonly #entries = new Map<string, Entry>();
+  /** Loops that are no longer among the entries and have not been told to end. */
+  readonly #ending = new Set<ScrapeLoop>();
   #dropped: Labels[] = [];
   #droppedCount = 0;
 
@@ -152,8 +155,9 @@ export class ScrapePool {
   /** Ends all loops; their stale markers follow only when `retire` says that the job is gone for good. */
   async stop(retire: boolean): Promise<void> {
     this.#stopped = true;
-    const loops = [...this.#entries.values()].map((entry) => entry.loop);
+    const loops = [...this.#ending, ...[...this.#entries.values()].map((entry) => entry.loop)];
     this.#entries.clear();
+    this.#ending.clear();
     await Promise.all(loops.map((loop) => loop.stop()));
     if (retire) loops.forEach(this.#options.onEnded);
     this.#options.metrics.forgetJob(this.jobName);
@@ -218,7 +222,8 @@ export class ScrapePool {
     this.#droppedCount = droppedCount;
     if (this.#options.shard !== undefined)
       metrics.poolTargetsOfOthers.set({ scrape_job: config.jobName }, othersCount);
-    this.#replaceLoops(targets, config);
+    await this.#replaceLoops(targets, config);
+    if (this.#stopped) return;
     const seconds = (clock.monotonicMs() - startMs) / 1000;
     const job = { scrape_job: config.jobName };
     metrics.syncLength.observe(job, seconds);
@@ -232,8 +237,8 @@ export class ScrapePool {
     return shard === undefined || shardOf(target.identity, shard.count) === shard.index;
   }
 
-  /** Makes the loops be those of `targets` under `config`. */
-  #replaceLoops(targets: ReadonlyMap<string, Target>, config: ScrapeConfig): void {
+  /** Makes the loops be those of `targets` under `config`; in stretches, and not to its end when the pool is stopped. */
+  async #replaceLoops(targets: ReadonlyMap<string, Target>, config: ScrapeConfig): Promise<void> {
     const cacheKey = cacheKeyOf(config);
     const keepsCaches = cacheKey === this.#cacheKey;
     this.#cacheKey = cacheKey;
@@ -246,20 +251,37 @@ export class ScrapePool {
         continue;
       }
       this.#entries.delete(key);
+      this.#ending.add(entry.loop);
       const { identity } = entry.loop.target;
       ending.set(identity, [...(ending.get(identity) ?? []), entry.loop]);
     }
+    const limitError = this.#targetLimitError(targets.size, config);
+    for (const { loop } of this.#entries.values()) loop.setForcedError(limitError);
+    const pacer = new Pacer(this.#options.clock, TURN_MS);
     for (const [key, target] of targets) {
       if (this.#entries.has(key)) continue;
-      this.#begin(target, config, ending.get(target.identity)?.shift(), keepsCaches);
+      const former = ending.get(target.identity)?.shift();
+      if (former !== undefined) this.#ending.delete(former);
+      this.#begin(target, config, former, { keepsCaches, limitError });
+      if (pacer.isDue) await pacer.pause();
+      if (this.#stopped) return;
     }
-    for (const loops of ending.values()) for (const loop of loops) this.#end(loop);
-    this.#applyTargetLimit();
+    for (const loop of this.#ending) {
+      this.#ending.delete(loop);
+      this.#end(loop);
+      if (pacer.isDue) await pacer.pause();
+    }
+    if (this.#stopped) return;
     this.#options.metrics.poolTargets.set({ scrape_job: config.jobName }, this.#entries.size);
   }
 
   /** Starts the loop of a target, after the loop it replaces has come to rest. */
-  #begin(target: Target, config: ScrapeConfig, former: ScrapeLoop | undefined, keepsCaches: boolean): void {
+  #begin(
+    target: Target,
+    config: ScrapeConfig,
+    former: ScrapeLoop | undefined,
+    { keepsCaches, limitError }: { readonly keepsCaches: boolean; readonly limitError: string | undefined },
+  ): void {
     const { clock, storage, metrics, userAgent, features, seed, spawn, logger, random, buffers, columns } =
       this.#options;
     const goesOn = former !== undefined && keepsCaches;
@@ -280,6 +302,7 @@ export class ScrapePool {
       cache: goesOn ? former.cache : new ScrapeCache(Math.floor(random.next() * 2 ** 32)),
       ...(former === undefined ? {} : { state: former.state }),
     });
+    loop.setForcedError(limitError);
     this.#entries.set(target.key, { loop, config, discoveredLabels: target.discoveredLabels });
     if (former === undefined) {
       loop.start();
@@ -299,14 +322,10 @@ export class ScrapePool {
     });
   }
 
-  #applyTargetLimit(): void {
-    const { targetLimit } = this.#config;
-    const count = this.#entries.size;
-    let error: string | undefined;
-    if (targetLimit > 0 && count > targetLimit) {
-      this.#options.metrics.targetLimitExceeded.inc();
-      error = `target_limit exceeded (number of targets: ${count}, limit: ${targetLimit})`;
-    }
-    for (const { loop } of this.#entries.values()) loop.setForcedError(error);
+  /** What every scrape fails with while there are `count` targets; undefined when that is not too many. */
+  #targetLimitError(count: number, { targetLimit }: ScrapeConfig): string | undefined {
+    if (targetLimit === 0 || count <= targetLimit) return undefined;
+    this.#options.metrics.targetLimitExceeded.inc();
+    return `target_limit exceeded (number of targets: ${count}, limit: ${targetLimit})`;
   }
 }

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { TocsinError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { Clock } from '../../core/clock.ts';
-import { fetchJson, shownUrl } from '../fetch-json.ts';
-import type { JsonHttp } from '../fetch-json.ts';
+import { fetchJson, fetchJsonList, shownUrl } from '../fetch-json.ts';
+import type { JsonAnswer, JsonHttp, JsonRequest } from '../fetch-json.ts';
 import { listOf, number, part, text, texts } from '../go-json.ts';
 
 /** How long Consul may keep a question open until something changes. */
@@ -17,24 +17,22 @@ const servicesSchema = z
   .nullable()
   .transform((services) => services ?? {});
 
-const instancesSchema = listOf(
-  z.object({
-    Node: part({ Node: text, Address: text, Meta: texts, TaggedAddresses: texts }),
-    Service: part({
-      ID: text,
-      Address: text,
-      Port: number,
-      Tags: listOf(z.string()),
-      Meta: texts,
-      Namespace: text,
-      Partition: text,
-    }),
-    Checks: listOf(z.object({ CheckID: text, Status: text })),
+const instanceSchema = z.object({
+  Node: part({ Node: text, Address: text, Meta: texts, TaggedAddresses: texts }),
+  Service: part({
+    ID: text,
+    Address: text,
+    Port: number,
+    Tags: listOf(z.string()),
+    Meta: texts,
+    Namespace: text,
+    Partition: text,
   }),
-);
+  Checks: listOf(z.object({ CheckID: text, Status: text })),
+});
 
 /** An instance of a service, as `/v1/health/service` tells of it. */
-export type ConsulInstance = z.output<typeof instancesSchema>[number];
+export type ConsulInstance = z.output<typeof instanceSchema>;
 
 const agentSchema = z.object({ Config: z.object({ Datacenter: z.string() }) });
 
@@ -74,53 +72,55 @@ export class ConsulApi {
 
   /** Name of the datacenter that the agent is in. */
   async ownDatacenter(signal: AbortSignal): Promise<string> {
-    const { value } = await this.#get('/v1/agent/self', this.#parameters(), agentSchema, signal);
+    const request = this.#request('/v1/agent/self', this.#parameters(), signal);
+    const { value } = await fetchJson({ ...request, schema: agentSchema });
     return value.Config.Datacenter;
   }
 
   /** All services; with the `index` of the last answer, as soon as they are others. */
-  services(filter: string, index: string, signal: AbortSignal): Promise<Indexed<Record<string, string[]>>> {
-    return this.#watch('/v1/catalog/services', servicesSchema, { filter, index, tags: [] }, signal);
+  async services(
+    filter: string,
+    index: string,
+    signal: AbortSignal,
+  ): Promise<Indexed<Record<string, string[]>>> {
+    const parameters = this.#watchParameters(filter, index);
+    const request = this.#request('/v1/catalog/services', parameters, signal);
+    return indexed(await fetchJson({ ...request, schema: servicesSchema }), request.url);
   }
 
   /** The instances of a service that have all `tags`; with the `index` of the last answer, as soon as they are others. */
-  instances(
+  async instances(
     service: string,
     question: { readonly filter: string; readonly index: string; readonly tags: readonly string[] },
     signal: AbortSignal,
   ): Promise<Indexed<ConsulInstance[]>> {
+    const parameters = this.#watchParameters(question.filter, question.index);
+    for (const tag of question.tags) parameters.append('tag', tag);
     const path = `/v1/health/service/${encodeURIComponent(service)}`;
-    return this.#watch(path, instancesSchema, question, signal);
+    const request = this.#request(path, parameters, signal);
+    return indexed(await fetchJsonList({ ...request, schema: instanceSchema }), request.url);
   }
 
-  async #watch<T>(
-    path: string,
-    schema: z.ZodType<T>,
-    question: { readonly filter: string; readonly index: string; readonly tags: readonly string[] },
-    signal: AbortSignal,
-  ): Promise<Indexed<T>> {
+  #watchParameters(filter: string, index: string): URLSearchParams {
     const { allowStale, nodeMeta } = this.#options;
     const parameters = this.#parameters();
     if (allowStale) parameters.set('stale', '');
-    if (question.index !== '') parameters.set('index', question.index);
+    if (index !== '') parameters.set('index', index);
     parameters.set('wait', `${WAIT_MS}ms`);
     for (const [key, value] of Object.entries(nodeMeta)) parameters.append('node-meta', `${key}:${value}`);
-    if (question.filter !== '') parameters.set('filter', question.filter);
-    for (const tag of question.tags) parameters.append('tag', tag);
-    const { value, headers } = await this.#get(path, parameters, schema, signal);
-    const index = headers['x-consul-index'] ?? '';
-    if (!/^\d*$/.test(index)) {
-      const where = shownUrl(this.#options.baseUrl + path);
-      throw new TocsinError('TOCSIN_ERR_PARSE', `${where}: X-Consul-Index is not a number: ${index}`);
-    }
-    return { value, index: /^0*$/.test(index) ? '' : index };
+    if (filter !== '') parameters.set('filter', filter);
+    return parameters;
   }
 
-  #get<T>(path: string, parameters: URLSearchParams, schema: z.ZodType<T>, signal: AbortSignal) {
+  #request(
+    path: string,
+    parameters: URLSearchParams,
+    signal: AbortSignal,
+  ): Omit<JsonRequest<unknown>, 'schema'> {
     const { http, clock, baseUrl, token, userAgent } = this.#options;
     const secret = token?.reveal() ?? '';
     const query = parameters.size === 0 ? '' : `?${parameters.toString()}`;
-    return fetchJson({
+    return {
       // The token goes in a header of its own; a server that says it back must not get it into the log.
       http:
         secret === ''
@@ -133,9 +133,8 @@ export class ConsulApi {
       url: `${baseUrl}${path}${query}`,
       headers: { 'User-Agent': userAgent, ...(secret !== '' && { 'X-Consul-Token': secret }) },
       timeoutMs: WAIT_MS + MARGIN_MS,
-      schema,
       signal,
-    });
+    };
   }
 
   #parameters(): URLSearchParams {
@@ -146,4 +145,13 @@ export class ConsulApi {
     if (partition !== '') parameters.set('partition', partition);
     return parameters;
   }
+}
+
+function indexed<T>({ value, headers }: JsonAnswer<T>, url: string): Indexed<T> {
+  const index = headers['x-consul-index'] ?? '';
+  if (!/^\d*$/.test(index)) {
+    const message = `${shownUrl(url)}: X-Consul-Index is not a number: ${index}`;
+    throw new TocsinError('TOCSIN_ERR_PARSE', message);
+  }
+  return { value, index: /^0*$/.test(index) ? '' : index };
 }

@@ -5,6 +5,7 @@ import type { Logger } from '../../core/log.ts';
 import type { Summary } from '../../core/metrics.ts';
 import type { Secret } from '../../core/secret.ts';
 import { TaskScope } from '../../core/task-scope.ts';
+import { mapPaced } from '../paced.ts';
 import type { Provider, ProviderContext, SendGroups } from '../provider.ts';
 import { ConsulApi } from './consul-api.ts';
 import type { Indexed } from './consul-api.ts';
@@ -147,7 +148,10 @@ export class ConsulProvider implements Provider {
           this.#logger.error({ service, tags: tags.join(','), err }, 'Error refreshing service');
         },
         onChange: async (instances) => {
-          const targets = instances.map((instance) => instanceLabels(instance, tagSeparator));
+          const targets = await mapPaced(this.#context.clock, instances, (instance) =>
+            instanceLabels(instance, tagSeparator),
+          );
+          signal.throwIfAborted();
           send([{ source: service, targets, labels }]);
         },
       },

@@ -3,8 +3,8 @@ import type { AuthorizedHttp } from '../../core/authorized-http.ts';
 import { startDeadline } from '../../core/clock.ts';
 import { TocsinError } from '../../core/errors.ts';
 import type { HttpClientConfig } from '../../core/http-config.ts';
-import { StatusError, fetchJson, shownUrl } from '../fetch-json.ts';
-import { flag, listOf, text, texts } from '../go-json.ts';
+import { StatusError, fetchJsonList, shownUrl } from '../fetch-json.ts';
+import { flag, text, texts } from '../go-json.ts';
 import { sanitizeLabelName } from '../label-text.ts';
 import type { ProviderContext } from '../provider.ts';
 
@@ -80,15 +80,25 @@ export class DockerApi {
   }
 
   /** A list: `containers/json`, `networks` … */
-  list<T extends z.ZodType>(
+  async list<T>(
     version: string,
     what: string,
-    item: T,
+    item: z.ZodType<T>,
     filters: readonly DockerFilter[],
     signal: AbortSignal,
-  ): Promise<z.output<T>[]> {
+  ): Promise<T[]> {
+    const { clock, userAgent } = this.#context;
     const query = filters.length === 0 ? '' : `?filters=${encodeURIComponent(filterText(filters))}`;
-    return this.#get(`/v${version}/${what}${query}`, listOf(item), signal);
+    const answer = await fetchJsonList({
+      http: this.#http,
+      clock,
+      url: `${this.#host.baseUrl}/v${version}/${what}${query}`,
+      headers: { 'User-Agent': userAgent },
+      timeoutMs: this.#timeoutMs,
+      schema: item,
+      signal,
+    });
+    return answer.value;
   }
 
   /** Meta labels of every network by its id; `prefix` is `__meta_docker_` or the like. */
@@ -111,20 +121,6 @@ export class DockerApi {
         },
       ]),
     );
-  }
-
-  async #get<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
-    const { clock, userAgent } = this.#context;
-    const answer = await fetchJson({
-      http: this.#http,
-      clock,
-      url: `${this.#host.baseUrl}${path}`,
-      headers: { 'User-Agent': userAgent },
-      timeoutMs: this.#timeoutMs,
-      schema,
-      signal,
-    });
-    return answer.value;
   }
 }
 

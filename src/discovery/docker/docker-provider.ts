@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Labels } from '../../core/labels.ts';
 import { listOf, number, part, text, texts } from '../go-json.ts';
 import { joinHostPort } from '../label-text.ts';
+import { mapPaced } from '../paced.ts';
 import type { Provider, ProviderContext } from '../provider.ts';
 import { RefreshProvider } from '../refresh-provider.ts';
 import { DockerApi, labelled } from './docker-api.ts';
@@ -61,12 +62,12 @@ export function createDockerProvider(options: DockerDiscoveryOptions, context: P
         const containers = await api.list(version, 'containers/json', containerSchema, filters, signal);
         const networkLabels = await api.networkLabels(version, META, signal);
         const byId = new Map(containers.map((container) => [container.Id, container]));
-        const targets = containers.flatMap((container) =>
+        const targets = await mapPaced(context.clock, containers, (container) =>
           networksOf(container, byId, options.matchFirstNetwork).flatMap((endpoint) =>
             targetsOf(container, endpoint, networkLabels.get(endpoint.NetworkID) ?? {}, options),
           ),
         );
-        return [{ source: 'Docker', targets, labels: Labels.EMPTY }];
+        return [{ source: 'Docker', targets: targets.flat(), labels: Labels.EMPTY }];
       },
     },
     context,

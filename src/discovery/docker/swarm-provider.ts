@@ -1,6 +1,8 @@
+import type { Clock } from '../../core/clock.ts';
 import { TocsinError } from '../../core/errors.ts';
 import { Labels } from '../../core/labels.ts';
 import { joinHostPort } from '../label-text.ts';
+import { mapPaced } from '../paced.ts';
 import type { Provider, ProviderContext } from '../provider.ts';
 import { RefreshProvider } from '../refresh-provider.ts';
 import { DockerApi, labelled } from './docker-api.ts';
@@ -38,7 +40,7 @@ export function createSwarmProvider(options: SwarmDiscoveryOptions, context: Pro
       mechanism: 'dockerswarm',
       intervalMs: options.refreshIntervalMs,
       async refresh(signal) {
-        const targets = await find(api, options, signal);
+        const targets = await find(api, options, context.clock, signal);
         return [{ source: 'DockerSwarm', targets, labels: Labels.EMPTY }];
       },
     },
@@ -50,12 +52,13 @@ export function createSwarmProvider(options: SwarmDiscoveryOptions, context: Pro
 async function findServices(
   api: DockerApi,
   { filters, port }: SwarmDiscoveryOptions,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<Labels[]> {
   const version = await api.version(signal);
   const services = await api.list(version, 'services', serviceSchema, filters, signal);
   const networks = await api.networkLabels(version, META, signal);
-  return services.flatMap((service) => {
+  const found = await mapPaced(clock, services, (service) => {
     const { ContainerSpec } = service.Spec.TaskTemplate;
     const common: MetaLabels = {
       ...serviceLabels(service),
@@ -74,12 +77,14 @@ async function findServices(
       })),
     );
   });
+  return found.flat();
 }
 
 /** A target for each port that a task itself publishes, and for each of its addresses and each port of its service. */
 async function findTasks(
   api: DockerApi,
   { filters, port }: SwarmDiscoveryOptions,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<Labels[]> {
   const version = await api.version(signal);
@@ -89,7 +94,7 @@ async function findTasks(
   const nodes = await api.list(version, 'nodes', nodeSchema, [], signal);
   const nodesById = new Map(nodes.map((node) => [node.ID, node]));
   const networks = await api.networkLabels(version, META, signal);
-  return tasks.flatMap((task) => {
+  const found = await mapPaced(clock, tasks, (task) => {
     const service = services.get(task.ServiceID);
     const node = nodesById.get(task.NodeID);
     const common: MetaLabels = {
@@ -117,17 +122,19 @@ async function findTasks(
     );
     return [...own, ...attached];
   });
+  return found.flat();
 }
 
 /** A target for each node. */
 async function findNodes(
   api: DockerApi,
   { filters, port }: SwarmDiscoveryOptions,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<Labels[]> {
   const version = await api.version(signal);
   const nodes = await api.list(version, 'nodes', nodeSchema, filters, signal);
-  return nodes.map((node) => {
+  return mapPaced(clock, nodes, (node) => {
     const manager = node.ManagerStatus;
     return Labels.fromObject({
       ...nodeLabels(node),

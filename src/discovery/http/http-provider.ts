@@ -1,11 +1,12 @@
 import { TocsinError } from '../../core/errors.ts';
 import type { HttpClientConfig } from '../../core/http-config.ts';
 import type { HttpResponse } from '../../core/ports.ts';
-import { fetchJson, shownUrl } from '../fetch-json.ts';
+import { fetchJsonList, shownUrl } from '../fetch-json.ts';
+import { mapPaced } from '../paced.ts';
 import type { Provider, ProviderContext } from '../provider.ts';
 import { RefreshProvider } from '../refresh-provider.ts';
 import { makeTargetGroup } from '../target-group.ts';
-import { groupsFileSchema } from '../written-group.ts';
+import { writtenGroupSchema } from '../written-group.ts';
 
 /** What an entry of `http_sd_configs` says. */
 export interface HttpDiscoveryOptions {
@@ -41,8 +42,8 @@ export function createHttpProvider(options: HttpDiscoveryOptions, context: Provi
       intervalMs: refreshIntervalMs,
       async refresh(signal) {
         try {
-          const { value } = await fetchJson({ ...request, schema: groupsFileSchema, signal });
-          return (value ?? []).map((group, i) =>
+          const { value } = await fetchJsonList({ ...request, schema: writtenGroupSchema, signal });
+          return await mapPaced(clock, value, (group, i) =>
             makeTargetGroup(`${url}:${i}`, group.targets, group.labels.with('__meta_url', url)),
           );
         } catch (error) {
