@@ -3,7 +3,7 @@ import { azureConfigSchema } from './azure/config.ts';
 import { consulSdConfigSchema } from './consul/config.ts';
 import { dnsSdConfigSchema } from './dns/config.ts';
 import { dockerSdConfigSchema, swarmSdConfigSchema } from './docker/config.ts';
-import { ec2ConfigSchema } from './aws/config.ts';
+import { awsConfigSchema, ec2ConfigSchema, ecsConfigSchema, lightsailConfigSchema } from './aws/config.ts';
 import { fileConfigSchema } from './file-config.ts';
 import { gceConfigSchema } from './gce/config.ts';
 import { httpSdConfigSchema } from './http/config.ts';
@@ -17,16 +17,19 @@ import type { WrittenGroup } from './written-group.ts';
 
 /** Every kind of discovery there is: its key, and the schema of an entry. A new kind is one line here. */
 const ENTRY_SCHEMAS = {
+  aws_sd_configs: awsConfigSchema,
   azure_sd_configs: azureConfigSchema,
   consul_sd_configs: consulSdConfigSchema,
   dns_sd_configs: dnsSdConfigSchema,
   docker_sd_configs: dockerSdConfigSchema,
   dockerswarm_sd_configs: swarmSdConfigSchema,
   ec2_sd_configs: ec2ConfigSchema,
+  ecs_sd_configs: ecsConfigSchema,
   file_sd_configs: fileConfigSchema,
   gce_sd_configs: gceConfigSchema,
   http_sd_configs: httpSdConfigSchema,
   kubernetes_sd_configs: kubernetesConfigSchema,
+  lightsail_sd_configs: lightsailConfigSchema,
   nomad_sd_configs: nomadSdConfigSchema,
 } as const satisfies Record<string, z.ZodType<DiscoveryConfig>>;
 

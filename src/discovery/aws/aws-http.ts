@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { AuthorizedHttp } from '../../core/authorized-http.ts';
 import { startDeadline } from '../../core/clock.ts';
 import { TocsinError } from '../../core/errors.ts';
@@ -109,7 +110,78 @@ export async function callAws(
   throw refusal(action, answer.status, answer.text);
 }
 
-function endpointUrl(environment: Environment, { service, region, endpoint }: AwsQuery): string {
+/** A call of a service that speaks JSON. */
+export interface AwsJsonCall<T> {
+  readonly service: 'ecs' | 'lightsail';
+  readonly region: string;
+  /** Instead of the service's own in the region. */
+  readonly endpoint: string;
+  readonly target: string;
+  readonly body: object;
+  readonly schema: z.ZodType<T>;
+  readonly credentials: AwsCredentials;
+}
+
+const jsonErrorSchema = z.object({
+  __type: z.string().default('no code given'),
+  message: z.string().optional(),
+  Message: z.string().optional(),
+});
+
+/** As {@link callAws}, for services that speak JSON; checks the answer. */
+export async function callAwsJson<T>(
+  context: AwsContext,
+  call: AwsJsonCall<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const { service, region, target, schema } = call;
+  const url = endpointUrl(context.environment, call);
+  const body = JSON.stringify(call.body);
+  const plain = { 'Content-Type': 'application/x-amz-json-1.1', 'X-Amz-Target': target };
+  const nowMs = context.clock.nowMs();
+  const headers = signedHeaders({ url, headers: plain, body }, call.credentials, { region, service, nowMs });
+  const answer = await ask(
+    context,
+    { method: 'POST', url, headers, body, timeoutMs: QUERY_TIMEOUT_MS },
+    signal,
+  );
+  const action = target.slice(target.indexOf('.') + 1);
+  if (answer.status !== 200) throw jsonRefusal(action, answer.status, answer.text);
+  const result = schema.safeParse(readJson(answer.text));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const where = issue?.path.join('.') ?? '';
+  throw new TocsinError(
+    'TOCSIN_ERR_PARSE',
+    `${action}: the answer is not as expected: ${where}: ${issue?.message ?? ''}`,
+  );
+}
+
+function jsonRefusal(action: string, status: number, text: string): AwsError {
+  const error = jsonErrorSchema.safeParse(readJson(text)).data;
+  const code = error?.__type.slice(error.__type.indexOf('#') + 1) ?? 'no code given';
+  return new AwsError(
+    action,
+    status,
+    code,
+    (error?.message ?? error?.Message ?? 'no reason given').slice(0, 500),
+  );
+}
+
+/** undefined for what is no JSON. */
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function endpointUrl(
+  environment: Environment,
+  { service, region, endpoint }: Pick<AwsQuery, 'region' | 'endpoint'> & { readonly service: string },
+): string {
   const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
   const given = [
     endpoint,

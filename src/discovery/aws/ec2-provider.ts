@@ -1,30 +1,19 @@
 import { errorText } from '../../core/errors.ts';
-import type { HttpClientConfig } from '../../core/http-config.ts';
 import { Labels } from '../../core/labels.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Provider, ProviderContext } from '../provider.ts';
 import { RefreshProvider } from '../refresh-provider.ts';
 import type { TargetGroup } from '../target-group.ts';
-import { AwsError, callAws } from './aws-http.ts';
-import type { AwsContext } from './aws-http.ts';
-import { CredentialChain } from './credential-chain.ts';
-import type { AwsAccess } from './credential-chain.ts';
+import { AwsAccount } from './aws-account.ts';
+import type { AwsDiscoveryOptions } from './config.ts';
 import { ec2Targets } from './ec2-targets.ts';
-import { findRegion } from './region.ts';
 import type { XmlElement } from './xml.ts';
 
 /** What an entry of `ec2_sd_configs` says. */
-export interface Ec2DiscoveryOptions {
-  /** Instead of EC2's own in the region; '' for that. */
-  readonly endpoint: string;
-  readonly access: AwsAccess;
-  readonly refreshIntervalMs: number;
-  readonly port: number;
+export interface Ec2DiscoveryOptions extends AwsDiscoveryOptions {
   readonly filters: readonly { readonly name: string; readonly values: readonly string[] }[];
-  readonly http: HttpClientConfig;
 }
 
-const EC2_VERSION = '2016-11-15';
 /** The most that EC2 gives at once. */
 const PAGE_INSTANCES = 1000;
 
@@ -41,28 +30,22 @@ export function createEc2Provider(options: Ec2DiscoveryOptions, context: Provide
   );
 }
 
-/** Region, credentials and the IDs of zones are found out once; the credentials again when EC2 refuses them. */
+/** The IDs of zones are asked for until they are known. */
 class Ec2Instances {
   readonly #options: Ec2DiscoveryOptions;
-  readonly #context: AwsContext;
+  readonly #account: AwsAccount;
   readonly #logger: Logger;
-  #account: { readonly region: string; readonly credentials: CredentialChain } | undefined;
   #zoneIds: ReadonlyMap<string, string> | undefined;
 
   constructor(options: Ec2DiscoveryOptions, context: ProviderContext) {
-    const { clock, files, environment, programs, userAgent, logger } = context;
     this.#options = options;
-    this.#context = { clock, files, environment, programs, userAgent, http: context.httpFor(options.http) };
-    this.#logger = logger;
+    this.#account = new AwsAccount(options.access, options.http, context);
+    this.#logger = context.logger;
   }
 
   async find(signal: AbortSignal): Promise<TargetGroup> {
-    const { access, filters, port } = this.#options;
-    if (this.#account === undefined) {
-      const region = await findRegion(access.region, this.#context, signal);
-      this.#account = { region, credentials: new CredentialChain(access, region, this.#context) };
-    }
-    const { region } = this.#account;
+    const { filters, port } = this.#options;
+    const region = await this.#account.region(signal);
     this.#zoneIds ??= await this.#findZoneIds(signal);
 
     const parameters: Record<string, string> = { MaxResults: String(PAGE_INSTANCES) };
@@ -97,33 +80,11 @@ class Ec2Instances {
     }
   }
 
-  async #call(
+  #call(
     action: string,
     parameters: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<XmlElement> {
-    const { region, credentials } = this.#account!;
-    const query = { service: 'ec2', region, endpoint: this.#options.endpoint, version: EC2_VERSION } as const;
-    try {
-      return await callAws(
-        this.#context,
-        { ...query, action, parameters, credentials: await credentials.get(signal) },
-        signal,
-      );
-    } catch (error) {
-      const isRefused = error instanceof AwsError && REFUSED.has(error.awsCode);
-      // To describe zones may be forbidden for good.
-      if (isRefused && action === 'DescribeInstances') credentials.forget();
-      throw error;
-    }
+    return this.#account.ec2(this.#options.endpoint, action, parameters, signal);
   }
 }
-
-/** AWS' words for credentials that are not (any more) good. */
-const REFUSED: ReadonlySet<string> = new Set([
-  'AuthFailure',
-  'UnauthorizedOperation',
-  'ExpiredToken',
-  'RequestExpired',
-  'InvalidClientTokenId',
-]);

@@ -3,6 +3,7 @@ import type { HttpClientConfig } from '../../core/http-config.ts';
 import { Labels } from '../../core/labels.ts';
 import type { Counter } from '../../core/metrics.ts';
 import { joinHostPort, sanitizeLabelName } from '../label-text.ts';
+import { mapLimited } from '../map-limited.ts';
 import type { Provider, ProviderContext } from '../provider.ts';
 import { RefreshProvider } from '../refresh-provider.ts';
 import { AzureApi } from './azure-api.ts';
@@ -74,20 +75,8 @@ class AzureMachines {
   async find(signal: AbortSignal): Promise<Labels[]> {
     try {
       const machines = await this.#api.machines(this.#options.resourceGroup, signal);
-      const found: (Labels | undefined)[] = [];
-      let next = 0;
-      const work = async (): Promise<void> => {
-        while (next < machines.length) {
-          const at = next++;
-          const labels = await this.#labelsOf(machines[at]!, signal);
-          found[at] = labels && Labels.fromObject(labels);
-        }
-      };
-      const settled = await Promise.allSettled(
-        Array.from({ length: Math.min(CARDS_AT_A_TIME, machines.length) }, work),
-      );
-      for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason as Error;
-      return found.filter((labels) => labels !== undefined);
+      const found = await mapLimited(machines, CARDS_AT_A_TIME, (machine) => this.#labelsOf(machine, signal));
+      return found.flatMap((labels) => (labels === undefined ? [] : Labels.fromObject(labels)));
     } catch (error) {
       if (!signal.aborted) this.#failures.inc();
       throw error;

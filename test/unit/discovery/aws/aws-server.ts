@@ -6,18 +6,20 @@ import type { ApiAnswer, ApiRequest } from '../provider-world.ts';
 export interface AwsCall {
   readonly action: string;
   readonly parameters: Readonly<Record<string, string>>;
+  /** Of a service that speaks JSON. */
+  readonly json: Readonly<Record<string, unknown>>;
   /** '' for calls that are not signed. */
   readonly accessKey: string;
   readonly scope: string;
   readonly sessionToken: string;
 }
 
-/** Speaks EC2's and STS' query API and what instances and containers ask; checks every signature. */
+/** Speaks EC2's and STS' query API, services' JSON, and what instances and containers ask; checks every signature. */
 export class AwsServer {
   readonly calls: AwsCall[] = [];
   /** Secrets by access key; a call that is not signed by one of them is refused. */
   readonly secrets = new Map<string, string>([['AKID', 'SECRET']]);
-  /** Answers by action; XML. */
+  /** Answers by action, XML; by target for JSON. */
   readonly answers: Record<string, (call: AwsCall) => string | ApiAnswer> = {};
   /** Answers to what is no query, by `METHOD path`. */
   readonly metadata: Record<string, (request: ApiRequest) => ApiAnswer> = {};
@@ -43,23 +45,35 @@ export class AwsServer {
     const other = this.metadata[`${request.method} ${request.url}`];
     if (other !== undefined) return other(request);
     if (request.method !== 'POST') return { status: 404, body: 'nothing here' };
-    const { Action: action = '', ...parameters } = Object.fromEntries(new URLSearchParams(request.body));
+    const target = String(request.headers['x-amz-target'] ?? '');
+    const isJson = target !== '';
+    const json = isJson ? (JSON.parse(request.body) as Record<string, unknown>) : {};
+    const form = isJson ? {} : Object.fromEntries(new URLSearchParams(request.body));
+    const { Action: action = target, ...parameters } = form as Record<string, string>;
     const authorization = String(request.headers['authorization'] ?? '');
     const signed = /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\S+), SignedHeaders=(\S+), Signature=(\w+)$/.exec(
       authorization,
     );
     const [, accessKey = '', scope = '', names = '', signature = ''] = signed ?? [];
     const token = String(request.headers['x-amz-security-token'] ?? '');
-    this.calls.push({ action, parameters, accessKey, scope, sessionToken: token });
+    this.calls.push({ action, parameters, json, accessKey, scope, sessionToken: token });
     const secret = this.secrets.get(accessKey);
     const isFree = action === 'AssumeRoleWithWebIdentity' && authorization === '';
     if (!isFree && (secret === undefined || signature !== expected(request, secret, scope, names))) {
-      return refusal(401, 'AuthFailure', 'AWS was not able to validate the provided access credentials');
+      const message = 'AWS was not able to validate the provided access credentials';
+      return isJson
+        ? jsonRefusal(400, 'UnrecognizedClientException', message)
+        : refusal(401, 'AuthFailure', message);
     }
     const answer = this.answers[action]?.(this.calls.at(-1)!);
     if (answer === undefined) return refusal(400, 'InvalidAction', action);
     return typeof answer === 'string' ? { body: answer } : answer;
   }
+}
+
+/** How services that speak JSON say no. */
+export function jsonRefusal(status: number, code: string, message: string): ApiAnswer {
+  return { status, body: { __type: `com.amazonaws.ecs#${code}`, message } };
 }
 
 /** How EC2 says no. */

@@ -26,6 +26,18 @@ const NETWORK = `<vpcId>vpc-1</vpcId><subnetId>subnet-1</subnetId><networkInterf
 <item><subnetId>subnet-1</subnetId><attachment><deviceIndex>0</deviceIndex></attachment>
 <ipv6AddressesSet><item><ipv6Address>fd00::1</ipv6Address><isPrimaryIpv6>false</isPrimaryIpv6></item></ipv6AddressesSet></item>
 <item><subnetId>subnet-2</subnetId><attachment><deviceIndex>1</deviceIndex></attachment></item></networkInterfaceSet>`;
+const LIGHTSAIL = {
+  name: 'gpu',
+  supportCode: '1/i-1',
+  blueprintId: 'ubuntu',
+  bundleId: 'large',
+  privateIpAddress: '10.0.9.9',
+  publicIpAddress: '203.0.113.9',
+  ipv6Addresses: ['fd00::1', 'fd00::2'],
+  location: { availabilityZone: 'eu-west-2a', regionName: 'eu-west-2' },
+  state: { code: 16, name: 'running' },
+  tags: [{ key: 'cost-center', value: '7' }],
+};
 const INSTANCES = [
   INSTANCE(
     'i-1',
@@ -36,7 +48,7 @@ const INSTANCES = [
 ];
 
 /** Labels that come from discovery and that this version of Prometheus has already. */
-const COMPARED = /^__(?:address__|meta_ec2_(?!default_ipv6|primary_ipv6))/;
+const COMPARED = /^__(?:address__|meta_(?:lightsail_|ec2_(?!default_ipv6|primary_ipv6)))/;
 
 interface Targets {
   readonly droppedTargets: readonly { readonly discoveredLabels: Readonly<Record<string, string>> }[];
@@ -61,6 +73,7 @@ describe.skipIf(!hasProgram('prometheus'))('discovery as Prometheus 2.42 does it
       return `<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item><ownerId>123</ownerId>
 <instancesSet>${instances[page]!}</instancesSet></item></reservationSet>${next}</DescribeInstancesResponse>`;
     };
+    aws.answers['Lightsail_20161128.GetInstances'] = () => ({ body: { instances: [LIGHTSAIL] } });
     const port = await freePort();
     theirs = `http://127.0.0.1:${port}`;
     const config = join(folder, 'prometheus.yml');
@@ -99,8 +112,12 @@ describe.skipIf(!hasProgram('prometheus'))('discovery as Prometheus 2.42 does it
   /** Targets are dropped, so that nobody asks them anything; their labels are shown all the same. */
   function configText(): string {
     const drop = 'relabel_configs: [{ action: drop, regex: .*, source_labels: [__address__] }]';
-    const ec2 = `- { job_name: ec2, ${drop}, ec2_sd_configs: [{ endpoint: '${aws.url}', region: eu-west-2, access_key: AKID, secret_key: SECRET, filters: [{ name: 'tag:a', values: [b, c] }], refresh_interval: 1s, port: 9100 }] }`;
-    return `scrape_configs:\n${ec2}\n`;
+    const common = `endpoint: '${aws.url}', region: eu-west-2, access_key: AKID, secret_key: SECRET, refresh_interval: 1s, port: 9100`;
+    const filters = "filters: [{ name: 'tag:a', values: [b, c] }]";
+    return `scrape_configs:
+- { job_name: ec2, ${drop}, ec2_sd_configs: [{ ${common}, ${filters} }] }
+- { job_name: lightsail, ${drop}, lightsail_sd_configs: [{ ${common} }] }
+`;
   }
 
   async function found(url: string): Promise<string[]> {
@@ -127,12 +144,13 @@ describe.skipIf(!hasProgram('prometheus'))('discovery as Prometheus 2.42 does it
         }
         return found(theirs);
       };
+      await both('10.0.9.9:9100');
       const before = await both('10.0.0.2:9100');
-      expect(before).toHaveLength(2);
+      expect(before).toHaveLength(3);
       expect(await found(ours)).toEqual(before);
       instances[1] = INSTANCE('i-3', '<privateIpAddress>10.0.0.3</privateIpAddress>');
       const after = await both('10.0.0.3:9100');
-      expect(after).toHaveLength(2);
+      expect(after).toHaveLength(3);
       expect(await found(ours)).toEqual(after);
       // Each was signed; the server answers no other.
       expect(new Set(aws.calls.map(({ accessKey }) => accessKey))).toEqual(new Set(['AKID']));
