@@ -18,14 +18,17 @@ export interface ConvertedHistogram {
  * @see prometheus util/convertnhcb/convertnhcb.go
  */
 export class ClassicHistogram {
-  readonly #buckets: Bucket[] = [];
+  #bounds: number[] = [];
+  /** Cumulative. */
+  #counts: number[] = [];
   #isSorted = true;
   #count: number | undefined;
   #sum = 0;
   #fault: string | undefined;
 
   clear(): void {
-    this.#buckets.length = 0;
+    this.#bounds.length = 0;
+    this.#counts.length = 0;
     this.#isSorted = true;
     this.#count = undefined;
     this.#sum = 0;
@@ -43,63 +46,78 @@ export class ClassicHistogram {
 
   /** Adds a bucket of observations up to `bound`; of several with the same bound the first counts. */
   addBucket(bound: number, count: number): void {
+    const bounds = this.#bounds;
     if (Number.isNaN(bound)) this.#fault ??= 'bucket boundary must not be NaN';
     else if (count < 0) {
       const shown = `le=${formatFloatGeneral(bound)}, count=${formatFloatGeneral(count)}`;
       this.#fault ??= `bucket count must be non-negative: ${shown}`;
-    } else if (this.#buckets.length >= BUCKETS_MAX) this.#fault ??= `more than ${BUCKETS_MAX} buckets`;
+    } else if (bounds.length >= BUCKETS_MAX) this.#fault ??= `more than ${BUCKETS_MAX} buckets`;
     else {
-      const last = this.#buckets.at(-1);
-      if (last !== undefined && last.bound >= bound) this.#isSorted = false;
-      this.#buckets.push({ bound, count });
+      if (bounds.length > 0 && bounds[bounds.length - 1]! >= bound) this.#isSorted = false;
+      bounds.push(bound);
+      this.#counts.push(count);
     }
   }
 
   /** The native histogram; a text says why there is none. */
   convert(hint: CounterResetHint): ConvertedHistogram | string {
-    const buckets = this.#rising();
-    const fault = this.#fault ?? cumulativeFault(buckets);
+    if (!this.#isSorted) this.#sort();
+    const bounds = this.#bounds;
+    const cumulative = this.#counts;
+    const fault = this.#fault ?? cumulativeFault(cumulative);
     if (fault !== undefined) return fault;
-    const count = this.#count ?? buckets.at(-1)?.count ?? 0;
-    const finite = buckets.filter(({ bound }) => bound !== Infinity);
-    const counts = buckets.map((bucket) => bucket.count);
-    if (finite.length === buckets.length) counts.push(count);
-    const last = counts.at(-1)!;
-    if (count !== last) {
+    const highest = cumulative.length === 0 ? 0 : cumulative[cumulative.length - 1]!;
+    const count = this.#count ?? highest;
+    const hasInfinity = bounds.length > 0 && bounds[bounds.length - 1] === Infinity;
+    if (hasInfinity && count !== highest) {
       const shown = formatFloatGeneral(count);
-      return `count mismatch: count=${shown} != le=+Inf count=${formatFloatGeneral(last)}`;
+      return `count mismatch: count=${shown} != le=+Inf count=${formatFloatGeneral(highest)}`;
     }
-    const isWhole = counts.every(Number.isInteger);
+    // A count that is none is no count that a bucket could have.
+    if (Number.isNaN(count)) return 'count mismatch: count=NaN != le=+Inf count=NaN';
+    const finite = hasInfinity ? bounds.length - 1 : bounds.length;
+    const counts = new Float64Array(finite + 1);
+    let isWhole = Number.isInteger(count);
+    let below = 0;
+    for (let i = 0; i <= finite; i++) {
+      const upTo = i < cumulative.length ? cumulative[i]! : count;
+      isWhole &&= Number.isInteger(upTo);
+      counts[i] = upTo - below;
+      below = upTo;
+    }
     const histogram = new FloatHistogram({
       schema: CUSTOM_BUCKETS_SCHEMA,
       count,
       sum: this.#sum,
-      positiveSpans: Int32Array.of(0, counts.length),
-      positiveBuckets: Float64Array.from(counts, (value, i) => (i === 0 ? value : value - counts[i - 1]!)),
-      customValues: Float64Array.from(finite, ({ bound }) => bound),
+      positiveSpans: Int32Array.of(0, finite + 1),
+      positiveBuckets: counts,
+      customValues: Float64Array.from(hasInfinity ? bounds.slice(0, finite) : bounds),
       counterResetHint: hint,
     });
     return { histogram: compactHistogram(histogram, isWhole ? 2 : 0), isWhole };
   }
 
-  /** The buckets by rising bounds, no bound twice. */
-  #rising(): readonly Bucket[] {
-    if (this.#isSorted) return this.#buckets;
-    const sorted = this.#buckets.toSorted((a, b) => (a.bound < b.bound ? -1 : a.bound > b.bound ? 1 : 0));
-    return sorted.filter(({ bound }, i) => i === 0 || bound !== sorted[i - 1]!.bound);
+  /** Brings the buckets into the order of their bounds, no bound twice. */
+  #sort(): void {
+    const bounds = this.#bounds;
+    const counts = this.#counts;
+    const order = Array.from(bounds.keys()).sort((a, b) => compare(bounds[a]!, bounds[b]!));
+    const kept = order.filter((at, i) => i === 0 || bounds[at] !== bounds[order[i - 1]!]);
+    this.#bounds = kept.map((at) => bounds[at]!);
+    this.#counts = kept.map((at) => counts[at]!);
+    this.#isSorted = true;
   }
 }
 
-interface Bucket {
-  readonly bound: number;
-  /** Cumulative. */
-  readonly count: number;
+/** For bounds that may be infinite, whose difference is none. */
+function compare(a: number, b: number): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function cumulativeFault(buckets: readonly Bucket[]): string | undefined {
-  for (let i = 1; i < buckets.length; i++) {
-    const { count } = buckets[i]!;
-    const below = buckets[i - 1]!.count;
+function cumulativeFault(counts: readonly number[]): string | undefined {
+  for (let i = 1; i < counts.length; i++) {
+    const count = counts[i]!;
+    const below = counts[i - 1]!;
     if (count < below)
       return `count is not cumulative: ${formatFloatGeneral(count)} < ${formatFloatGeneral(below)}`;
   }

@@ -15,6 +15,7 @@ const ENDINGS = [
 ] as const;
 const LE = Buffer.from('le');
 const HASH_PRIME = 0x01000193;
+const OTHER_PRIME = 0x5bd1e995;
 /** Two hashes of 26 bits make one key that a number has exactly. */
 const KEY_BITS = 26;
 
@@ -107,18 +108,28 @@ export class ClassicSeries implements SeriesVisitor {
 
   /** Adds a pair, or the name, to the key; the order of pairs does not matter. */
   #mix(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
-    const source = this.#source;
-    let low = 0x811c9dc5;
-    let high = 0x9e3779b9;
-    const add = (byte: number): void => {
-      low = Math.imul(low ^ byte, HASH_PRIME);
-      high = Math.imul(high ^ byte, 0x5bd1e995);
-      high ^= high >>> 13;
-    };
-    for (let i = nameStart; i < nameEnd; i++) add(source[i]!);
-    add(EQUAL);
-    for (let i = valueStart; i < valueEnd; i++) add(source[i]!);
+    let low = this.#lowOf(nameStart, nameEnd, 0x811c9dc5);
+    let high = this.#highOf(nameStart, nameEnd, 0x9e3779b9);
+    low = this.#lowOf(valueStart, valueEnd, Math.imul(low ^ EQUAL, HASH_PRIME));
+    high = this.#highOf(valueStart, valueEnd, Math.imul(high ^ EQUAL, OTHER_PRIME));
     this.#low = (this.#low + Math.imul(low ^ (low >>> 15), 0x2c1b3c6d)) | 0;
     this.#high = (this.#high + Math.imul(high ^ (high >>> 16), 0x297a2d39)) | 0;
+  }
+
+  #lowOf(start: number, end: number, seed: number): number {
+    const source = this.#source;
+    let hash = seed;
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ source[i]!, HASH_PRIME);
+    return hash;
+  }
+
+  #highOf(start: number, end: number, seed: number): number {
+    const source = this.#source;
+    let hash = seed;
+    for (let i = start; i < end; i++) {
+      hash = Math.imul(hash ^ source[i]!, OTHER_PRIME);
+      hash ^= hash >>> 13;
+    }
+    return hash;
   }
 }
