@@ -5,6 +5,8 @@ import type { JsonHttp } from '../fetch-json.ts';
 import type { ProviderContext } from '../provider.ts';
 import { ExecHttp } from './exec-credentials.ts';
 import type { ExecPlugin } from './exec-credentials.ts';
+import { kubernetesMetrics } from './kubernetes-metrics.ts';
+import type { KubernetesMetrics } from './kubernetes-metrics.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 import { joinHostPort } from '../label-text.ts';
 
@@ -31,7 +33,23 @@ export async function openKubernetesApi(
 ): Promise<KubernetesApi> {
   const { url, http: config, exec } = await resolveAccess(access, context);
   const http = exec === undefined ? context.httpFor(config) : new ExecHttp(exec, config, context);
-  return { http, url: url.replace(/\/+$/, '') };
+  return { http: counted(http, kubernetesMetrics(context.metrics)), url: url.replace(/\/+$/, '') };
+}
+
+function counted(http: JsonHttp, { requests }: KubernetesMetrics): JsonHttp {
+  return {
+    redact: (text) => http.redact(text),
+    async request(request) {
+      try {
+        const response = await http.request(request);
+        requests.inc({ status_code: String(response.status) });
+        return response;
+      } catch (error) {
+        requests.inc({ status_code: '<error>' });
+        throw error;
+      }
+    },
+  };
 }
 
 async function resolveAccess(

@@ -5,6 +5,8 @@ import type { DiscoveryMetrics } from '../metrics.ts';
 export interface KubernetesMetrics {
   readonly events: Counter<'role' | 'event'>;
   readonly failures: Counter;
+  /** `status_code` is `<error>` where no answer came. */
+  readonly requests: Counter<'status_code'>;
 }
 
 const ROLES = ['endpointslice', 'endpoints', 'node', 'pod', 'service', 'ingress'];
@@ -21,5 +23,10 @@ export function kubernetesMetrics(metrics: DiscoveryMetrics): KubernetesMetrics 
     'prometheus_sd_kubernetes_failures_total',
     'The number of failed WATCH/LIST requests.',
   );
-  return { events, failures };
+  const requests = metrics.counter(
+    'prometheus_sd_kubernetes_http_request_total',
+    'Total number of HTTP requests to the Kubernetes API by status code.',
+    ['status_code'],
+  );
+  return { events, failures, requests };
 }

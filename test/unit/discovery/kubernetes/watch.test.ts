@@ -113,6 +113,11 @@ describe('lists', () => {
     }
     await until('a group is sent', () => world.groups.size === 1);
     expect(await failures()).toBe(3);
+    await until('it is watched', () => server.openWatches('pods') === 1);
+    server.tell('ADDED', 'pods', pod('b', '10.0.0.2'));
+    await until('the watch tells', () => world.groups.size === 2);
+    const requests = await world.metric('prometheus_sd_kubernetes_http_request_total');
+    expect(requests).toEqual({ 'status_code=503': 3, 'status_code=200': 2 });
     expect(logs('error')[0]).toMatch(/HTTP status 503: .*not now/);
   });
 });
