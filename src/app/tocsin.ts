@@ -157,6 +157,7 @@ export class Tocsin {
       database = this.ports.openState(stateFolder);
       const state = await StateStore.open(database, clock.nowMs());
       rooms = this.#createRooms(state, storage, stateFolder);
+      await rooms.scrape.openLogs(this.#config.scrapeConfigs);
       await rooms.scrape.apply(this.#scrapeSetup(this.#config));
       rooms.queries.prepare();
       await beforeAbort(storage.ready, signal);
@@ -387,6 +388,7 @@ export class Tocsin {
       const next = await readConfig(this.options, this.ports);
       const changed = diffConfig(this.#config, next);
       const reloadAlerts = await this.#prepareAlertReload(rooms, next);
+      await rooms.scrape.openLogs(next.scrapeConfigs);
       await rooms.queries.use(next);
       // From here on nothing can fail for what the files say.
       this.#config = next;

@@ -5,11 +5,7 @@ import { alertingSchema } from '../notify/config.ts';
 import type { AlertingConfig } from '../notify/config.ts';
 import { remoteStorageSchema } from '../promql/config.ts';
 import type { RemoteStorageConfig } from '../promql/config.ts';
-import {
-  GLOBAL_SCRAPE_KEYS_NOT_IN_VERSION,
-  globalScrapeShape,
-  scrapeConfigSchema,
-} from '../scrape/config.ts';
+import { globalScrapeShape, scrapeConfigSchema } from '../scrape/config.ts';
 import type { ScrapeConfigFields } from '../scrape/config.ts';
 import { DEFAULT_STORAGE_CONFIG, storageConfigSchema } from '../storage/config.ts';
 import type { StorageConfig } from '../storage/config.ts';
@@ -23,16 +19,13 @@ import { createAlertmanagerSchema } from './alertmanager-schema.ts';
 import type { AlertmanagerFields, MatcherReader } from './alertmanager-schema.ts';
 import { isLastPartPattern } from './glob.ts';
 
-const globalSchema = notInVersion(
-  z.strictObject({
-    ...globalScrapeShape,
-    evaluation_interval: durationSchema.optional(),
-    rule_query_offset: durationSchema.default(0),
-    external_labels: z.record(labelNameSchema, textSchema).default({}),
-    query_log_file: filePathSchema.optional(),
-  }),
-  GLOBAL_SCRAPE_KEYS_NOT_IN_VERSION,
-);
+const globalSchema = z.strictObject({
+  ...globalScrapeShape,
+  evaluation_interval: durationSchema.optional(),
+  rule_query_offset: durationSchema.default(0),
+  external_labels: z.record(labelNameSchema, textSchema).default({}),
+  query_log_file: filePathSchema.optional(),
+});
 
 const patternsSchema = z
   .array(filePathSchema)

@@ -3,7 +3,7 @@ import { checkHttpClient, httpClientConfigOf, httpClientShape } from '../core/ht
 import type { HttpClientConfig } from '../core/http-config.ts';
 import { legacyRelabelConfig, relabelConfigsSchema } from '../core/relabel.ts';
 import type { RelabelConfig } from '../core/relabel.ts';
-import { durationSchema, sizeSchema, textSchema } from '../core/schema.ts';
+import { durationSchema, filePathSchema, sizeSchema, textSchema } from '../core/schema.ts';
 import { notInVersion } from '../core/validate-yaml.ts';
 import { DISCOVERY_KEYS_NOT_IN_VERSION, discoveryConfigs, discoveryShape } from '../discovery/index.ts';
 import type { DiscoveryConfig } from '../discovery/index.ts';
@@ -54,13 +54,11 @@ const sharedShape = {
   convert_classic_histograms_to_nhcb: switchSchema,
   always_scrape_classic_histograms: switchSchema,
   extra_scrape_metrics: z.boolean().optional(),
+  scrape_failure_log_file: filePathSchema.optional(),
 } as const;
 
 /** The keys of `global` that are about scraping, for use inside its object schema. */
 export const globalScrapeShape = sharedShape;
-
-/** Keys of `global` about scraping that this version does not have. */
-export const GLOBAL_SCRAPE_KEYS_NOT_IN_VERSION: readonly string[] = ['scrape_failure_log_file'];
 
 const sharedSchema = z.strictObject(sharedShape);
 /** The parsed values of {@link globalScrapeShape}. */
@@ -85,7 +83,7 @@ const fieldsSchema = notInVersion(
     ...discoveryShape,
     ...httpClientShape,
   }),
-  [...DISCOVERY_KEYS_NOT_IN_VERSION, 'scrape_failure_log_file', 'probe'],
+  [...DISCOVERY_KEYS_NOT_IN_VERSION, 'probe'],
 );
 
 /** The parsed fields of one `scrape_configs` entry, before `global` is applied. */
@@ -139,6 +137,8 @@ export interface ScrapeConfig {
   /** Factor by which neighbouring bounds of native histograms differ at least; up to 1 is none. */
   readonly nativeHistogramMinBucketFactor: number;
   readonly extraScrapeMetrics: boolean;
+  /** Where failed scrapes are written down; '' is nowhere. */
+  readonly scrapeFailureLogFile: string;
   readonly relabelConfigs: readonly RelabelConfig[];
   readonly metricRelabelConfigs: readonly RelabelConfig[];
   readonly discovery: readonly DiscoveryConfig[];
@@ -229,6 +229,7 @@ export function resolveScrapeConfig(
       histograms: histogramChoice(fields, shared),
       nativeHistogramBucketLimit: fields.native_histogram_bucket_limit,
       nativeHistogramMinBucketFactor: fields.native_histogram_min_bucket_factor,
+      scrapeFailureLogFile: fields.scrape_failure_log_file ?? shared.scrape_failure_log_file ?? '',
       extraScrapeMetrics: fields.extra_scrape_metrics ?? shared.extra_scrape_metrics ?? false,
       ...rules.value,
       discovery: discoveryConfigs(fields),

@@ -6,6 +6,7 @@ import { relabel } from '../core/relabel.ts';
 import { staleMarker } from '../storage/index.ts';
 import type { Appender, SampleStorage } from '../storage/index.ts';
 import type { ScrapeConfig } from './config.ts';
+import type { FailureLogs } from './failure-logs.ts';
 import type { ScrapeFeatures } from './features.ts';
 import type { BodyBuffers } from './body.ts';
 import { fetchBody } from './fetch-body.ts';
@@ -41,6 +42,7 @@ export interface ScrapeLoopOptions {
   readonly send: SendRequest;
   readonly buffers: BodyBuffers;
   readonly columns: SampleColumnsPool;
+  readonly failureLogs: FailureLogs;
   readonly userAgent: string;
   readonly features: ScrapeFeatures;
   readonly config: ScrapeConfig;
@@ -255,9 +257,15 @@ export class ScrapeLoop {
       lastScrapeMs: tMs,
       lastScrapeDurationMs: durationMs,
     };
-    if (error !== '') this.#options.logger.debug({ err: error }, 'Scrape failed');
+    if (error !== '' && this.#forcedError === undefined) this.#noteFailure(error);
     await this.#commit(appender);
     if (config.extraScrapeMetrics) metrics.scrapeDuration.observe((clock.monotonicMs() - startMs) / 1000);
+  }
+
+  #noteFailure(error: string): void {
+    const { logger, failureLogs, config, target } = this.#options;
+    logger.debug({ err: error }, 'Scrape failed');
+    failureLogs.write(config.scrapeFailureLogFile, { job: config.jobName, target: target.url, error });
   }
 
   #observeInterval(startMs: number): void {

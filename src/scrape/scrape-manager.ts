@@ -12,6 +12,7 @@ import type { TargetSets } from '../discovery/index.ts';
 import type { SampleStorage } from '../storage/index.ts';
 import { BodyBuffers } from './body.ts';
 import type { ScrapeConfig } from './config.ts';
+import { FailureLogs } from './failure-logs.ts';
 import { scrapeFeatures } from './features.ts';
 import type { ScrapeFeatures } from './features.ts';
 import { ScrapeMetrics } from './metrics.ts';
@@ -111,6 +112,7 @@ export class ScrapeManager {
   readonly #staleTimers = new Set<Timer>();
   readonly #buffers = new BodyBuffers();
   readonly #columns = new SampleColumnsPool();
+  readonly #failureLogs: FailureLogs;
   #seed: Seed;
   #stopped = false;
 
@@ -122,6 +124,7 @@ export class ScrapeManager {
       options.logger.error({ task: name, err: errorText(error) }, 'Scraping task failed');
     });
     const { clock, files, http, dns, programs, random, userAgent, logger, registry } = options;
+    this.#failureLogs = new FailureLogs({ files, clock, logger });
     this.#discovery = new DiscoveryManager({
       name: 'scrape',
       clock,
@@ -162,6 +165,14 @@ export class ScrapeManager {
     await this.#discovery.apply(new Map([...jobs].map(([name, job]) => [name, job.discovery])));
   }
 
+  /**
+   * Opens the logs of failed scrapes that a config names, before {@link apply}. Rejects with TOCSIN_ERR_STORAGE, with nothing changed, when
+   * one cannot be opened.
+   */
+  openLogs(scrapeConfigs: readonly ScrapeConfig[]): Promise<void> {
+    return this.#failureLogs.use(new Set(scrapeConfigs.map((job) => job.scrapeFailureLogFile)));
+  }
+
   /** Ends everything at once: scrapes under way are broken off and not recorded, no stale markers are written. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
@@ -171,6 +182,7 @@ export class ScrapeManager {
     const ended = this.#tasks.stop();
     await Promise.all([...this.#pools.values()].map((pool) => pool.stop(false)));
     await Promise.all([ended, this.#discovery.stop()]);
+    await this.#failureLogs.close();
     this.#pools.clear();
   }
 
@@ -241,6 +253,7 @@ export class ScrapeManager {
       shard: this.#options.shard,
       buffers: this.#buffers,
       columns: this.#columns,
+      failureLogs: this.#failureLogs,
       logger: logger.child({ scrape_pool: config.jobName }),
       spawn: (name, task) => {
         if (!this.#stopped) this.#tasks.spawn(name, task);

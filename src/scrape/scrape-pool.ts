@@ -9,6 +9,7 @@ import type { TargetGroup } from '../discovery/index.ts';
 import type { BodyBuffers } from './body.ts';
 import type { ScrapeConfig } from './config.ts';
 import { configKey } from '../core/config-key.ts';
+import type { FailureLogs } from './failure-logs.ts';
 import type { ScrapeFeatures } from './features.ts';
 import type { SendRequest } from './fetch-body.ts';
 import type { ScrapeMetrics } from './metrics.ts';
@@ -35,6 +36,7 @@ export interface ScrapePoolOptions {
   readonly shard: Shard | undefined;
   readonly buffers: BodyBuffers;
   readonly columns: SampleColumnsPool;
+  readonly failureLogs: FailureLogs;
   readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   /** Makes the request function of a config. */
   readonly makeSend: (config: ScrapeConfig) => SendRequest;
@@ -282,8 +284,20 @@ export class ScrapePool {
     former: ScrapeLoop | undefined,
     { keepsCaches, limitError }: { readonly keepsCaches: boolean; readonly limitError: string | undefined },
   ): void {
-    const { clock, storage, metrics, userAgent, features, seed, spawn, logger, random, buffers, columns } =
-      this.#options;
+    const {
+      clock,
+      storage,
+      metrics,
+      userAgent,
+      features,
+      seed,
+      spawn,
+      logger,
+      random,
+      buffers,
+      columns,
+      failureLogs,
+    } = this.#options;
     const goesOn = former !== undefined && keepsCaches;
     const loop = new ScrapeLoop({
       clock,
@@ -299,6 +313,7 @@ export class ScrapePool {
       send: this.#send,
       buffers,
       columns,
+      failureLogs,
       cache: goesOn ? former.cache : new ScrapeCache(Math.floor(random.next() * 2 ** 32)),
       ...(former === undefined ? {} : { state: former.state }),
     });

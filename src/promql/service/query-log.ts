@@ -1,13 +1,11 @@
 import type { Clock } from '../../core/clock.ts';
 import { errorText } from '../../core/errors.ts';
+import { LineFile } from '../../core/line-file.ts';
 import type { Logger } from '../../core/log.ts';
-import type { FileHandle, FileSystem } from '../../core/ports.ts';
+import type { FileSystem } from '../../core/ports.ts';
 import type { EngineMetrics } from '../metrics.ts';
 import { QueryError, type QueryDescription, type QueryOrigin, type QueryStats } from '../query-engine.ts';
 import { queryStatsView } from './query-stats-json.ts';
-
-/** Text that may wait for a slow disk; lines beyond it are left out and counted. */
-const MAX_WAITING_LENGTH = 8 * 1024 * 1024;
 
 /** What a {@link QueryLog} works with. */
 export interface QueryLogOptions {
@@ -25,16 +23,18 @@ export interface QueryLogOptions {
  */
 export class QueryLog {
   readonly #options: QueryLogOptions;
-  #path = '';
-  #handle: FileHandle | undefined;
-  #waiting: string[] = [];
-  #waitingLength = 0;
-  #work: Promise<void> = Promise.resolve();
-  #isScheduled = false;
-  #isFailing = false;
+  readonly #file: LineFile;
 
   constructor(options: QueryLogOptions) {
     this.#options = options;
+    const { files, clock, logger, metrics } = options;
+    this.#file = new LineFile({
+      files,
+      clock,
+      logger,
+      name: 'the query log',
+      onLost: (lines) => metrics?.queryLogFailed(lines),
+    });
   }
 
   /**
@@ -42,63 +42,17 @@ export class QueryLog {
    * TOCSIN_ERR_STORAGE when it cannot be opened; then the old one stays.
    */
   async use(path: string): Promise<void> {
-    const opened = path === '' ? undefined : await this.#options.files.open(path, 'append');
-    await this.#then(async () => {
-      const old = this.#handle;
-      await this.#flush();
-      this.#handle = opened;
-      this.#path = path;
-      this.#isFailing = false;
-      this.#options.metrics?.queryLog(opened !== undefined);
-      await old?.close();
-    });
+    await this.#file.use(path, () => this.#options.metrics?.queryLog(path !== ''));
   }
 
   /** Adds a line; returns at once. */
   write(query: QueryDescription, stats: QueryStats, error: unknown): void {
-    if (this.#handle === undefined) return;
-    if (this.#waitingLength > MAX_WAITING_LENGTH) {
-      this.#options.metrics?.queryLogFailed(1);
-      return;
-    }
-    const line = queryLogLine(this.#options.clock.nowMs(), query, stats, error);
-    this.#waiting.push(line);
-    this.#waitingLength += line.length;
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    void this.#then(() => this.#flush());
+    if (this.#file.isOpen) this.#file.write(queryLogLine(this.#options.clock.nowMs(), query, stats, error));
   }
 
   /** Writes what waits and closes the file. */
   async close(): Promise<void> {
     await this.use('');
-  }
-
-  #then(step: () => Promise<void>): Promise<void> {
-    const { clock } = this.#options;
-    const next = this.#work.then(step);
-    this.#work = next.catch(() => undefined);
-    return clock.track(next);
-  }
-
-  /** Failures are told once, until a write succeeds. */
-  async #flush(): Promise<void> {
-    const lines = this.#waiting;
-    this.#waiting = [];
-    this.#waitingLength = 0;
-    this.#isScheduled = false;
-    if (lines.length === 0 || this.#handle === undefined) return;
-    try {
-      await this.#handle.append(new TextEncoder().encode(lines.join('')));
-      this.#isFailing = false;
-    } catch (error) {
-      const { metrics, logger } = this.#options;
-      metrics?.queryLogFailed(lines.length);
-      if (!this.#isFailing) {
-        logger.error({ path: this.#path, err: errorText(error) }, 'the query log cannot be written');
-      }
-      this.#isFailing = true;
-    }
   }
 }
 

@@ -71,7 +71,9 @@ export class ScrapeWorld {
 
   /** Applies a YAML config with the clock standing still. */
   async apply(yaml: string): Promise<void> {
-    await this.manager.apply({ scrapeConfigs: parseJobs(yaml), externalLabels: Labels.EMPTY });
+    const scrapeConfigs = parseJobs(yaml);
+    await this.manager.openLogs(scrapeConfigs);
+    await this.manager.apply({ scrapeConfigs, externalLabels: Labels.EMPTY });
     await this.clock.settle();
   }
 
