@@ -38,6 +38,7 @@ describe('scrape configs', () => {
       nativeHistogramBucketLimit: 0,
       nativeHistogramMinBucketFactor: 0,
       extraScrapeMetrics: false,
+      scrapeFailureLogFile: '',
       relabelConfigs: [],
       metricRelabelConfigs: [],
     });
