@@ -251,6 +251,23 @@ describe('machines', () => {
       body: { value: ['a', 'off', 'gone'].map((name) => machine(name)) },
     });
     resources[off('off')] = () => ({ body: { properties: {} } });
+    // Azure says of no card of a machine that is off that it is the primary one; the first tells.
+    const nics = ['off-nic', 'a-nic'].map((name) => ({
+      id: id(`${group('net')}/providers/Microsoft.Network/networkInterfaces/${name}`),
+    }));
+    resources[`${COMPUTE}/virtualMachineScaleSets`] = () => ({
+      body: { value: [{ id: id(`${group('g')}${COMPUTE}/virtualMachineScaleSets/s`), name: 's' }] },
+    });
+    resources[`${group('g')}${COMPUTE}/virtualMachineScaleSets/s/virtualMachines`] = () => ({
+      body: {
+        value: [
+          { ...machine('two'), instanceId: '0', properties: { networkProfile: { networkInterfaces: nics } } },
+        ],
+      },
+    });
+    const ofSet = `${group('net')}${COMPUTE}/virtualMachineScaleSets/s/virtualMachines/0/networkInterfaces`;
+    resources[`${ofSet}/off-nic`] = resources[off('off')]!;
+    resources[`${ofSet}/a-nic`] = resources[off('a')]!;
     start(OAUTH);
     await world.sent(1);
     expect(world.addresses()).toEqual(['10.0.0.1:80']);

@@ -4,6 +4,7 @@ import { SeededRandom } from '../../../../src/core/seeded-random.ts';
 import type { HttpRequest } from '../../../../src/core/ports.ts';
 import { FakeDns } from '../../../../src/core/testing/fake-dns.ts';
 import { FakePrograms } from '../../../../src/core/testing/fake-programs.ts';
+import { UndiciHttpClient } from '../../../../src/core/system/undici-http-client.ts';
 import { FakeNetwork } from '../../../../src/core/testing/fake-network.ts';
 import { silentLogger } from '../../../../src/core/log.ts';
 import { DiscoveryMetrics } from '../../../../src/discovery/metrics.ts';
@@ -409,6 +410,49 @@ users: [{ name: c, user: { auth-provider: { name: gcp } } }]`,
       'unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined',
     );
   });
+});
+
+test('a provider that runs again takes back what is gone, once it knows', async () => {
+  server.put('pods', pod('a'));
+  server.put('pods', pod('b', '10.0.0.2'));
+  const [config] = parseDiscovery(
+    `kubernetes_sd_configs: [{ api_server: '${server.url}', role: pod }]`,
+  ).configs;
+  const { clock, files, registry } = world;
+  const http = new UndiciHttpClient();
+  const ports = { clock, files, http, dns: new FakeDns(), programs: new FakePrograms(), environment: {} };
+  const provider = config!.createProvider(
+    makeProviderContext(
+      { ...ports, random: new SeededRandom(1), userAgent: 'tocsin/test' },
+      { logger: silentLogger, metrics: DiscoveryMetrics.in(registry), setName: 'j' },
+    ),
+  );
+  const sent: string[] = [];
+  const run = (): (() => Promise<void>) => {
+    const stop = new AbortController();
+    const ended = provider.run((groups) => {
+      sent.push(groups.map(({ source, targets }) => `${source} ${targets.length}`).join(', '));
+    }, stop.signal);
+    return async () => {
+      stop.abort(new Error('stopping'));
+      await ended;
+    };
+  };
+  const stop = run();
+  await until('both are there', () => sent.length === 1);
+  await stop();
+  server.drop('pods', pod('a'));
+  let isRefused = true;
+  server.override = () => (isRefused ? { status: 503, body: {} } : undefined);
+  const stopAgain = run();
+  await until('it is refused', () => server.asked('pods', 'list').length === 2);
+  isRefused = false;
+  await clock.advanceBy(2000);
+  await until('it is watched', () => server.openWatches('pods') === 1);
+  await until('a is taken back', () => sent.length === 2);
+  await stopAgain();
+  await http.close();
+  expect(sent).toEqual(['pod/models/a 1, pod/models/b 1', 'pod/models/a 0']);
 });
 
 test('over HTTP/2 and TLS all watches share a connection, and are taken up when it is lost', async () => {
