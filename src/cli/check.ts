@@ -3,6 +3,7 @@ import type { LoadedAlertmanager, LoadedConfig } from '../config/index.ts';
 import { assert, errorText, TocsinError } from '../core/errors.ts';
 import type { HttpClientConfig } from '../core/http-config.ts';
 import { ConfigError, explainIssue } from '../core/yaml.ts';
+import { checkTargetFiles } from '../discovery/index.ts';
 import { NotificationTemplates } from '../notify/index.ts';
 import { parseOptionsOf, promqlFeatures } from '../promql/index.ts';
 import { parseRuleFile } from '../rules/index.ts';
@@ -199,11 +200,13 @@ async function readText(file: string, context: CommandContext): Promise<string> 
   return new TextDecoder().decode(await context.files.readFile(path));
 }
 
+/** Files that HTTP client blocks name and that are not there, and files of targets that cannot be read as such. */
 async function missingFiles(config: LoadedConfig, context: CommandContext): Promise<string[]> {
   const missing: string[] = [];
+  const users = [...config.scrapeConfigs, ...config.alerting.alertmanagers];
   const blocks: HttpClientConfig[] = [
-    ...config.scrapeConfigs.map(({ http }) => http),
-    ...config.alerting.alertmanagers.map(({ http }) => http),
+    ...users.map(({ http }) => http),
+    ...users.flatMap(({ discovery }) => discovery.flatMap(({ http }) => http ?? [])),
   ];
   for (const { authorization, basicAuth, oauth2, tls } of blocks) {
     const named: (readonly [what: string, path: string | undefined])[] = [
@@ -220,7 +223,25 @@ async function missingFiles(config: LoadedConfig, context: CommandContext): Prom
       missing.push(`the ${what} file ${path} is not there`);
     }
   }
-  return missing;
+  return [...missing, ...(await targetFileProblems(config, context))];
+}
+
+/** What is wrong with the files of `file_sd_configs`; warns of those that are not there, which may come later. */
+async function targetFileProblems(config: LoadedConfig, context: CommandContext): Promise<string[]> {
+  const problems: string[] = [];
+  const users = [
+    ...config.scrapeConfigs.map(({ jobName, discovery }) => ({ discovery, name: `scrape job "${jobName}"` })),
+    ...config.alerting.alertmanagers.map(({ discovery }) => ({ discovery, name: 'alertmanagers' })),
+  ];
+  for (const { name, discovery } of users) {
+    for (const pattern of discovery.flatMap(({ targetFiles }) => targetFiles ?? [])) {
+      const checked = await checkTargetFiles(context.files, pattern);
+      problems.push(...checked.problems);
+      if (checked.found.length > 0) continue;
+      context.stderr.write(`  WARNING: file "${pattern}" for file_sd in ${name} does not exist\n`);
+    }
+  }
+  return problems;
 }
 
 function lints(flags: ParsedFlags, name: string): boolean {

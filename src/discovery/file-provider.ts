@@ -23,7 +23,25 @@ export interface FileDiscoveryOptions {
 
 /** `file_sd_configs`: target groups from JSON and YAML files, read again when they change and every so often. */
 export function fileDiscovery(options: FileDiscoveryOptions): DiscoveryConfig {
-  return discoveryConfig('file', options, (own, context) => new FileProvider(own, context));
+  const config = discoveryConfig('file', { ...options }, (own, context) => new FileProvider(own, context));
+  return { ...config, targetFiles: options.files };
+}
+
+/** The files that a pattern of `file_sd_configs` stands for now, and what is wrong with those that cannot be read as targets. */
+export async function checkTargetFiles(
+  files: FileSystem,
+  pattern: string,
+): Promise<{ readonly found: readonly string[]; readonly problems: readonly string[] }> {
+  const found = await expandPattern(files, pattern);
+  const problems: string[] = [];
+  for (const file of found) {
+    try {
+      parseGroups(UTF8.decode(await files.readFile(file)), file);
+    } catch (error) {
+      problems.push(errorText(error));
+    }
+  }
+  return { found, problems };
 }
 
 /**
@@ -116,15 +134,8 @@ class FileProvider implements Provider {
 
   /** Paths that a pattern stands for; undefined when its folder cannot be listed. */
   async #expand(pattern: string): Promise<string[] | undefined> {
-    const { folder, prefix, last } = splitPath(pattern);
     try {
-      if (!last.includes('*')) {
-        const stat = await this.#files.stat(pattern);
-        return stat === undefined || stat.isDirectory ? [] : [pattern];
-      }
-      if ((await this.#files.stat(folder)) === undefined) return [];
-      const matches = matcherOf(pattern);
-      return (await this.#files.list(folder)).map((name) => prefix + name).filter(matches);
+      return await expandPattern(this.#files, pattern);
     } catch (error) {
       this.#metrics.fileReadErrors.inc();
       this.#logger.error({ glob: pattern, err: errorText(error) }, 'Error expanding glob');
@@ -146,6 +157,17 @@ class FileProvider implements Provider {
       return this.#groupCounts.get(file) ?? 0;
     }
   }
+}
+
+async function expandPattern(files: FileSystem, pattern: string): Promise<string[]> {
+  const { folder, prefix, last } = splitPath(pattern);
+  if (!last.includes('*')) {
+    const stat = await files.stat(pattern);
+    return stat === undefined || stat.isDirectory ? [] : [pattern];
+  }
+  if ((await files.stat(folder)) === undefined) return [];
+  const matches = matcherOf(pattern);
+  return (await files.list(folder)).map((name) => prefix + name).filter(matches);
 }
 
 /** Target groups in a file's text; throws a TocsinError that says where it is wrong. */

@@ -81,18 +81,23 @@ export interface DiscoveryConfig {
   readonly kind: string;
   /** Holds secrets only as their hash; it is not for showing all the same. */
   readonly key: string;
+  /** Its HTTP client block, for looking whether the files that it names are there. */
+  readonly http?: HttpClientConfig;
+  /** Files that targets are read from, for looking at them; their last part may have `*`. */
+  readonly targetFiles?: readonly string[];
   createProvider(context: ProviderContext): Provider;
 }
 
-/** A {@link DiscoveryConfig} whose key is made of all its `options`: plain data and secrets. */
+/** A {@link DiscoveryConfig} whose key is made of all its `options`: plain data and secrets, perhaps with an HTTP client block. */
 export function discoveryConfig<Options extends object>(
   kind: string,
-  options: Options,
+  options: Options & { readonly http?: HttpClientConfig | undefined },
   createProvider: (options: Options, context: ProviderContext) => Provider,
 ): DiscoveryConfig {
   return {
     kind,
     key: `${kind}:${configKey(options)}`,
+    ...(options.http !== undefined && { http: options.http }),
     createProvider: (context) => createProvider(options, context),
   };
 }

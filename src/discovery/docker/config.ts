@@ -66,8 +66,10 @@ export const swarmSdConfigSchema: z.ZodType<DiscoveryConfig> = z
   );
 
 function sharedOptions(fields: z.output<typeof sharedSchema>) {
+  const host = dockerHost(fields.host, fields);
   return {
-    host: dockerHost(fields.host, fields),
+    host,
+    http: host.http,
     port: fields.port,
     filters: fields.filters,
     refreshIntervalMs: fields.refresh_interval,

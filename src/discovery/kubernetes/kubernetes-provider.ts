@@ -46,7 +46,13 @@ export interface KubernetesDiscoveryOptions {
 
 /** `kubernetes_sd_configs`: targets from objects of a cluster, which are watched. */
 export function kubernetesDiscovery(options: KubernetesDiscoveryOptions): DiscoveryConfig {
-  return discoveryConfig('kubernetes', options, (own, context) => new KubernetesProvider(own, context));
+  const config = discoveryConfig(
+    'kubernetes',
+    options,
+    (own, context) => new KubernetesProvider(own, context),
+  );
+  const { access } = options;
+  return access.kind === 'api-server' ? { ...config, http: access.http } : config;
 }
 
 const ROLES: Readonly<Record<RoleName, Role<never>>> = {

@@ -29,7 +29,7 @@ async function command(
   network.serve('other:1', server);
   const files = new MemoryFileSystem();
   for (const [path, text] of Object.entries(options.files ?? {})) {
-    await files.replaceFile(path, new TextEncoder().encode(text));
+    files.put(path, text);
   }
   let out = '';
   let err = '';
@@ -402,6 +402,32 @@ describe('check', () => {
     });
     expect(broken.outcome).toBe(1);
     expect(broken.out).toMatch(/FAILED: template: \/t\.tmpl:1: /);
+  });
+
+  test('what discovery needs', async () => {
+    const files = {
+      '/p.yml': `scrape_configs:
+- {job_name: a, consul_sd_configs: [{server: "c:8500", tls_config: {ca_file: ca.pem}}]}
+- {job_name: b, docker_sd_configs: [{host: "https://d", basic_auth: {username: u, password_file: pw}}]}
+- {job_name: c, kubernetes_sd_configs: [{role: pod, api_server: "https://k", bearer_token_file: tok}]}
+- {job_name: d, file_sd_configs: [{files: [sd/*.json, later.yml]}]}
+alerting: {alertmanagers: [{http_sd_configs: [{url: "http://h", authorization: {credentials_file: ok}}]}]}
+`,
+      '/ok': 'x',
+      '/sd/good.json': '[{"targets": ["x:1"]}]',
+      '/sd/bad.json': '[{"targts": ["x:1"]}]',
+    };
+    const result = await command(runCheck, ['config', '/p.yml'], { files });
+    expect(result).toMatchObject({
+      outcome: 1,
+      err:
+        '  WARNING: file "/later.yml" for file_sd in scrape job "d" does not exist\n' +
+        '  FAILED:\n/p.yml: the CA file /ca.pem is not there; the basic auth password file /pw is not there; ' +
+        'the authorization credentials file /tok is not there; ' +
+        '/sd/bad.json:1:3: unknown key "targts" in [0]; did you mean "targets"?\n',
+    });
+    const syntax = await command(runCheck, ['config', '--syntax-only', '/p.yml'], { files });
+    expect(syntax).toMatchObject({ outcome: 0, err: '' });
   });
 
   test('what is not there yet', async () => {
