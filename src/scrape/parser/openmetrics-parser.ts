@@ -171,14 +171,15 @@ export class OpenMetricsParser extends ExpositionParser {
     return at;
   }
 
-  /** Milliseconds of a timestamp in seconds. */
+  /** Milliseconds of a timestamp in seconds; one that floats do not have exactly is long ago, as on Prometheus' machines. */
   protected readTimestamp(start: number, end: number, what: string): number {
     const seconds = this.readFloat(start, end);
     if (!Number.isFinite(seconds)) {
       const shown = Number.isNaN(seconds) ? 'NaN' : seconds > 0 ? '+Inf' : '-Inf';
       throw new ExpositionError(`invalid ${what} ${shown}`);
     }
-    return Math.trunc(seconds * 1000);
+    const ms = Math.trunc(seconds * 1000);
+    return Number.isSafeInteger(ms) ? ms : Number.MIN_SAFE_INTEGER;
   }
 
   protected atExemplar(at: number): boolean {

@@ -127,7 +127,8 @@ export class OpenMetrics2Parser extends OpenMetricsParser {
     }
     if (!this.#atStart(at)) return at;
     const end = this.token(at, 'expected start timestamp');
-    this.#startMs = this.readTimestamp(at + 4, end, 'start timestamp');
+    const startMs = this.readTimestamp(at + 4, end, 'start timestamp');
+    this.#startMs = startMs === Number.MIN_SAFE_INTEGER ? 0 : startMs;
     return end;
   }
 
