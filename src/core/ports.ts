@@ -142,7 +142,7 @@ export interface DnsClient {
   systemServers(): readonly string[];
   /**
    * Asks `server` (an address, or `address:port`) for a name that ends in a dot; over TCP when the answer is too long
-   * for UDP. Rejects with TOCSIN_ERR_DNS when there is no answer within five seconds or the server refuses or fails, or
+   * for UDP. Rejects with TOCSIN_ERR_DNS when there is no answer within some three seconds or the server refuses or fails, or
    * with the signal's reason.
    */
   ask(server: string, name: string, type: DnsType, signal: AbortSignal): Promise<DnsAnswer>;

@@ -2,8 +2,8 @@ import { NODATA, NOTFOUND, Resolver, getServers } from 'node:dns';
 import { TocsinError, errorText } from '../errors.ts';
 import type { DnsAnswer, DnsClient, DnsRecord, DnsType } from '../ports.ts';
 
-/** For one answer, as Prometheus waits for one. */
-const TIMEOUT_MS = 5000;
+/** For one answer, as Prometheus waits for one; c-ares looks at it about once a second. */
+const TIMEOUT_MS = 2000;
 
 /** What is wrong with an answer, by Node's codes. */
 const REASONS: Readonly<Record<string, string>> = {
