@@ -332,6 +332,7 @@ class Loader {
         job_name: scrapeConfigs[i]!.jobName,
         scrape_interval: formatDuration(scrapeConfigs[i]!.scrapeIntervalMs),
         scrape_timeout: formatDuration(scrapeConfigs[i]!.scrapeTimeoutMs),
+        ...(isMissing(job, 'metrics_path') && { metrics_path: scrapeConfigs[i]!.metricsPath }),
         ...without(job, ['job_name', 'scrape_interval', 'scrape_timeout']),
       }));
     }
@@ -341,6 +342,10 @@ class Loader {
     }
     return printYaml(shown);
   }
+}
+
+function isMissing(block: unknown, key: string): boolean {
+  return typeof block === 'object' && block !== null && !Object.hasOwn(block, key);
 }
 
 function without(value: unknown, keys: readonly string[]): Record<string, unknown> {

@@ -103,6 +103,29 @@ export interface HttpRequest {
   readonly connection?: HttpConnection;
   /** The chunks of the body are used up when the next one is asked for, so their memory may be used again; no when absent. */
   readonly transientBody?: boolean;
+  /** Goes over a connection of its own, and the answer has what was `observed`; no when absent. */
+  readonly observes?: boolean;
+}
+
+/** What was seen of a request. Durations are sums over redirects; those of looking up, connecting and TLS are 0 through a proxy. */
+export interface HttpObservation {
+  /** How many were followed. */
+  readonly redirects: number;
+  /** Looking up the host's address. */
+  readonly resolveMs: number;
+  readonly connectMs: number;
+  readonly tlsMs: number;
+  /** From the connection's being ready to the head of the answer. */
+  readonly processingMs: number;
+  /** 1.1 or 2. */
+  readonly httpVersion: number;
+  /** Of the connection that gave the answer; undefined without TLS. */
+  readonly tls?: {
+    /** `TLS 1.3`. */
+    readonly version: string;
+    /** When the first of the server's certificates ends; Infinity when it showed none. */
+    readonly earliestExpiryMs: number;
+  };
 }
 
 /** An answer; header names are in lower case. The body must be read to its end or `discard`ed. */
@@ -114,6 +137,7 @@ export interface HttpResponse {
   /** Raw bytes as they arrive (not decompressed). */
   readonly body: AsyncIterable<Uint8Array>;
   discard(): void;
+  readonly observed?: HttpObservation;
 }
 
 /** HTTP going out. Connections are kept and shared by equal {@link HttpConnection} values. */

@@ -9,6 +9,8 @@ import { DISCOVERY_KEYS_NOT_IN_VERSION, discoveryConfigs, discoveryShape } from 
 import type { DiscoveryConfig } from '../discovery/index.ts';
 import type { HistogramChoice } from './parser/metric-entries.ts';
 import { SCRAPE_PROTOCOLS } from './protocols.ts';
+import { probeSchema } from './probe.ts';
+import type { ProbeConfig } from './probe.ts';
 import type { EscapingScheme, ScrapeProtocol } from './protocols.ts';
 
 const DEFAULT_INTERVAL_MS = 60_000;
@@ -69,7 +71,8 @@ const fieldsSchema = notInVersion(
     job_name: z.string().min(1, 'job_name is empty'),
     ...sharedShape,
     fallback_scrape_protocol: protocolSchema.optional(),
-    metrics_path: z.string().default('/metrics'),
+    metrics_path: z.string().optional(),
+    probe: probeSchema.optional(),
     scheme: z.string().default('http'),
     params: z.record(z.string(), z.array(textSchema)).default({}),
     enable_compression: z.boolean().default(true),
@@ -83,7 +86,7 @@ const fieldsSchema = notInVersion(
     ...discoveryShape,
     ...httpClientShape,
   }),
-  [...DISCOVERY_KEYS_NOT_IN_VERSION, 'probe'],
+  DISCOVERY_KEYS_NOT_IN_VERSION,
 );
 
 /** The parsed fields of one `scrape_configs` entry, before `global` is applied. */
@@ -111,6 +114,8 @@ export interface ScrapeConfig {
   readonly scrapeIntervalMs: number;
   readonly scrapeTimeoutMs: number;
   readonly metricsPath: string;
+  /** Set where targets have no metrics and are only asked. */
+  readonly probe: ProbeConfig | undefined;
   readonly scheme: string;
   readonly params: Readonly<Record<string, readonly string[]>>;
   readonly honorLabels: boolean;
@@ -208,7 +213,8 @@ export function resolveScrapeConfig(
       jobName: fields.job_name,
       scrapeIntervalMs,
       scrapeTimeoutMs: timeoutMs || Math.min(globals.scrapeTimeoutMs, scrapeIntervalMs),
-      metricsPath: fields.metrics_path,
+      metricsPath: fields.metrics_path ?? (fields.probe === undefined ? '/metrics' : '/'),
+      probe: fields.probe,
       scheme: fields.scheme,
       params: fields.params,
       honorLabels: fields.honor_labels,

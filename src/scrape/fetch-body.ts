@@ -13,7 +13,9 @@ export type SendRequest = (request: {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  readonly transientBody: boolean;
+  readonly body?: string;
+  readonly transientBody?: boolean;
+  readonly observes?: boolean;
 }) => Promise<HttpResponse>;
 
 /** One request of a target. */

@@ -10,13 +10,14 @@ import type { FailureLogs } from './failure-logs.ts';
 import type { ScrapeFeatures } from './features.ts';
 import type { BodyBuffers } from './body.ts';
 import { fetchBody } from './fetch-body.ts';
-import type { FetchOutcome, SendRequest } from './fetch-body.ts';
+import type { FetchOptions, FetchOutcome, SendRequest } from './fetch-body.ts';
 import { histogramLimits } from './histogram-limits.ts';
 import { Ingest, emptyCounts } from './ingest.ts';
 import type { IngestCounts, IngestRules } from './ingest.ts';
 import type { ScrapeMetrics } from './metrics.ts';
 import { makeParser } from './parser/content-type.ts';
 import { acceptHeader, defaultProtocols, mediaTypeOf } from './protocols.ts';
+import { probeTarget } from './probe.ts';
 import { ReportWriter } from './report.ts';
 import type { SampleColumnsPool } from './sample-columns.ts';
 import type { ScrapeCache } from './scrape-cache.ts';
@@ -281,7 +282,7 @@ export class ScrapeLoop {
 
   #fetch(signal: AbortSignal): Promise<FetchOutcome> {
     const { clock, send, buffers, config, target, userAgent } = this.#options;
-    return fetchBody({
+    const options: FetchOptions = {
       send,
       clock,
       url: target.url,
@@ -292,6 +293,10 @@ export class ScrapeLoop {
       bodySizeLimitBytes: config.bodySizeLimitBytes,
       buffers,
       signal,
+    };
+    if (config.probe === undefined) return fetchBody(options);
+    return probeTarget(options, config.probe, (reason) => {
+      this.#noteFailure(reason);
     });
   }
 

@@ -1,10 +1,11 @@
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import type * as undiciModule from 'undici';
-import type { Dispatcher } from 'undici';
+import type { Dispatcher, buildConnector } from 'undici';
 import { TocsinError } from '../errors.ts';
-import type { HttpClient, HttpConnection, HttpRequest, HttpResponse } from '../ports.ts';
+import type { HttpClient, HttpConnection, HttpObservation, HttpRequest, HttpResponse } from '../ports.ts';
 import { networkError } from './network-error.ts';
+import { ObservedRequest } from './observed-http.ts';
 import { isPlainRequest, PlainHttp } from './plain-http.ts';
 
 /** Some 12 MiB of memory and 50 ms of a start, which who only scrapes over plain HTTP never needs. */
@@ -73,10 +74,12 @@ export class UndiciHttpClient implements HttpClient {
 
   async request(request: HttpRequest): Promise<HttpResponse> {
     let current = request;
+    let observed: HttpObservation | undefined;
     for (let hops = 0; ; hops++) {
       const response = await this.#once(current);
+      observed = sumOf(observed, response.observed);
       const next = redirectOf(current, response.status, response.headers['location']);
-      if (next === undefined) return response;
+      if (next === undefined) return observed === undefined ? response : { ...response, observed };
       response.discard();
       if (hops === MAX_REDIRECTS) {
         throw new TocsinError('TOCSIN_ERR_HTTP', `${new URL(request.url).host}: stopped after 10 redirects`);
@@ -95,6 +98,7 @@ export class UndiciHttpClient implements HttpClient {
   async #once(request: HttpRequest): Promise<HttpResponse> {
     request.signal.throwIfAborted();
     if (isPlainRequest(request)) return await this.#plain.request(request);
+    if (request.observes === true) return await this.#observe(request);
     let answer: Dispatcher.ResponseData;
     try {
       const undici = await loadUndici();
@@ -122,6 +126,34 @@ export class UndiciHttpClient implements HttpClient {
     };
   }
 
+  async #observe(request: HttpRequest): Promise<HttpResponse> {
+    const undici = await loadUndici();
+    const { connection } = request;
+    const proxy = connection?.proxyUrl === undefined ? undefined : this.#dispatcherFor(undici, connection);
+    const observed = new ObservedRequest(undici, connectOptions(connection ?? {}));
+    const end = (): Promise<void> => (proxy === undefined ? observed.close() : Promise.resolve());
+    let answer: Dispatcher.ResponseData;
+    try {
+      answer = await observed.send(request, proxy);
+    } catch (error) {
+      await end();
+      if (request.signal.aborted) throw request.signal.reason;
+      throw networkError(error, request.url);
+    }
+    return {
+      status: answer.statusCode,
+      headers: plainHeaders(answer.headers),
+      url: request.url,
+      body: withEnd(guardBody(answer.body, request.url, request.signal), end),
+      observed: observed.observation(),
+      discard() {
+        answer.body.on('error', () => undefined);
+        answer.body.destroy();
+        void end();
+      },
+    };
+  }
+
   #dispatcherFor(undici: Undici, connection: HttpConnection | undefined): Dispatcher {
     const key = JSON.stringify(connection ?? {});
     let dispatcher = this.#dispatchers.get(key);
@@ -130,6 +162,33 @@ export class UndiciHttpClient implements HttpClient {
       this.#dispatchers.set(key, dispatcher);
     }
     return dispatcher;
+  }
+}
+
+/** What was seen of a request and of the one that a redirect made of it. */
+function sumOf(
+  before: HttpObservation | undefined,
+  last: HttpObservation | undefined,
+): HttpObservation | undefined {
+  if (before === undefined || last === undefined) return last;
+  return {
+    ...last,
+    redirects: before.redirects + 1,
+    resolveMs: before.resolveMs + last.resolveMs,
+    connectMs: before.connectMs + last.connectMs,
+    tlsMs: before.tlsMs + last.tlsMs,
+    processingMs: before.processingMs + last.processingMs,
+  };
+}
+
+async function* withEnd(
+  body: AsyncIterable<Uint8Array>,
+  end: () => Promise<void>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } finally {
+    await end();
   }
 }
 
@@ -171,9 +230,15 @@ function makeDispatcher({ Agent, ProxyAgent }: Undici, connection: HttpConnectio
       ...(connection.proxyHeaders !== undefined && { headers: connection.proxyHeaders }),
     });
   }
+  return new Agent({ ...common, connect: connectOptions(connection) });
+}
+
+/** How undici connects, but through a proxy. */
+function connectOptions(connection: HttpConnection): buildConnector.BuildOptions {
+  const tls = connection.tls === undefined ? {} : tlsOptions(connection.tls);
   const address = connection.anyAddress === true ? { lookup: anyOf(lookup) } : {};
   const socket = connection.socketPath === undefined ? {} : { socketPath: connection.socketPath };
-  return new Agent({ ...common, connect: { ...tls, ...address, ...socket, timeout: 0 } });
+  return { ...tls, ...address, ...socket, allowH2: connection.http2 === true, timeout: 0 };
 }
 
 /** Looks up all addresses of a host. */

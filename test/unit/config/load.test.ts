@@ -136,8 +136,8 @@ alertmanager:
       '1:32: key "eureka_sd_configs" in scrape_configs[0] is not in this version',
     ],
     [
-      'scrape_configs: [{job_name: a, probe: {}}]',
-      '1:32: key "probe" in scrape_configs[0] is not in this version',
+      'scrape_configs: [{job_name: a, probe: {methd: GET}}]',
+      '1:40: unknown key "methd" in scrape_configs[0].probe; did you mean "method"?',
     ],
     [
       'global: {scrape_interval: 5s, scrape_timeout: 6s}',

@@ -116,7 +116,7 @@ describe('scrape configs', () => {
     ],
     ['native_histogram_bucket_limit: -1', 'native_histogram_bucket_limit'],
     ['eureka_sd_configs: [{}]', '"eureka_sd_configs" in scrape_configs[0] is not in this version'],
-    ['probe: {}', '"probe" in scrape_configs[0] is not in this version'],
+    ['probe: { metod: GET }', 'unknown key "metod" in scrape_configs[0].probe; did you mean "method"?'],
     [
       'scrape_intervall: 5s',
       'unknown key "scrape_intervall" in scrape_configs[0]; did you mean "scrape_interval"?',
