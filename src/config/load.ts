@@ -310,12 +310,6 @@ class Loader {
     const shownGlobal = {
       scrape_interval: formatDuration(scrape.scrapeIntervalMs),
       scrape_timeout: formatDuration(scrape.scrapeTimeoutMs),
-      scrape_protocols: [
-        'OpenMetricsText1.0.0',
-        'OpenMetricsText0.0.1',
-        'PrometheusText1.0.0',
-        'PrometheusText0.0.4',
-      ],
       evaluation_interval: formatDuration(global.evaluationIntervalMs),
       ...(externalLabels.size === 0 ? {} : { external_labels: externalLabels.toObject() }),
       ...without(written['global'], [
