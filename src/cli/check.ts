@@ -5,16 +5,15 @@ import type { HttpClientConfig } from '../core/http-config.ts';
 import { ConfigError, explainIssue } from '../core/yaml.ts';
 import { checkTargetFiles } from '../discovery/index.ts';
 import { NotificationTemplates } from '../notify/index.ts';
-import { parseOptionsOf, promqlFeatures } from '../promql/index.ts';
 import { parseRuleFile } from '../rules/index.ts';
-import type { RuleConfig, RuleFileOptions, RuleGroupConfig } from '../rules/index.ts';
-import { checkRuleTemplate } from '../template/index.ts';
+import type { RuleConfig, RuleGroupConfig } from '../rules/index.ts';
+import { CHECK_SERVICE_DISCOVERY } from './check-service-discovery.ts';
 import { withSystem } from './command-context.ts';
 import type { CommandContext } from './command-context.ts';
 import { flag, runGroup, usageError } from './command-line.ts';
 import type { CommandGroup } from './command-line.ts';
 import type { ParsedFlags } from './flag-set.ts';
-import { readFeatures } from './serve-flags.ts';
+import { FEATURE_FLAG, ruleFileOptions } from './rule-file-options.ts';
 
 const LINT_FLAGS = [
   flag('lint', 'text', 'duplicate-rules', 'What else to look for.', [
@@ -25,8 +24,6 @@ const LINT_FLAGS = [
   ]),
   flag('lint-fatal', 'switch', 'false', 'End with exit code 3 when that is found.'),
 ];
-/** The features of `tocsin serve` that change what expressions are accepted. */
-const FEATURE_FLAG = flag('enable-feature', 'list', '', 'Features that the rules may use, comma-separated.');
 const STOCK_FLAG = {
   ...flag('stock', 'switch', 'false', 'Name what Prometheus and Alertmanager would not take.'),
   standing: 'notInVersion',
@@ -62,9 +59,10 @@ export const CHECK_COMMANDS: CommandGroup = {
     flags: [STOCK_FLAG],
     run: checkAlertmanagerFiles,
   },
+  'service-discovery': CHECK_SERVICE_DISCOVERY,
 };
 
-const LATER = ['metrics', 'web-config', 'service-discovery', 'healthy', 'ready'];
+const LATER = ['metrics', 'web-config', 'healthy', 'ready'];
 
 /** Entry of `tocsin check`. */
 export function run(args: readonly string[]): Promise<number> {
@@ -123,12 +121,6 @@ async function checkConfigs(flags: ParsedFlags, context: CommandContext): Promis
     }
     return clean || !flags.isOn('lint-fatal');
   });
-}
-
-function ruleFileOptions(flags: ParsedFlags, context: CommandContext): RuleFileOptions {
-  const { enabled, warnings } = readFeatures(flags);
-  for (const warning of warnings) context.stderr.write(`  WARNING: ${warning}\n`);
-  return { checkTemplate: checkRuleTemplate, promql: parseOptionsOf(promqlFeatures(enabled)) };
 }
 
 async function checkRuleFiles(flags: ParsedFlags, context: CommandContext): Promise<number> {

@@ -9,3 +9,4 @@ export { parseShard } from './shard.ts';
 export type { Shard } from './shard.ts';
 export { ScrapeManager } from './scrape-manager.ts';
 export type { ActiveTarget } from './scrape-manager.ts';
+export { targetsOfGroup } from './target.ts';

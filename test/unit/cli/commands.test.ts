@@ -17,13 +17,22 @@ type Run = (args: readonly string[], context: CommandContext) => Promise<number>
 async function command(
   run: Run,
   args: readonly string[],
-  options: { answer?: unknown; status?: number; files?: Record<string, string> } = {},
+  options: {
+    answer?: unknown;
+    status?: number;
+    headers?: Record<string, string>;
+    files?: Record<string, string>;
+  } = {},
 ) {
   const seen: HttpRequest[] = [];
   const network = new FakeNetwork();
   const server = (request: HttpRequest) => {
     seen.push(request);
-    return { status: options.status ?? 200, body: JSON.stringify(options.answer ?? '') };
+    return {
+      status: options.status ?? 200,
+      headers: options.headers ?? {},
+      body: JSON.stringify(options.answer ?? ''),
+    };
   };
   network.serve('localhost:9090', server);
   network.serve('other:1', server);
@@ -428,6 +437,59 @@ alerting: {alertmanagers: [{http_sd_configs: [{url: "http://h", authorization: {
     });
     const syntax = await command(runCheck, ['config', '--syntax-only', '/p.yml'], { files });
     expect(syntax).toMatchObject({ outcome: 0, err: '' });
+  });
+
+  test('service-discovery', async () => {
+    const files = {
+      '/p.yml': `scrape_configs:
+- job_name: a
+  http_sd_configs: [{url: "http://localhost:9090/sd"}]
+  relabel_configs:
+  - {source_labels: [env], regex: dev, action: drop}
+  - {source_labels: [env], target_label: stage}
+- job_name: b
+`,
+    };
+    const run: Run = async (args, context) => {
+      const running = runCheck(args, context);
+      const clock = context.clock as VirtualClock;
+      // What is not awaited in here moves on with the clock.
+      for (let i = 0; i < 10; i++) await clock.advanceBy(1000);
+      return running;
+    };
+    const answer = [
+      { targets: ['x:1'], labels: { env: 'prod' } },
+      { targets: ['y:1'], labels: { env: 'dev' } },
+      { targets: ['z/1'], labels: {} },
+    ];
+    const headers = { 'content-type': 'application/json' };
+    const found = await command(run, ['service-discovery', '--timeout=8s', '/p.yml', 'a'], {
+      files,
+      answer,
+      headers,
+    });
+    expect(found).toMatchObject({ outcome: 0, err: '' });
+    const list = JSON.parse(found.out) as Record<string, Record<string, string>>[];
+    expect(list.map(({ labels, error }) => ({ labels, error }))).toEqual([
+      { labels: { env: 'prod', stage: 'prod', instance: 'x:1', job: 'a' }, error: undefined },
+      { labels: {}, error: undefined },
+      { labels: {}, error: expect.stringContaining('z/1') },
+    ]);
+    expect(list[1]!['discoveredLabels']).toMatchObject({
+      __address__: 'y:1',
+      __meta_url: 'http://localhost:9090/sd',
+      env: 'dev',
+      job: 'a',
+    });
+    const unknown = await command(runCheck, ['service-discovery', '/p.yml', 'c'], { files });
+    expect(unknown.outcome).toBe('job c not found; there are:\n\ta\n\tb');
+    const failing = await command(run, ['service-discovery', '/p.yml', 'a', '--timeout=8s'], {
+      files,
+      headers,
+      status: 500,
+    });
+    expect(failing).toMatchObject({ outcome: 0, out: '[]\n' });
+    expect(failing.err).toContain('server returned HTTP status 500');
   });
 
   test('what is not there yet', async () => {
