@@ -98,6 +98,7 @@ export class QuerySide {
       http: ports.http,
       files,
       clock,
+      random: ports.random,
       logger: ports.logger.child({ component: 'remote' }),
       registry,
       environment: ports.environment,
@@ -173,8 +174,8 @@ export class QuerySide {
   }
 
   #remote(config: NonNullable<LoadedConfig['remoteStorage']>): Answering {
-    const { clock, files, http, environment } = this.#ports;
-    const api = new RemoteApi({ config, http, files, clock, environment });
+    const { clock, files, http, random, environment } = this.#ports;
+    const api = new RemoteApi({ config, http, files, clock, random, environment });
     return {
       engine: new RemoteQueryEngine({ api, monitor: this.#monitor, clock }),
       service: new RemoteQueryService(api, this.#monitor, clock),

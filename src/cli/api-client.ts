@@ -4,6 +4,7 @@ import { startDeadline } from '../core/clock.ts';
 import { parseGoDuration } from '../core/duration.ts';
 import { TocsinError } from '../core/errors.ts';
 import { DEFAULT_HTTP_CLIENT_CONFIG, httpConfigSchema } from '../core/http-config.ts';
+import { SystemRandom } from '../core/system/system-random.ts';
 import { requireYaml } from '../core/validate-yaml.ts';
 import { parseYaml } from '../core/yaml.ts';
 import type { CommandContext } from './command-context.ts';
@@ -111,7 +112,7 @@ async function makeHttp(configFile: string, context: CommandContext): Promise<Au
     const text = new TextDecoder().decode(await files.readFile(configFile));
     config = requireYaml(parseYaml(text, configFile), httpConfigSchema, dirname(configFile));
   }
-  return new AuthorizedHttp({ http, files, clock, config, environment });
+  return new AuthorizedHttp({ http, files, clock, random: new SystemRandom(), config, environment });
 }
 
 function parseBody(text: string): unknown {

@@ -1,5 +1,6 @@
 import { loadAlertmanagerFile, loadAlertmanagerText, loadConfig } from '../config/index.ts';
 import type { LoadedAlertmanager, LoadedConfig } from '../config/index.ts';
+import { oauth2CredentialName } from '../core/authorized-http.ts';
 import { assert, errorText, TocsinError } from '../core/errors.ts';
 import type { HttpClientConfig } from '../core/http-config.ts';
 import { ConfigError, explainIssue } from '../core/yaml.ts';
@@ -205,7 +206,7 @@ async function missingFiles(config: LoadedConfig, context: CommandContext): Prom
       ['authorization credentials', authorization?.credentialsFile],
       ['basic auth username', basicAuth?.usernameFile],
       ['basic auth password', basicAuth?.passwordFile],
-      ['oauth2 client secret', oauth2?.clientSecretFile],
+      [oauth2 === undefined ? '' : oauth2CredentialName(oauth2), oauth2?.credentialFile],
       ['CA', tls.caFile],
       ['client certificate', tls.certFile],
       ['client key', tls.keyFile],

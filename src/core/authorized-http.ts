@@ -1,8 +1,8 @@
 import type { Clock } from './clock.ts';
 import { errorText, TocsinError } from './errors.ts';
-import type { HttpClientConfig, TlsConfig } from './http-config.ts';
+import type { HttpClientConfig, OAuth2Config, TlsConfig } from './http-config.ts';
 import { OAuth2Tokens } from './oauth2-tokens.ts';
-import type { FileSystem, HttpClient, HttpConnection, HttpRequest, HttpResponse } from './ports.ts';
+import type { FileSystem, HttpClient, HttpConnection, HttpRequest, HttpResponse, Random } from './ports.ts';
 import { chooseProxy } from './proxy-choice.ts';
 import type { Environment } from './proxy-choice.ts';
 import type { Secret } from './secret.ts';
@@ -12,6 +12,8 @@ export interface AuthorizedHttpOptions {
   readonly http: HttpClient;
   readonly files: FileSystem;
   readonly clock: Clock;
+  /** For the assertions of OAuth 2.0. */
+  readonly random: Random;
   readonly config: HttpClientConfig;
   /** See {@link HttpConnection.anyAddress}; no when absent. */
   readonly anyAddress?: boolean;
@@ -52,13 +54,15 @@ export class AuthorizedHttp {
       this.#tokens = new OAuth2Tokens({
         config: oauth2,
         clock: options.clock,
+        random: options.random,
         request: async (request) =>
           this.#http.request({
             ...request,
             followRedirects: true,
             connection: await this.#connectionTo(request.url, oauth2, true),
           }),
-        readSecret: (secret, file) => this.#readSecret('oauth2 client secret', secret, file),
+        readCredential: () =>
+          this.#readSecret(oauth2CredentialName(oauth2), oauth2.credential, oauth2.credentialFile),
       });
     }
   }
@@ -166,12 +170,17 @@ export function basicAuthHeader(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
 }
 
+/** What the credential of an `oauth2` block is, for messages. */
+export function oauth2CredentialName({ jwtBearer }: OAuth2Config): string {
+  return `oauth2 client ${jwtBearer === undefined ? 'secret' : 'certificate key'}`;
+}
+
 /** Values of the block that must not be shown, for taking them out of texts that came from outside. */
 export function secretsOf(config: HttpClientConfig): string[] {
   return [
     config.basicAuth?.password,
     config.authorization?.credentials,
-    config.oauth2?.clientSecret,
+    config.oauth2?.credential,
     ...config.headers.flatMap((header) => header.secrets),
     ...config.proxy.connectHeaders.flatMap((header) => header.values),
   ].flatMap((secret) => (secret === undefined || secret.reveal() === '' ? [] : [secret.reveal()]));

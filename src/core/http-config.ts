@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { filePathSchema, secretSchema, textSchema } from './schema.ts';
 import type { Secret } from './secret.ts';
+import { JWT_ALGORITHMS } from './sign-jwt.ts';
+import type { JwtAlgorithm } from './sign-jwt.ts';
 import { notInVersion } from './validate-yaml.ts';
 
 /** TLS material of a client, inline or in files that are read again for every request. */
@@ -35,11 +37,28 @@ export interface ProxyConfig {
   readonly connectHeaders: readonly { readonly name: string; readonly values: readonly Secret[] }[];
 }
 
-/** OAuth 2.0 client credentials. */
+/** What the JWT bearer grant asserts (RFC 7523, 2.1), and how it signs that. */
+export interface JwtBearerConfig {
+  readonly algorithm: JwtAlgorithm;
+  /** Header `kid`; empty = none. */
+  readonly keyId: string;
+  /** Claim `iss`. */
+  readonly issuer: string;
+  /** Claim `aud`. */
+  readonly audience: string;
+  /** Further claims, or other values of those that there are anyway. */
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/** OAuth 2.0: how a client without a person gets its tokens. */
 export interface OAuth2Config {
   readonly clientId: string;
-  readonly clientSecret: Secret | undefined;
-  readonly clientSecretFile: string | undefined;
+  /** The client's secret; of the JWT bearer grant, its private key in PEM. */
+  readonly credential: Secret | undefined;
+  /** File with the credential, instead of it. */
+  readonly credentialFile: string | undefined;
+  /** undefined = the client credentials grant. */
+  readonly jwtBearer: JwtBearerConfig | undefined;
   readonly scopes: readonly string[];
   readonly tokenUrl: string;
   readonly endpointParams: Readonly<Record<string, string>>;
@@ -103,6 +122,8 @@ const proxyShape = {
 };
 
 const CLIENT_CREDENTIALS = 'client_credentials';
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+const GRANT_TYPES = ['', CLIENT_CREDENTIALS, JWT_BEARER];
 
 const oauth2Schema = notInVersion(
   z.strictObject({
@@ -114,22 +135,23 @@ const oauth2Schema = notInVersion(
     endpoint_params: z.record(z.string(), textSchema).default({}),
     grant_type: z
       .string()
-      .refine((type) => type === '' || type === CLIENT_CREDENTIALS, 'this grant type is not in this version')
+      // Prometheus takes every other text for client_credentials, which hides a mistyped one.
+      .refine((type) => GRANT_TYPES.includes(type), {
+        error: ({ input }) =>
+          `unsupported grant type ${JSON.stringify(input)}: must be ${CLIENT_CREDENTIALS} or ${JWT_BEARER}`,
+      })
       .default(CLIENT_CREDENTIALS),
+    client_certificate_key_id: z.string().default(''),
+    client_certificate_key: secretSchema.optional(),
+    client_certificate_key_file: filePathSchema.optional(),
+    signature_algorithm: z.string().default(''),
+    iss: z.string().default(''),
+    audience: z.string().default(''),
+    claims: z.record(z.string(), z.unknown().refine(isJson, 'must be a value that JSON has')).default({}),
     tls_config: tlsConfigSchema.optional(),
     ...proxyShape,
   }),
-  [
-    'client_secret_ref',
-    'client_certificate_key_id',
-    'client_certificate_key',
-    'client_certificate_key_file',
-    'client_certificate_key_ref',
-    'signature_algorithm',
-    'iss',
-    'audience',
-    'claims',
-  ],
+  ['client_secret_ref', 'client_certificate_key_ref'],
 );
 
 const headerSchema = z.strictObject({
@@ -178,6 +200,7 @@ type ProxyFields = Pick<
   HttpClientFields,
   'proxy_url' | 'no_proxy' | 'proxy_from_environment' | 'proxy_connect_header'
 >;
+type OAuth2Fields = z.output<typeof oauth2Schema>;
 type TlsFields = z.output<typeof tlsConfigSchema>;
 
 /** The checks of the block as a whole, for `superRefine`; messages are Prometheus' own. */
@@ -208,21 +231,35 @@ export function httpClientConfigOf(fields: HttpClientFields): HttpClientConfig {
           credentials: authorization.credentials,
           credentialsFile: authorization.credentials_file,
         },
-    oauth2: oauth2 && {
-      clientId: oauth2.client_id,
-      clientSecret: oauth2.client_secret,
-      clientSecretFile: oauth2.client_secret_file,
-      scopes: oauth2.scopes,
-      tokenUrl: oauth2.token_url,
-      endpointParams: oauth2.endpoint_params,
-      tls: tlsConfigOf(oauth2.tls_config),
-      proxy: proxyConfigOf(oauth2),
-    },
+    oauth2: oauth2 && oauth2ConfigOf(oauth2),
     tls: tlsConfigOf(fields.tls_config),
     proxy: proxyConfigOf(fields),
     followRedirects: fields.follow_redirects,
     enableHttp2: fields.enable_http2,
     headers: Object.entries(fields.http_headers).map(([name, header]) => ({ name, ...header })),
+  };
+}
+
+function oauth2ConfigOf(oauth2: OAuth2Fields): OAuth2Config {
+  const isJwtBearer = oauth2.grant_type === JWT_BEARER;
+  return {
+    clientId: oauth2.client_id,
+    credential: isJwtBearer ? oauth2.client_certificate_key : oauth2.client_secret,
+    credentialFile: isJwtBearer ? oauth2.client_certificate_key_file : oauth2.client_secret_file,
+    jwtBearer: isJwtBearer
+      ? {
+          algorithm: JWT_ALGORITHMS.find((known) => known === oauth2.signature_algorithm) ?? 'RS256',
+          keyId: oauth2.client_certificate_key_id,
+          issuer: oauth2.iss === '' ? oauth2.client_id : oauth2.iss,
+          audience: oauth2.audience === '' ? oauth2.token_url : oauth2.audience,
+          claims: oauth2.claims,
+        }
+      : undefined,
+    scopes: oauth2.scopes,
+    tokenUrl: oauth2.token_url,
+    endpointParams: oauth2.endpoint_params,
+    tls: tlsConfigOf(oauth2.tls_config),
+    proxy: proxyConfigOf(oauth2),
   };
 }
 
@@ -269,6 +306,12 @@ interface Problem {
 
 function isGiven(value: Secret | string | undefined): boolean {
   return value !== undefined && (typeof value === 'string' ? value : value.reveal()) !== '';
+}
+
+/** YAML has numbers that JSON has not. */
+function isJson(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  return typeof value !== 'object' || value === null || Object.values(value).every(isJson);
 }
 
 function isUrlText(text: string): boolean {
@@ -366,12 +409,27 @@ function* oneOf(
   if (isGiven(a) && isGiven(b)) yield { path, message: `at most one of ${names} must be configured` };
 }
 
-function* oauth2Problems(oauth2: NonNullable<HttpClientFields['oauth2']>): Generator<Problem> {
+function* oauth2Problems(oauth2: OAuth2Fields): Generator<Problem> {
   const path = ['oauth2'];
   if (oauth2.client_id === '') yield { path, message: 'oauth2 client_id must be configured' };
   if (oauth2.token_url === '') yield { path, message: 'oauth2 token_url must be configured' };
-  const { client_secret: secret, client_secret_file: file } = oauth2;
-  yield* oneOf(path, 'oauth2 client_secret & client_secret_file', secret, file);
+  // Keys of the other grant are not looked at, as in Prometheus.
+  if (oauth2.grant_type === JWT_BEARER) {
+    const names = 'oauth2 client_certificate_key, client_certificate_key_file & client_certificate_key_ref';
+    const { client_certificate_key: key, client_certificate_key_file: file } = oauth2;
+    const { signature_algorithm: algorithm } = oauth2;
+    if (isGiven(key) && isGiven(file)) {
+      yield { path, message: `at most one of ${names} must be configured using grant-type=${JWT_BEARER}` };
+    }
+    if (algorithm !== '' && !JWT_ALGORITHMS.some((known) => known === algorithm)) {
+      const message = 'valid signature algorithms are RS256, RS384 and RS512';
+      yield { path: [...path, 'signature_algorithm'], message };
+    }
+  } else if (isGiven(oauth2.client_secret) && isGiven(oauth2.client_secret_file)) {
+    const names = 'oauth2 client_secret, client_secret_file & client_secret_ref';
+    const message = `at most one of ${names} must be configured using grant-type=${CLIENT_CREDENTIALS}`;
+    yield { path, message };
+  }
   yield* tlsProblems(oauth2.tls_config, ['oauth2', 'tls_config']);
   yield* proxyProblems(oauth2, path);
 }

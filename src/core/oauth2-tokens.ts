@@ -1,24 +1,35 @@
 import type { Clock } from './clock.ts';
-import { TocsinError } from './errors.ts';
-import type { OAuth2Config } from './http-config.ts';
-import type { HttpResponse } from './ports.ts';
-import type { Secret } from './secret.ts';
+import { errorText, TocsinError } from './errors.ts';
+import type { JwtBearerConfig, OAuth2Config } from './http-config.ts';
+import type { HttpResponse, Random } from './ports.ts';
+import { signJwt } from './sign-jwt.ts';
 
 /** A token counts as ended this long before it does. */
 const EXPIRY_MARGIN_MS = 10_000;
+/** How long an assertion is good for. */
+const ASSERTION_S = 600;
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 interface Token {
   readonly authorization: string;
-  readonly clientSecret: string;
+  /** The client secret or private key it was fetched with. */
+  readonly credential: string;
   /** undefined = never ends. */
   readonly expiresAtMs: number | undefined;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly contentType: string;
 }
 
 /** What {@link OAuth2Tokens} works with. */
 export interface OAuth2TokensOptions {
   readonly config: OAuth2Config;
   readonly clock: Clock;
+  /** For the `jti` of assertions. */
+  readonly random: Random;
   readonly request: (request: {
     method: string;
     url: string;
@@ -26,15 +37,16 @@ export interface OAuth2TokensOptions {
     body: string;
     signal: AbortSignal;
   }) => Promise<HttpResponse>;
-  readonly readSecret: (secret: Secret | undefined, file: string | undefined) => Promise<string>;
+  /** The configured credential; asked for with every request, so that a rotated one takes effect. */
+  readonly readCredential: () => Promise<string>;
 }
 
 /**
- * Tokens by the client-credentials grant: fetched when needed, shared by requests at the same time, kept until ten
- * seconds before they end or until the client secret changes. How the endpoint wants the client to identify itself
- * (header or form) is found out once.
+ * Tokens by the client credentials grant, or by the JWT bearer grant with an assertion signed for each fetch: fetched
+ * when needed, shared by requests at the same time, kept until ten seconds before they end or until the client secret
+ * or key changes. How the endpoint wants a client with a secret to identify itself (header or form) is found out once.
  *
- * @see golang.org/x/oauth2 clientcredentials, internal/token.go
+ * @see golang.org/x/oauth2 clientcredentials, internal/token.go; prometheus/common config/oauth_assertion.go; RFC 7523
  */
 export class OAuth2Tokens {
   readonly #options: OAuth2TokensOptions;
@@ -48,13 +60,13 @@ export class OAuth2Tokens {
 
   /** Value for the `Authorization` header. */
   async authorization(signal: AbortSignal): Promise<string> {
-    const { config, readSecret, clock } = this.#options;
-    const clientSecret = await readSecret(config.clientSecret, config.clientSecretFile);
+    const { readCredential, clock } = this.#options;
+    const credential = await readCredential();
     for (;;) {
       const token = this.#token;
-      if (token?.clientSecret === clientSecret && isValid(token, clock.nowMs())) return token.authorization;
+      if (token?.credential === credential && isValid(token, clock.nowMs())) return token.authorization;
       if (this.#fetching === undefined) {
-        this.#fetching = this.#fetch(clientSecret, signal);
+        this.#fetching = this.#fetch(credential, signal);
         try {
           this.#token = await this.#fetching;
           return this.#token.authorization;
@@ -68,38 +80,98 @@ export class OAuth2Tokens {
     }
   }
 
-  async #fetch(clientSecret: string, signal: AbortSignal): Promise<Token> {
+  async #fetch(credential: string, signal: AbortSignal): Promise<Token> {
+    const { jwtBearer } = this.#options.config;
+    const answer =
+      jwtBearer === undefined
+        ? await this.#askWithSecret(credential, signal)
+        : await this.#askWithAssertion(jwtBearer, credential, signal);
+    return this.#readToken(answer, credential);
+  }
+
+  async #askWithSecret(clientSecret: string, signal: AbortSignal): Promise<Answer> {
+    const ask = (style: 'header' | 'form'): Promise<Answer> => {
+      const form = this.#form({ grant_type: 'client_credentials' });
+      const { clientId } = this.#options.config;
+      if (style === 'header') {
+        const pair = `${formEscape(clientId)}:${formEscape(clientSecret)}`;
+        return this.#post(form, signal, { Authorization: `Basic ${Buffer.from(pair).toString('base64')}` });
+      }
+      form.set('client_id', clientId);
+      if (clientSecret !== '') form.set('client_secret', clientSecret);
+      return this.#post(form, signal);
+    };
     const first = this.#style ?? 'header';
-    let answer = await this.#post(first, clientSecret, signal);
-    if (!isSuccess(answer.status) && this.#style === undefined) {
-      const second = await this.#post('form', clientSecret, signal);
-      if (isSuccess(second.status)) this.#style = 'form';
-      answer = second;
-    } else if (isSuccess(answer.status)) this.#style = first;
-    return this.#readToken(answer, clientSecret);
+    const answer = await ask(first);
+    if (isSuccess(answer.status)) {
+      this.#style = first;
+      return answer;
+    }
+    if (this.#style !== undefined) return answer;
+    const second = await ask('form');
+    if (isSuccess(second.status)) this.#style = 'form';
+    return second;
+  }
+
+  /** The assertion is all that says who asks: the client's id is in it and nowhere else. */
+  async #askWithAssertion(jwt: JwtBearerConfig, privateKey: string, signal: AbortSignal): Promise<Answer> {
+    const assertion = this.#assertion(jwt, privateKey);
+    const form = this.#form({ grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion });
+    return this.#post(form, signal);
+  }
+
+  #assertion({ algorithm, keyId, issuer, audience, claims }: JwtBearerConfig, privateKey: string): string {
+    const { config, clock, random } = this.#options;
+    if (privateKey === '') {
+      const message = 'oauth2: client_certificate_key or client_certificate_key_file must be configured';
+      throw new TocsinError('TOCSIN_ERR_HTTP', message);
+    }
+    const issuedS = Math.floor(clock.nowMs() / 1000);
+    const all = {
+      iss: issuer,
+      sub: config.clientId,
+      aud: audience,
+      ...(config.scopes.length > 0 && { scope: config.scopes.join(' ') }),
+      iat: issuedS,
+      exp: issuedS + ASSERTION_S,
+      jti: random.uuid(),
+      ...claims,
+    };
+    try {
+      return signJwt({ algorithm, keyId, claims: all }, privateKey);
+    } catch (error) {
+      const file = config.credentialFile ?? '';
+      const from = file === '' ? 'client_certificate_key' : `client_certificate_key_file ${file}`;
+      throw new TocsinError('TOCSIN_ERR_HTTP', `oauth2: ${from}: ${errorText(error)}`, { cause: error });
+    }
+  }
+
+  /** The grant's own fields, scopes and `endpoint_params`, of which only `grant_type` may stand in for one of ours. */
+  #form(fields: Record<string, string>): URLSearchParams {
+    const { scopes, endpointParams } = this.#options.config;
+    const form = new URLSearchParams(fields);
+    if (scopes.length > 0) form.set('scope', scopes.join(' '));
+    const own = new Set(form.keys());
+    for (const [name, value] of Object.entries(endpointParams)) {
+      if (own.has(name) && name !== 'grant_type') {
+        const message = `oauth2: cannot overwrite parameter ${JSON.stringify(name)} by endpoint_params`;
+        throw new TocsinError('TOCSIN_ERR_HTTP', message);
+      }
+      form.set(name, value);
+    }
+    return form;
   }
 
   async #post(
-    style: 'header' | 'form',
-    clientSecret: string,
+    form: URLSearchParams,
     signal: AbortSignal,
-  ): Promise<{ status: number; text: string; contentType: string }> {
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
     const { config, request } = this.#options;
-    const form = new URLSearchParams({ grant_type: 'client_credentials' });
-    if (config.scopes.length > 0) form.set('scope', config.scopes.join(' '));
-    for (const [name, value] of Object.entries(config.endpointParams)) form.set(name, value);
-    const headers: Record<string, string> = { 'Content-Type': 'application/x-www-form-urlencoded' };
-    if (style === 'header') {
-      const pair = `${formEscape(config.clientId)}:${formEscape(clientSecret)}`;
-      headers['Authorization'] = `Basic ${Buffer.from(pair).toString('base64')}`;
-    } else {
-      form.set('client_id', config.clientId);
-      if (clientSecret !== '') form.set('client_secret', clientSecret);
-    }
     const response = await request({
       method: 'POST',
       url: config.tokenUrl,
-      headers,
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
       body: form.toString(),
       signal,
     });
@@ -107,12 +179,14 @@ export class OAuth2Tokens {
     return { status: response.status, text, contentType: response.headers['content-type'] ?? '' };
   }
 
-  #readToken(answer: { status: number; text: string; contentType: string }, clientSecret: string): Token {
-    const where = `oauth2: cannot fetch token from ${hostOf(this.#options.config.tokenUrl)}`;
+  #readToken(answer: Answer, credential: string): Token {
+    const { tokenUrl, jwtBearer } = this.#options.config;
+    const where = `oauth2: cannot fetch token from ${hostOf(tokenUrl)}`;
     if (!isSuccess(answer.status)) {
       throw new TocsinError('TOCSIN_ERR_HTTP', `${where}: status ${answer.status}`);
     }
-    const fields = readFields(answer);
+    // Of the JWT bearer grant Prometheus takes JSON only, whatever the answer calls itself.
+    const fields = jwtBearer === undefined ? readFields(answer) : readJson(answer.text);
     const accessToken = fields?.['access_token'];
     if (fields === undefined || typeof accessToken !== 'string' || accessToken === '') {
       throw new TocsinError('TOCSIN_ERR_HTTP', `${where}: server response missing access_token`);
@@ -122,7 +196,7 @@ export class OAuth2Tokens {
     const canonical = { '': 'Bearer', bearer: 'Bearer', mac: 'MAC', basic: 'Basic' }[type.toLowerCase()];
     return {
       authorization: `${canonical ?? type} ${accessToken}`,
-      clientSecret,
+      credential,
       expiresAtMs: expiresInS > 0 ? this.#options.clock.nowMs() + expiresInS * 1000 : undefined,
     };
   }
@@ -144,13 +218,17 @@ function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : 'the token URL';
 }
 
-function readFields(answer: { text: string; contentType: string }): Record<string, unknown> | undefined {
+function readFields(answer: Answer): Record<string, unknown> | undefined {
   const type = answer.contentType.split(';')[0]!.trim();
   if (type === 'application/x-www-form-urlencoded' || type === 'text/plain') {
     return Object.fromEntries(new URLSearchParams(answer.text));
   }
+  return readJson(answer.text);
+}
+
+function readJson(text: string): Record<string, unknown> | undefined {
   try {
-    const parsed: unknown = JSON.parse(answer.text);
+    const parsed: unknown = JSON.parse(text);
     return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;

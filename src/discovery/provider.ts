@@ -53,6 +53,7 @@ export function makeProviderContext(
         http,
         files,
         clock,
+        random,
         environment,
         config,
         ...(socketPath !== undefined && { socketPath }),

@@ -85,7 +85,7 @@ export class AlertmanagerClient {
 
   /** Takes on a configuration, at start and at reload. */
   async apply(config: AlertingConfig): Promise<void> {
-    const { http, files, clock, environment } = this.#options;
+    const { http, files, clock, random, environment } = this.#options;
     const names = config.alertmanagers.map((_, i) => `config-${i}`);
     for (const [name, set] of this.#sets) {
       if (names.includes(name)) continue;
@@ -93,7 +93,14 @@ export class AlertmanagerClient {
       for (const queue of set.queues.values()) this.#stopQueue(queue);
     }
     for (const [i, alertmanager] of config.alertmanagers.entries()) {
-      const authorized = new AuthorizedHttp({ http, files, clock, environment, config: alertmanager.http });
+      const authorized = new AuthorizedHttp({
+        http,
+        files,
+        clock,
+        random,
+        environment,
+        config: alertmanager.http,
+      });
       const { timeoutMs } = alertmanager;
       const endpoint = { http: authorized, timeoutMs, secrets: secretsOf(alertmanager.http) };
       const set = this.#sets.get(names[i]!);

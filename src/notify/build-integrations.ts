@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { HttpClientConfig } from '../core/http-config.ts';
 import type { Logger } from '../core/log.ts';
 import type { Mailer } from '../core/mailer.ts';
-import type { FileSystem, HttpClient, TextOutput } from '../core/ports.ts';
+import type { FileSystem, HttpClient, Random, TextOutput } from '../core/ports.ts';
 import type { IntegrationConfig, ReceiverConfig } from './config.ts';
 import type { Integration, Receiver } from './notification.ts';
 import { ConsoleReceiver } from './receivers/console.ts';
@@ -19,6 +19,7 @@ export interface ReceiverPorts {
   readonly files: FileSystem;
   readonly console: TextOutput;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   /** For `proxy_from_environment`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -49,9 +50,9 @@ function buildReceiver(
   templates: NotificationTemplates,
   ports: ReceiverPorts,
 ): Receiver {
-  const { files, clock, environment, mailer, logger } = ports;
+  const { files, clock, random, environment, mailer, logger } = ports;
   const httpPorts = (config: HttpClientConfig) => ({
-    http: new AuthorizedHttp({ http: ports.http, files, clock, config, environment }),
+    http: new AuthorizedHttp({ http: ports.http, files, clock, random, config, environment }),
     files,
     clock,
     templates,

@@ -263,6 +263,7 @@ export class ScrapeManager {
           http,
           files,
           clock,
+          random,
           config: job.http,
           ...(environment === undefined ? {} : { environment }),
         });

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_HTTP_CLIENT_CONFIG } from '../../src/core/http-config.ts';
 import { Labels } from '../../src/core/labels.ts';
 import { silentLogger } from '../../src/core/log.ts';
+import { SeededRandom } from '../../src/core/seeded-random.ts';
 import { NodeFileSystem } from '../../src/core/system/node-file-system.ts';
 import { SystemClock } from '../../src/core/system/system-clock.ts';
 import { UndiciHttpClient } from '../../src/core/system/undici-http-client.ts';
@@ -134,7 +135,7 @@ describe.skipIf(!['prometheus', 'victoria-metrics'].every(hasProgram))('remote s
       params: { nocache: '1' },
       http: DEFAULT_HTTP_CLIENT_CONFIG,
     };
-    return new RemoteApi({ config, http, files: new NodeFileSystem(), clock });
+    return new RemoteApi({ config, http, files: new NodeFileSystem(), clock, random: new SeededRandom(1) });
   }
 
   async function start(name: string, args: readonly string[], ready: string): Promise<Program> {

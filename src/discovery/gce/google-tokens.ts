@@ -1,9 +1,9 @@
-import { createSign } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { errorText, TocsinError } from '../../core/errors.ts';
 import { DEFAULT_HTTP_CLIENT_CONFIG } from '../../core/http-config.ts';
 import { Secret } from '../../core/secret.ts';
+import { signJwt } from '../../core/sign-jwt.ts';
 import { withoutTokens } from '../access-token.ts';
 import type { AccessToken } from '../access-token.ts';
 import { fetchJson } from '../fetch-json.ts';
@@ -110,18 +110,15 @@ function readKey(file: string, text: string): z.output<typeof keyFileSchema> {
 /** A JWT in which the service account asks for a token for itself. */
 function signAssertion(account: ServiceAccount, file: string, nowMs: number): string {
   const issuedS = Math.floor(nowMs / 1000);
-  const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
-  const header = encode({ alg: 'RS256', typ: 'JWT', kid: account.private_key_id });
-  const claims = encode({
+  const claims = {
     iss: account.client_email,
     scope: SCOPE,
     aud: account.token_uri,
     iat: issuedS,
     exp: issuedS + ASSERTION_S,
-  });
-  const text = `${header}.${claims}`;
+  };
   try {
-    return `${text}.${createSign('RSA-SHA256').update(text).sign(account.private_key, 'base64url')}`;
+    return signJwt({ algorithm: 'RS256', keyId: account.private_key_id, claims }, account.private_key);
   } catch (error) {
     throw new TocsinError('TOCSIN_ERR_PARSE', `${file}: the private key cannot be used: ${errorText(error)}`);
   }

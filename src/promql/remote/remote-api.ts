@@ -4,7 +4,7 @@ import { startDeadline } from '../../core/clock.ts';
 import type { Clock } from '../../core/clock.ts';
 import { formatDuration } from '../../core/duration.ts';
 import { errorText } from '../../core/errors.ts';
-import type { FileSystem, HttpClient, HttpResponse } from '../../core/ports.ts';
+import type { FileSystem, HttpClient, HttpResponse, Random } from '../../core/ports.ts';
 import type { Environment } from '../../core/proxy-choice.ts';
 import { QueryError, canceledError } from '../query-engine.ts';
 import type { QueryErrorKind } from '../query-engine.ts';
@@ -18,6 +18,7 @@ export interface RemoteApiOptions {
   readonly http: HttpClient;
   readonly files: FileSystem;
   readonly clock: Clock;
+  readonly random: Random;
   readonly environment?: Environment;
 }
 
@@ -75,13 +76,14 @@ export class RemoteApi {
   readonly #http: AuthorizedHttp;
   readonly #name: string;
 
-  constructor({ config, http, files, clock, environment }: RemoteApiOptions) {
+  constructor({ config, http, files, clock, random, environment }: RemoteApiOptions) {
     this.#config = config;
     this.#clock = clock;
     this.#http = new AuthorizedHttp({
       http,
       files,
       clock,
+      random,
       config: config.http,
       ...(environment && { environment }),
     });

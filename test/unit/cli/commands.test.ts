@@ -419,6 +419,8 @@ describe('check', () => {
 - {job_name: a, consul_sd_configs: [{server: "c:8500", tls_config: {ca_file: ca.pem}}]}
 - {job_name: b, docker_sd_configs: [{host: "https://d", basic_auth: {username: u, password_file: pw}}]}
 - {job_name: c, kubernetes_sd_configs: [{role: pod, api_server: "https://k", bearer_token_file: tok}]}
+- {job_name: e, oauth2: {client_id: i, token_url: t, client_secret_file: cs}}
+- {job_name: f, oauth2: {client_id: i, token_url: t, client_certificate_key_file: ck, grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer"}}
 - {job_name: d, file_sd_configs: [{files: [sd/*.json, later.yml]}]}
 alerting: {alertmanagers: [{http_sd_configs: [{url: "http://h", authorization: {credentials_file: ok}}]}]}
 `,
@@ -431,7 +433,8 @@ alerting: {alertmanagers: [{http_sd_configs: [{url: "http://h", authorization: {
       outcome: 1,
       err:
         '  WARNING: file "/later.yml" for file_sd in scrape job "d" does not exist\n' +
-        '  FAILED:\n/p.yml: the CA file /ca.pem is not there; the basic auth password file /pw is not there; ' +
+        '  FAILED:\n/p.yml: the oauth2 client secret file /cs is not there; ' +
+        'the oauth2 client certificate key file /ck is not there; the CA file /ca.pem is not there; the basic auth password file /pw is not there; ' +
         'the authorization credentials file /tok is not there; ' +
         '/sd/bad.json:1:3: unknown key "targts" in [0]; did you mean "targets"?\n',
     });

@@ -3,6 +3,7 @@ import { AuthorizedHttp, secretsOf } from '../../../src/core/authorized-http.ts'
 import { httpConfigSchema } from '../../../src/core/http-config.ts';
 import type { HttpRequest } from '../../../src/core/ports.ts';
 import { chooseProxy } from '../../../src/core/proxy-choice.ts';
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
 import type { FakeAnswer } from '../../../src/core/testing/fake-network.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
@@ -33,7 +34,13 @@ async function setUp(yaml: string, files: Record<string, string> = {}) {
   const write = (name: string, text: string) => disk.replaceFile(name, new TextEncoder().encode(text));
   for (const [name, text] of Object.entries(files)) await write(name, text);
   const clock = new VirtualClock(0);
-  const http = new AuthorizedHttp({ http: network, files: disk, clock, config: read(yaml) });
+  const http = new AuthorizedHttp({
+    http: network,
+    files: disk,
+    clock,
+    random: new SeededRandom(1),
+    config: read(yaml),
+  });
   const get = (url = 'http://target/', headers = {}) =>
     http.request({ method: 'GET', url, headers, signal: new AbortController().signal });
   return { seen, answers, write, clock, get };
@@ -158,7 +165,14 @@ describe('what the block refuses', () => {
       'at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured',
     ],
     ['oauth2: {token_url: x}', 'oauth2 client_id must be configured'],
-    ['oauth2: {client_id: x, token_url: y, claims: {}}', 'key "claims" in oauth2 is not in this version'],
+    [
+      'oauth2: {client_id: x, token_url: y, client_secret_ref: r}',
+      'f:1:38: key "client_secret_ref" in oauth2 is not in this version',
+    ],
+    [
+      'oauth2: {client_id: x, token_url: y, client_secret: a, client_secret_file: b}',
+      'f:1:9: oauth2: at most one of oauth2 client_secret, client_secret_file & client_secret_ref must be configured using grant-type=client_credentials',
+    ],
     [
       'tls_config: {cert: a}',
       'exactly one of key or key_file must be configured when a client certificate is configured',

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { TocsinError } from '../../../src/core/errors.ts';
 import { Labels } from '../../../src/core/labels.ts';
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { SmtpMailer } from '../../../src/core/system/smtp-mailer.ts';
 import { SystemClock } from '../../../src/core/system/system-clock.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
@@ -119,6 +120,7 @@ receivers: [{name: team, email_configs: [{to: 'a@example.org, B <b@example.org>'
     files,
     console: { write: () => undefined },
     clock: new SystemClock(),
+    random: new SeededRandom(1),
     logger,
     environment: {},
   });

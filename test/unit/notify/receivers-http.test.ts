@@ -3,6 +3,7 @@ import { SystemClock } from '../../../src/core/system/system-clock.ts';
 import { UndiciHttpClient } from '../../../src/core/system/undici-http-client.ts';
 import { Labels } from '../../../src/core/labels.ts';
 import { silentLogger } from '../../../src/core/log.ts';
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import { requireYaml } from '../../../src/core/validate-yaml.ts';
 import { parseYaml } from '../../../src/core/yaml.ts';
@@ -53,6 +54,7 @@ async function send(
     http,
     files,
     clock: new SystemClock(),
+    random: new SeededRandom(1),
     logger: silentLogger,
     mailer: { send: () => Promise.reject(new Error('not mail')) },
     console: { write: () => undefined },

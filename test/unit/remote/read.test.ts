@@ -7,6 +7,7 @@ import { silentLogger } from '../../../src/core/log.ts';
 import { Matcher } from '../../../src/core/matcher.ts';
 import { createRegistry } from '../../../src/core/metrics.ts';
 import { Secret } from '../../../src/core/secret.ts';
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
@@ -140,6 +141,7 @@ function client(
     http: network,
     files: new MemoryFileSystem(),
     clock,
+    random: new SeededRandom(1),
     logger: silentLogger,
     registry,
     userAgent: 'test',

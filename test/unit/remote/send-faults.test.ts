@@ -100,7 +100,13 @@ test('what the disk does not give of the log, and records that are not understoo
     return { status: 204 };
   });
   const logger = new Lines();
-  const http = new AuthorizedHttp({ http: network, files, clock, config: config.http });
+  const http = new AuthorizedHttp({
+    http: network,
+    files,
+    clock,
+    random: new SeededRandom(1),
+    config: config.http,
+  });
   const queue = new WriteQueue({
     config,
     endpoint: new WriteEndpoint(config, http, clock, 'test'),

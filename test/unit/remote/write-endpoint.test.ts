@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { AuthorizedHttp } from '../../../src/core/authorized-http.ts';
 import { DEFAULT_HTTP_CLIENT_CONFIG } from '../../../src/core/http-config.ts';
+import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import { FakeNetwork } from '../../../src/core/testing/fake-network.ts';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
@@ -22,7 +23,13 @@ beforeEach(() => {
 function send(message: string): Promise<SendOutcome> {
   const config = remoteWriteSchema.parse({ url: 'http://far/write', protobuf_message: message });
   const files = new MemoryFileSystem();
-  const http = new AuthorizedHttp({ http: network, files, clock, config: DEFAULT_HTTP_CLIENT_CONFIG });
+  const http = new AuthorizedHttp({
+    http: network,
+    files,
+    clock,
+    random: new SeededRandom(1),
+    config: DEFAULT_HTTP_CLIENT_CONFIG,
+  });
   const endpoint = new WriteEndpoint(config, http, clock, 'test');
   return endpoint.send(new Uint8Array(100), new AbortController().signal, 0);
 }

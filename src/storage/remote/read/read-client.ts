@@ -8,7 +8,7 @@ import { TocsinError, errorText } from '../../../core/errors.ts';
 import type { Labels } from '../../../core/labels.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { Registry } from '../../../core/metrics.ts';
-import type { FileSystem, HttpClient, HttpResponse } from '../../../core/ports.ts';
+import type { FileSystem, HttpClient, HttpResponse, Random } from '../../../core/ports.ts';
 import type { Environment } from '../../../core/proxy-choice.ts';
 import type { RemoteReadConfig } from './config.ts';
 import { RemoteReadMetrics } from './metrics.ts';
@@ -25,6 +25,7 @@ export interface RemoteReadClientOptions {
   readonly http: HttpClient;
   readonly files: FileSystem;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly registry: Registry;
   readonly environment?: Environment;
@@ -116,7 +117,7 @@ export class RemoteReadClient implements RemoteReadPort {
   }
 
   #endpoint(config: RemoteReadConfig): Endpoint {
-    const { http, files, clock, environment, userAgent } = this.#options;
+    const { http, files, clock, random, environment, userAgent } = this.#options;
     const digest = createHash('sha256')
       .update(`${config.url}${JSON.stringify(config.headers)}`)
       .digest('hex');
@@ -131,6 +132,7 @@ export class RemoteReadClient implements RemoteReadPort {
         http,
         files,
         clock,
+        random,
         config: config.http,
         ...(environment && { environment }),
       }),

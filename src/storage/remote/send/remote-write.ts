@@ -142,6 +142,7 @@ export class RemoteWrite {
       http,
       files,
       clock,
+      random,
       config: config.http,
       anyAddress: config.roundRobinDns,
       ...(environment && { environment }),
