@@ -24,30 +24,39 @@ const MOST_MISSED = 0.001;
 interface Step {
   readonly missed: number;
   readonly wanted: number;
+  /** Of the scrapes, as the program says itself. */
+  readonly samples: number;
   readonly cpuSeconds: number;
   readonly residentBytes: number;
 }
 
 async function measure(contestant: Contestant, targets: number): Promise<Step> {
   let step: Step | undefined;
-  await withFleet({ targets }, async ({ folder, config }) => {
+  await withFleet({ targets }, async ({ folder, config, missed }) => {
     const port = await freePort();
     const child = contestant.start(folder, config, port);
     try {
       if (contestant === VICTORIA_METRICS) await waitForReady(`http://127.0.0.1:${port}/health`, child);
       else await waitForReady(`http://127.0.0.1:${port}/-/ready`, child);
       await pause(WARM_UP_MS);
+      await missed();
       const before = readProcess(child.pid!);
       await pause(MEASURE_S * 1000);
       const after = readProcess(child.pid!);
       const atMs = Date.now();
+      const leftOut = await missed();
       await pause(BEHIND_MS);
       const window = `${MEASURE_S * 1000 - 1}ms`;
-      const good = await queryNumber(port, `sum(sum_over_time(up{job="bench"}[${window}]))`, atMs);
-      const wanted = targets * MEASURE_S;
+      const failed = await queryNumber(port, `sum(sum_over_time((1 - up{job="bench"})[${window}:1s]))`, atMs);
+      const samples = await queryNumber(
+        port,
+        `sum(sum_over_time(scrape_samples_post_metric_relabeling{job="bench"}[${window}]))`,
+        atMs,
+      );
       step = {
-        missed: Math.max(0, wanted - good),
-        wanted,
+        missed: leftOut + failed,
+        wanted: targets * MEASURE_S,
+        samples,
         cpuSeconds: after.cpuSeconds - before.cpuSeconds,
         residentBytes: after.residentBytes,
       };
@@ -61,10 +70,11 @@ async function measure(contestant: Contestant, targets: number): Promise<Step> {
 async function findMost(contestant: Contestant): Promise<number> {
   let most = 0;
   for (const targets of STEPS) {
-    const { missed, wanted, cpuSeconds, residentBytes } = await measure(contestant, targets);
+    const { missed, wanted, samples, cpuSeconds, residentBytes } = await measure(contestant, targets);
     const rate = (targets * SERIES_PER_TARGET) / 1e6;
     console.log(
       `${contestant.name}: ${rate.toFixed(1)} M samples/s wanted, ${missed} of ${wanted} scrapes missed, ` +
+        `${(samples / MEASURE_S / 1e6).toFixed(2)} M stored, ` +
         `${(cpuSeconds / MEASURE_S).toFixed(2)} cores, ${(residentBytes / 2 ** 30).toFixed(2)} GiB`,
     );
     if (missed / wanted > MOST_MISSED) break;

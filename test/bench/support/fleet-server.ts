@@ -4,7 +4,8 @@ import { gzipSync } from 'node:zlib';
 
 /**
  * Serves the targets of a fleet, in a process of its own: path `/N` is target N. It does as little as it can, so that the
- * programs that scrape it have the machine. Its one argument is a {@link FleetOptions}; it sends its port to its parent.
+ * programs that scrape it have the machine. Its one argument is a {@link FleetOptions}; it sends its port to its parent, and for each
+ * message how many scrapes it has missed since the message before: times that a target was left alone for long.
  */
 
 /** What a fleet is like. */
@@ -20,6 +21,8 @@ export const SERIES_PER_TARGET = 1000;
 const BODIES = 8;
 /** Targets beyond so many have the bodies of those before: their series differ by `instance`. */
 const VARIANTS = 25;
+/** Targets are asked every second; after so long at least one scrape was left out. */
+const GAP_MS = 1500;
 
 /**
  * A body of {@link SERIES_PER_TARGET} series whose values move from scrape to scrape: histograms, counters, gauges. Of
@@ -87,23 +90,49 @@ class Answers {
   }
 }
 
+/** Notes when targets are asked. */
+class Visits {
+  readonly #lastMs = new Map<number, number>();
+  #gaps = 0;
+
+  note(target: number): void {
+    const nowMs = performance.now();
+    const lastMs = this.#lastMs.get(target);
+    if (lastMs !== undefined && nowMs - lastMs > GAP_MS)
+      this.#gaps += Math.round((nowMs - lastMs) / 1000) - 1;
+    this.#lastMs.set(target, nowMs);
+  }
+
+  /** How many scrapes were left out since this was asked last. */
+  take(): number {
+    const gaps = this.#gaps;
+    this.#gaps = 0;
+    return gaps;
+  }
+}
+
 /** Answers requests that come one after the other on a connection, each in one piece, as those of scrapers do. */
-function serve(socket: Socket, answers: Answers): void {
+function serve(socket: Socket, answers: Answers, visits: Visits): void {
   socket.setNoDelay(true);
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk: Buffer) => {
     const target = Number(/^GET \/(\d+)/.exec(chunk.toString('latin1', 0, 32))?.[1] ?? 0);
+    visits.note(target);
     socket.write(answers.of(target));
   });
 }
 
 if (process.send !== undefined) {
   const answers = new Answers(JSON.parse(process.argv[2] ?? '{}') as FleetOptions);
+  const visits = new Visits();
   const server = createServer((socket) => {
-    serve(socket, answers);
+    serve(socket, answers, visits);
   });
   server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
     process.send!((server.address() as AddressInfo).port);
+  });
+  process.on('message', () => {
+    process.send!(visits.take());
   });
   process.on('disconnect', () => process.exit(0));
 }

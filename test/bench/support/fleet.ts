@@ -91,6 +91,8 @@ export interface Fleet {
   readonly folder: string;
   /** A configuration that scrapes all targets every second. */
   readonly config: string;
+  /** How many scrapes the targets have missed since this was asked last. */
+  readonly missed: () => Promise<number>;
   /** One that scrapes nothing. */
   readonly idleConfig: string;
 }
@@ -107,6 +109,16 @@ async function startServer(options: FleetOptions): Promise<{ child: ChildProcess
     });
   });
   return { child, port };
+}
+
+async function askMissed(child: ChildProcess): Promise<number> {
+  const answer = new Promise<number>((resolve) => {
+    child.once('message', (message) => {
+      resolve(message as number);
+    });
+  });
+  child.send('missed');
+  return answer;
 }
 
 /** Serves targets while `use` runs, {@link TARGETS} of them unless told. */
@@ -130,7 +142,7 @@ export async function withFleet(
   );
   writeFileSync(idleConfig, JSON.stringify({ global }));
   try {
-    await use({ folder, config, idleConfig });
+    await use({ folder, config, idleConfig, missed: () => askMissed(server.child) });
   } finally {
     server.child.disconnect();
     rmSync(folder, { recursive: true, force: true });
