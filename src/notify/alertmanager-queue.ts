@@ -6,7 +6,7 @@ import { TocsinError, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { TaskScope } from '../core/task-scope.ts';
 import type { AlertmanagerMetrics } from './alertmanager-metrics.ts';
-import { postJson, redact } from './http.ts';
+import { redact, sendRequest } from './http.ts';
 import type { NotifyHttp } from './http.ts';
 
 /** How to talk to the Alertmanager; replaced as a whole at reload. */
@@ -133,7 +133,11 @@ export class AlertmanagerQueue {
     const makeReason = (): Error => new TocsinError('TOCSIN_ERR_TIMEOUT', text);
     const deadline = startDeadline(clock, timeoutMs, makeReason, signal);
     try {
-      const answer = await postJson(http, { url, body: batch.map(postableAlert) }, deadline.signal);
+      const answer = await sendRequest(
+        http,
+        { url, body: JSON.stringify(batch.map(postableAlert)) },
+        deadline.signal,
+      );
       if (answer.status >= 200 && answer.status < 300) return;
       throw new TocsinError('TOCSIN_ERR_HTTP', `bad response status ${answer.status}`);
     } finally {

@@ -25,23 +25,36 @@ export interface HttpAnswer {
 }
 
 /** A request to a receiver or an outside Alertmanager. */
-export interface JsonPost {
+export interface NotifyRequest {
+  /** POST when absent. */
+  readonly method?: 'GET' | 'POST' | 'PUT';
   readonly url: string;
-  readonly body: unknown;
+  /** None when absent. */
+  readonly body?: string;
+  /** Of the body; JSON when absent. */
+  readonly contentType?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /**
- * POSTs JSON through axios, whose transport is the {@link NotifyHttp} (axios' own sockets, redirects, proxies and time
- * limits are not used). Resolves for every status; rejects with what the transport rejected with.
+ * Sends a request through axios, whose transport is the {@link NotifyHttp} (axios' own sockets, redirects, proxies and
+ * time limits are not used). Resolves for every status; rejects with what the transport rejected with.
  */
-export async function postJson(http: NotifyHttp, post: JsonPost, signal: AbortSignal): Promise<HttpAnswer> {
+export async function sendRequest(
+  http: NotifyHttp,
+  request: NotifyRequest,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
   // The signal goes to the adapter, not to axios: axios would replace its reason by an error of its own.
   const answer = await client.request<string>({
-    method: 'POST',
-    url: post.url,
-    data: JSON.stringify(post.body),
-    headers: { 'Content-Type': 'application/json', 'User-Agent': USER_AGENT, ...post.headers },
+    method: request.method ?? 'POST',
+    url: request.url,
+    ...(request.body === undefined ? {} : { data: request.body }),
+    headers: {
+      'Content-Type': request.contentType ?? 'application/json',
+      'User-Agent': USER_AGENT,
+      ...request.headers,
+    },
     adapter: adapterOver(http, signal),
   });
   const headers: Record<string, string> = {};
@@ -59,6 +72,7 @@ const client = axios.create({
 // Nothing but what is given goes out: no Accept, no Accept-Encoding (bodies are read as they are).
 client.defaults.headers.common = new AxiosHeaders();
 client.defaults.headers.post = new AxiosHeaders();
+client.defaults.headers.put = new AxiosHeaders();
 
 function adapterOver(http: NotifyHttp, signal: AbortSignal): AxiosAdapter {
   return async (config) => {
@@ -125,9 +139,13 @@ function isUnconnected(error: unknown): boolean {
   return false;
 }
 
-/** The text of a failed answer as Alertmanager words it: `unexpected status code 500: …`. */
-export function statusMessage(answer: HttpAnswer, secrets: readonly string[]): string {
-  const detail = answer.text.replaceAll(/\s+/g, ' ').trim().slice(0, 500);
+/** The text of a failed answer as Alertmanager words it: `unexpected status code 500: …`; `text` replaces the body's. */
+export function statusMessage(
+  answer: HttpAnswer,
+  secrets: readonly string[],
+  text: string = answer.text,
+): string {
+  const detail = text.replaceAll(/\s+/g, ' ').trim().slice(0, 500);
   return redact(`unexpected status code ${answer.status}${detail === '' ? '' : `: ${detail}`}`, secrets);
 }
 

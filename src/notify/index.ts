@@ -1,5 +1,4 @@
 export { buildIntegrations } from './build-integrations.ts';
-export type { ReceiverPorts } from './build-integrations.ts';
 export { AlertmanagerClient, relabelAlerts } from './alertmanager-client.ts';
 export type { AlertmanagerClientOptions } from './alertmanager-client.ts';
 export { alertingSchema } from './alerting-config.ts';
@@ -12,16 +11,6 @@ export type {
   NotifyProblem,
   ReceiverConfig,
 } from './config.ts';
-export { RECEIVER_KINDS_NOT_IN_VERSION } from './config-receivers.ts';
-export type {
-  ConsoleConfig,
-  EmailConfig,
-  HostPort,
-  SlackAction,
-  SlackConfig,
-  SlackField,
-  WebhookConfig,
-} from './config-receivers.ts';
 export { needsUpdate } from './dedup.ts';
 export type { DedupInput, NotificationReason } from './dedup.ts';
 export { DEFAULT_TEMPLATES } from './default-templates.ts';
@@ -47,6 +36,8 @@ export type {
   TimeIntervals,
 } from './ports.ts';
 export { ConsoleReceiver } from './receivers/console.ts';
+export type { ReceiverPorts } from './receivers/receiver-kind.ts';
+export { RECEIVER_KINDS_NOT_IN_VERSION } from './receivers/receiver-kinds.ts';
 export type { SecretSource } from './secret-source.ts';
 export type { Stage, StageContext } from './stage.ts';
 export { NotificationTemplates, commonLabels } from './templates.ts';

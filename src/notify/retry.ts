@@ -31,18 +31,19 @@ function parseRetryAfter(header: string | undefined, nowMs: number): number | un
 }
 
 /**
- * What an HTTP status means: 2xx sent, 5xx and 429 retried (429 not before Retry-After), anything else final. Unlike
- * Alertmanager this holds for every receiver.
+ * What an HTTP status means: 2xx sent, 5xx, 429 and those of `alsoRetried` retried (not before Retry-After), anything
+ * else final. Unlike Alertmanager this holds for every receiver.
  */
 export function classifyStatus(
   status: number,
   message: string,
   retryAfter: string | undefined,
   nowMs: number,
+  alsoRetried: readonly number[] = [],
 ): SendOutcome {
   if (status >= 200 && status < 300) return { kind: 'sent' };
   const reason = failureReasonOfStatus(status);
-  const retried = status === 429 || (status >= 500 && status < 600);
+  const retried = status === 429 || (status >= 500 && status < 600) || alsoRetried.includes(status);
   if (!retried) return { kind: 'reject', reason, message };
   const afterMs = parseRetryAfter(retryAfter, nowMs);
   return { kind: 'retry', reason, message, ...(afterMs === undefined ? {} : { afterMs }) };

@@ -2,9 +2,11 @@ import { isResolved } from '../../alerts/index.ts';
 import type { Alert } from '../../alerts/index.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { TextOutput } from '../../core/ports.ts';
-import type { ConsoleConfig } from '../config-receivers.ts';
 import type { Notification, Receiver, SendOutcome } from '../notification.ts';
 import { formatRfc3339 } from '../time.ts';
+import { consoleOf, consoleSchema } from './console-config.ts';
+import type { ConsoleConfig } from './console-config.ts';
+import { receiverKind } from './receiver-kind.ts';
 
 /** Control characters of alerts must not reach the terminal: they could move the cursor or hide text. */
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
@@ -54,6 +56,14 @@ export class ConsoleReceiver implements Receiver {
     return this.#colours ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text;
   }
 }
+
+/** `console_configs`. */
+export const consoleKind = receiverKind({
+  kind: 'console',
+  schema: consoleSchema,
+  complete: consoleOf,
+  createReceiver: (config, { console }) => new ConsoleReceiver(config, console),
+});
 
 function fieldsOf(alert: Alert, resolved: boolean, nowMs: number): (readonly [string, string])[] {
   const { annotations, labels } = alert;

@@ -7,16 +7,18 @@ import type { TlsConfig } from '../../core/http-config.ts';
 import type { Logger } from '../../core/log.ts';
 import type { MailOutcome, MailServer, Mailer } from '../../core/mailer.ts';
 import type { FileSystem } from '../../core/ports.ts';
-import type { EmailConfig } from '../config-receivers.ts';
 import { redact } from '../http.ts';
 import type { FailureReason, Notification, Receiver, SendOutcome } from '../notification.ts';
 import { readSecret } from '../secret-source.ts';
 import type { SecretSource } from '../secret-source.ts';
 import type { NotificationTemplates, Rendering } from '../templates.ts';
+import { emailOf, emailSchema } from './email-config.ts';
+import type { EmailConfig } from './email-config.ts';
 import { templateOutcome } from './http-receiver.ts';
+import { receiverKind } from './receiver-kind.ts';
 
 /** What the email receiver works with. */
-export interface EmailPorts {
+interface EmailPorts {
   readonly mailer: Mailer;
   readonly files: FileSystem;
   readonly clock: Clock;
@@ -44,7 +46,7 @@ class DraftFailure extends Error {}
  *
  * @see prometheus/alertmanager notify/email/email.go
  */
-export class EmailReceiver implements Receiver {
+class EmailReceiver implements Receiver {
   readonly #config: EmailConfig;
   readonly #ports: EmailPorts;
   /** Recipients that are still to be told, by notification; only where some have been. */
@@ -170,6 +172,15 @@ export class EmailReceiver implements Receiver {
     };
   }
 }
+
+/** `email_configs`. */
+export const emailKind = receiverKind({
+  kind: 'email',
+  schema: emailSchema,
+  complete: emailOf,
+  createReceiver: (config, { mailer, files, clock, logger, templates }) =>
+    new EmailReceiver(config, { mailer, files, clock, logger, templates }),
+});
 
 /** A message id that no mail has: mail programs put everything that refers to it into one thread. */
 function threadRoot({ key, nowMs }: Notification, threadBy: 'none' | 'daily'): string {

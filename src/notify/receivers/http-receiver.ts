@@ -1,15 +1,19 @@
+import { AuthorizedHttp } from '../../core/authorized-http.ts';
 import { startDeadline } from '../../core/clock.ts';
 import type { Clock } from '../../core/clock.ts';
 import { formatDuration } from '../../core/duration.ts';
 import { TocsinError, errorText } from '../../core/errors.ts';
+import type { HttpClientConfig } from '../../core/http-config.ts';
+import type { Logger } from '../../core/log.ts';
 import type { FileSystem } from '../../core/ports.ts';
-import { outcomeOfTransportError, postJson, redact, statusMessage } from '../http.ts';
-import type { HttpAnswer, JsonPost, NotifyHttp } from '../http.ts';
-import type { SendOutcome } from '../notification.ts';
+import { outcomeOfTransportError, redact, sendRequest, statusMessage } from '../http.ts';
+import type { HttpAnswer, NotifyHttp, NotifyRequest } from '../http.ts';
+import type { Notification, SendOutcome } from '../notification.ts';
 import { classifyStatus } from '../retry.ts';
 import { readSecret } from '../secret-source.ts';
 import type { SecretSource } from '../secret-source.ts';
 import type { NotificationTemplates } from '../templates.ts';
+import type { ReceiverContext } from './receiver-kind.ts';
 
 /** What receivers over HTTP work with. */
 export interface HttpReceiverPorts {
@@ -17,21 +21,39 @@ export interface HttpReceiverPorts {
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly templates: NotificationTemplates;
+  /** The integration's own. */
+  readonly logger: Logger;
 }
 
-/** How one POST goes: where to, for how long, and what a 2xx answer means. */
-export interface Delivery extends JsonPost {
+/** What a receiver over HTTP works with, its `http_config` in it. */
+export function httpReceiverPorts(config: HttpClientConfig, context: ReceiverContext): HttpReceiverPorts {
+  const { files, clock, random, templates, logger, environment } = context;
+  const http = new AuthorizedHttp({ http: context.http, files, clock, random, config, environment });
+  return { http, files, clock, templates, logger };
+}
+
+/** The log of one notification. */
+export function notificationLogger(logger: Logger, { key }: Notification): Logger {
+  return logger.child({ group_key: key.groupKey });
+}
+
+/** How one request goes: where to, for how long, and what its answer means. */
+export interface Delivery extends NotifyRequest {
   /** The integration's own limit, 0 = none beyond the outbox's. */
   readonly timeoutMs: number;
   /** Kind of the receiver, for messages. */
   readonly kind: string;
   /** Texts that must not show in messages. */
   readonly secrets: readonly string[];
+  /** Statuses besides 5xx and 429 after which trying again makes sense. */
+  readonly retriedStatuses?: readonly number[];
+  /** What a failed answer says; its whole body when absent. */
+  readonly failureDetail?: (answer: HttpAnswer) => string;
   /** Looks at a 2xx answer; without it 2xx is success. */
   readonly accept?: (answer: HttpAnswer) => SendOutcome;
 }
 
-/** Posts and classifies: never rejects for what is outside. */
+/** Sends and classifies: never rejects for what is outside. */
 export async function deliver(
   ports: HttpReceiverPorts,
   delivery: Delivery,
@@ -55,9 +77,14 @@ export async function deliver(
       ? startDeadline(clock, timeoutMs, () => new TocsinError('TOCSIN_ERR_TIMEOUT', text), signal)
       : undefined;
   try {
-    const answer = await postJson(ports.http, delivery, deadline?.signal ?? signal);
-    const retryAfter = answer.headers['retry-after'];
-    const outcome = classifyStatus(answer.status, statusMessage(answer, secrets), retryAfter, clock.nowMs());
+    const answer = await sendRequest(ports.http, delivery, deadline?.signal ?? signal);
+    const outcome = classifyStatus(
+      answer.status,
+      statusMessage(answer, secrets, delivery.failureDetail?.(answer)),
+      answer.headers['retry-after'],
+      clock.nowMs(),
+      delivery.retriedStatuses,
+    );
     if (outcome.kind !== 'sent') return outcome;
     return redactOutcome(delivery.accept?.(answer) ?? outcome, secrets);
   } catch (error) {

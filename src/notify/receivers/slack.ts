@@ -1,11 +1,13 @@
 import { secretsOf } from '../../core/authorized-http.ts';
-import type { SlackConfig } from '../config-receivers.ts';
 import type { HttpAnswer } from '../http.ts';
 import type { Notification, Receiver, SendOutcome } from '../notification.ts';
 import type { Rendering } from '../templates.ts';
 import { truncateRunes } from '../truncate.ts';
-import { deliver, secretOr, templateOutcome } from './http-receiver.ts';
+import { deliver, httpReceiverPorts, secretOr, templateOutcome } from './http-receiver.ts';
 import type { HttpReceiverPorts } from './http-receiver.ts';
+import { receiverKind } from './receiver-kind.ts';
+import { slackOf, slackSchema } from './slack-config.ts';
+import type { SlackConfig } from './slack-config.ts';
 
 const MAX_TITLE_RUNES = 1024;
 const DEFAULT_MARKDOWN_IN: readonly string[] = ['fallback', 'pretext', 'text'];
@@ -16,7 +18,7 @@ const DEFAULT_MARKDOWN_IN: readonly string[] = ['fallback', 'pretext', 'text'];
  *
  * @see prometheus/alertmanager notify/slack/slack.go
  */
-export class SlackReceiver implements Receiver {
+class SlackReceiver implements Receiver {
   readonly #config: SlackConfig;
   readonly #ports: HttpReceiverPorts;
 
@@ -41,7 +43,7 @@ export class SlackReceiver implements Receiver {
       this.#ports,
       {
         url: endpoint.kind === 'webhook' ? secret.value : endpoint.appUrl,
-        body,
+        body: JSON.stringify(body),
         headers: endpoint.kind === 'webhook' ? {} : { Authorization: `Bearer ${secret.value}` },
         timeoutMs,
         kind: 'slack',
@@ -54,6 +56,14 @@ export class SlackReceiver implements Receiver {
     return { ...outcome, message: `channel ${JSON.stringify(body.channel)}: ${outcome.message}` };
   }
 }
+
+/** `slack_configs`. */
+export const slackKind = receiverKind({
+  kind: 'slack',
+  schema: slackSchema,
+  complete: slackOf,
+  createReceiver: (config, context) => new SlackReceiver(config, httpReceiverPorts(config.http, context)),
+});
 
 /** The body that Slack gets; empty texts are left out where Alertmanager leaves them out. */
 interface SlackMessage {

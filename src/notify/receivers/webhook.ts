@@ -3,11 +3,13 @@ import type { Alert } from '../../alerts/index.ts';
 import { secretsOf } from '../../core/authorized-http.ts';
 import { quoteMeta } from '../../template/index.ts';
 import type { NotificationView } from '../../template/index.ts';
-import type { WebhookConfig } from '../config-receivers.ts';
 import type { Notification, Receiver, SendOutcome } from '../notification.ts';
 import { ZERO_TIME, formatRfc3339 } from '../time.ts';
-import { deliver, secretOr, templateOutcome } from './http-receiver.ts';
+import { deliver, httpReceiverPorts, secretOr, templateOutcome } from './http-receiver.ts';
 import type { HttpReceiverPorts } from './http-receiver.ts';
+import { receiverKind } from './receiver-kind.ts';
+import { webhookOf, webhookSchema } from './webhook-config.ts';
+import type { WebhookConfig } from './webhook-config.ts';
 import { renderPayload } from './webhook-payload.ts';
 
 /**
@@ -15,7 +17,7 @@ import { renderPayload } from './webhook-payload.ts';
  *
  * @see prometheus/alertmanager notify/webhook/webhook.go
  */
-export class WebhookReceiver implements Receiver {
+class WebhookReceiver implements Receiver {
   readonly #config: WebhookConfig;
   readonly #ports: HttpReceiverPorts;
 
@@ -45,7 +47,7 @@ export class WebhookReceiver implements Receiver {
       return { kind: 'reject', reason: 'other', message: 'webhook URL is empty after templating' };
     const delivery = {
       url,
-      body,
+      body: JSON.stringify(body),
       timeoutMs,
       kind: 'webhook',
       secrets: [source.value, url, ...secretsOf(http)],
@@ -53,6 +55,14 @@ export class WebhookReceiver implements Receiver {
     return deliver(this.#ports, delivery, signal);
   }
 }
+
+/** `webhook_configs`. */
+export const webhookKind = receiverKind({
+  kind: 'webhook',
+  schema: webhookSchema,
+  complete: webhookOf,
+  createReceiver: (config, context) => new WebhookReceiver(config, httpReceiverPorts(config.http, context)),
+});
 
 /** The first alerts; unlike Alertmanager those that fire come first, so that the cut can't make a group look resolved. */
 function cutAlerts({ alerts, nowMs }: Notification, maxAlerts: number): readonly Alert[] {

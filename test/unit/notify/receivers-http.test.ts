@@ -1,81 +1,22 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { SystemClock } from '../../../src/core/system/system-clock.ts';
-import { UndiciHttpClient } from '../../../src/core/system/undici-http-client.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import { Labels } from '../../../src/core/labels.ts';
-import { silentLogger } from '../../../src/core/log.ts';
-import { SeededRandom } from '../../../src/core/seeded-random.ts';
-import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
-import { requireYaml } from '../../../src/core/validate-yaml.ts';
-import { parseYaml } from '../../../src/core/yaml.ts';
-import { z } from 'zod';
-import {
-  NotificationTemplates,
-  buildIntegrations,
-  notifyConfigOf,
-  notifyShape,
-} from '../../../src/notify/index.ts';
-import type { Notification, SendOutcome } from '../../../src/notify/index.ts';
-import { START_MS, alertOf, notificationOf } from './helpers.ts';
+import { notificationOf } from './helpers.ts';
+import { EXTERNAL_URL, FIRING, RESOLVED, ReceiverBench } from './receiver-bench.ts';
 import { RecordingServer } from './servers.ts';
 
-const EXTERNAL_URL = 'http://tocsin.example:9093';
-const http = new UndiciHttpClient();
-const files = new MemoryFileSystem();
+let bench: ReceiverBench;
 let server: RecordingServer;
+let files: MemoryFileSystem;
 
 beforeAll(async () => {
-  server = await RecordingServer.start();
+  bench = await ReceiverBench.start();
+  ({ server, files } = bench);
 });
-beforeEach(() => {
-  server.requests.length = 0;
-  server.answer = () => ({});
-});
-afterAll(async () => {
-  await http.close();
-  await server.stop();
-});
-afterEach(() => {
-  files.fault = undefined;
-});
+beforeEach(() => bench.reset());
+afterAll(() => bench.stop());
 
-/** Sends through the first integration of a receiver written as YAML; `URL` stands for the server's address. */
-async function send(
-  yaml: string,
-  notification: Notification,
-  options: { readonly templates?: string; readonly signal?: AbortSignal } = {},
-): Promise<SendOutcome> {
-  const text = yaml.replaceAll('URL', server.url);
-  const schema = z.strictObject(notifyShape);
-  const { config, problems } = notifyConfigOf(requireYaml(parseYaml(text, 'test.yml'), schema));
-  expect(problems).toEqual([]);
-  const sources = options.templates === undefined ? [] : [{ name: 'own.tmpl', text: options.templates }];
-  const templates = new NotificationTemplates(sources, EXTERNAL_URL);
-  const ports = {
-    http,
-    files,
-    clock: new SystemClock(),
-    random: new SeededRandom(1),
-    logger: silentLogger,
-    mailer: { send: () => Promise.reject(new Error('not mail')) },
-    console: { write: () => undefined },
-    environment: {},
-  };
-  const names = new Set(config.receivers.map(({ name }) => name));
-  const [integration] = buildIntegrations(config.receivers, names, templates, ports);
-  return integration!.receiver.send(notification, options.signal ?? new AbortController().signal);
-}
-
-const FIRING = alertOf(
-  { alertname: 'HighLatency', model: 'm1', severity: 'page', instance: 'a:1' },
-  {
-    annotations: Labels.fromObject({ summary: 'p99 is 2.1 s', value: '2.1' }),
-    startsAtMs: START_MS - 90_500,
-  },
-);
-const RESOLVED = alertOf(
-  { alertname: 'HighLatency', model: 'm1', severity: 'page', instance: 'b:1' },
-  { annotations: Labels.fromObject({ summary: 'p99 is 2.1 s' }), endsAtMs: START_MS - 1000 },
-);
+const send: ReceiverBench['send'] = (...args) => bench.send(...args);
 
 describe('webhook', () => {
   const WEBHOOK = 'receivers: [{name: team, webhook_configs: [{url: "URL/hook?token=s3cret"}]}]';

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { consoleKind } from './console.ts';
+import { emailKind } from './email.ts';
+import type { CompleteIntegration } from './receiver-kind.ts';
+import { slackKind } from './slack.ts';
+import { webhookKind } from './webhook.ts';
+
+/** Every kind of receiver there is, in the order in which a receiver's integrations stand. A new kind is one line here. */
+const RECEIVER_KINDS = {
+  webhook: webhookKind,
+  email: emailKind,
+  slack: slackKind,
+  console: consoleKind,
+} as const;
+
+type KindName = keyof typeof RECEIVER_KINDS;
+type ReceiverKinds = typeof RECEIVER_KINDS;
+
+const KIND_NAMES = Object.keys(RECEIVER_KINDS) as KindName[];
+
+/** The kinds of Alertmanager 0.34 and of tocsin's own contract. */
+const CONTRACT_KINDS: readonly string[] = [
+  'discord',
+  'email',
+  'incidentio',
+  'jira',
+  'mattermost',
+  'msteams',
+  'msteamsv2',
+  'opsgenie',
+  'pagerduty',
+  'pushover',
+  'rocketchat',
+  'slack',
+  'sns',
+  'telegram',
+  'victorops',
+  'webex',
+  'webhook',
+  'wechat',
+  'console',
+  'datadog',
+  'desktop',
+  'googlechat',
+  'gotify',
+  'matrix',
+  'ntfy',
+  'statuspal',
+];
+
+/** Kinds of the contract that this version does not have, by their key in `receivers[]`. */
+export const RECEIVER_KINDS_NOT_IN_VERSION: readonly string[] = CONTRACT_KINDS.filter(
+  (kind) => !Object.hasOwn(RECEIVER_KINDS, kind),
+).map((kind) => `${kind}_configs`);
+
+type ListKey<Kind extends KindName> = `${Kind}_configs`;
+type WrittenOf<Kind extends KindName> = z.output<ReceiverKinds[Kind]>;
+type CompleteOf<Written> = Written extends { readonly complete: (...args: never) => infer Result }
+  ? Extract<Result, CompleteIntegration<string, unknown>>
+  : never;
+
+/** One integration of a receiver with what it takes from `global`, of any kind. */
+export type AnyIntegration = { [Kind in KindName]: CompleteOf<WrittenOf<Kind>> }[KindName];
+
+type ListShape = {
+  readonly [Kind in KindName as ListKey<Kind>]: z.ZodDefault<z.ZodArray<ReceiverKinds[Kind]>>;
+};
+
+/** The `<kind>_configs` of all kinds, for the schema of a receiver. */
+export const integrationListsShape: ListShape = listShape();
+
+function listShape(): ListShape {
+  const lists = KIND_NAMES.map(
+    (kind) => [`${kind}_configs`, z.array<z.ZodType>(RECEIVER_KINDS[kind]).default([])] as const,
+  );
+  return Object.fromEntries(lists) as unknown as ListShape;
+}
+
+/** What {@link integrationListsShape} reads. */
+export type IntegrationLists = {
+  readonly [Kind in KindName as ListKey<Kind>]: readonly WrittenOf<Kind>[];
+};
+
+/** The entries of all lists in the order of the table, each with its place. */
+export function integrationsOf(
+  lists: IntegrationLists,
+): { readonly key: string; readonly index: number; readonly written: WrittenOf<KindName> }[] {
+  return KIND_NAMES.flatMap((kind) => {
+    const key = `${kind}_configs` as const;
+    const entries: readonly WrittenOf<KindName>[] = lists[key];
+    return entries.map((written, index) => ({ key, index, written }));
+  });
+}
