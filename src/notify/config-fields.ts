@@ -36,7 +36,7 @@ export const secretUrlSchema = secretSchema.superRefine((secret, context) => {
 /** A secret URL that may be a template; what holds no template is checked as it stands. */
 export const secretTemplateUrlSchema = secretSchema.superRefine((secret, context) => {
   const text = secret.reveal();
-  const problem = text === '' || text.includes('{{') ? undefined : urlProblem(text);
+  const problem = text === '' || hasTemplate(text) ? undefined : urlProblem(text);
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
 });
 
@@ -97,3 +97,13 @@ export const mailTlsSchema = tlsConfigSchema
       context.addIssue({ code: 'custom', path, message });
   })
   .transform(tlsConfigOf);
+
+/** A text that is a template; by default the built-in template of that name. */
+export function templateSchema(name: string): z.ZodDefault<z.ZodString> {
+  return z.string().default(`{{ template "${name}" . }}`);
+}
+
+/** Whether Go would see a template in a text. */
+export function hasTemplate(text: string): boolean {
+  return text.includes('{{');
+}

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isResolved } from '../alerts/index.ts';
 import type { Alert } from '../alerts/index.ts';
 import type { Labels } from '../core/labels.ts';
@@ -79,4 +80,9 @@ export function keyText(key: NotificationKey): string {
 /** A text that is equal exactly for the same integration of the same receiver. */
 export function integrationText(key: Omit<NotificationKey, 'groupKey'>): string {
   return JSON.stringify([key.receiver, key.integration, key.index]);
+}
+
+/** SHA-256 of the group key in hex: the name of the group at receivers that know one incident by a key. */
+export function groupKeyHash({ key }: Notification): string {
+  return createHash('sha256').update(key.groupKey).digest('hex');
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import addressParser from 'nodemailer/lib/addressparser';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import type { Clock } from '../../core/clock.ts';
@@ -8,6 +7,7 @@ import type { Logger } from '../../core/log.ts';
 import type { MailOutcome, MailServer, Mailer } from '../../core/mailer.ts';
 import type { FileSystem } from '../../core/ports.ts';
 import { redact } from '../http.ts';
+import { groupKeyHash } from '../notification.ts';
 import type { FailureReason, Notification, Receiver, SendOutcome } from '../notification.ts';
 import { readSecret } from '../secret-source.ts';
 import type { SecretSource } from '../secret-source.ts';
@@ -183,9 +183,9 @@ export const emailKind = receiverKind({
 });
 
 /** A message id that no mail has: mail programs put everything that refers to it into one thread. */
-function threadRoot({ key, nowMs }: Notification, threadBy: 'none' | 'daily'): string {
-  const hash = createHash('sha256').update(key.groupKey).digest('hex').slice(0, 16);
-  const day = threadBy === 'daily' ? new Date(nowMs).toISOString().slice(0, 10) : '';
+function threadRoot(notification: Notification, threadBy: 'none' | 'daily'): string {
+  const hash = groupKeyHash(notification).slice(0, 16);
+  const day = threadBy === 'daily' ? new Date(notification.nowMs).toISOString().slice(0, 10) : '';
   return `<alert-${hash}-${day}@alertmanager>`;
 }
 

@@ -49,6 +49,8 @@ export interface Delivery extends NotifyRequest {
   readonly retriedStatuses?: readonly number[];
   /** What a failed answer says; its whole body when absent. */
   readonly failureDetail?: (answer: HttpAnswer) => string;
+  /** How long an answer asks to wait, as in `Retry-After`; that header when absent. */
+  readonly retryAfter?: (answer: HttpAnswer) => string | undefined;
   /** Looks at a 2xx answer; without it 2xx is success. */
   readonly accept?: (answer: HttpAnswer) => SendOutcome;
 }
@@ -81,7 +83,7 @@ export async function deliver(
     const outcome = classifyStatus(
       answer.status,
       statusMessage(answer, secrets, delivery.failureDetail?.(answer)),
-      answer.headers['retry-after'],
+      delivery.retryAfter?.(answer) ?? answer.headers['retry-after'],
       clock.nowMs(),
       delivery.retriedStatuses,
     );
@@ -117,4 +119,27 @@ export function templateOutcome(what: string, error: unknown, secrets: readonly 
   if (!(error instanceof TocsinError) || error.code !== 'TOCSIN_ERR_TEMPLATE') throw error;
   const message = redact(`${what}: ${errorText(error)}`, secrets);
   return { kind: 'reject', reason: 'other', message };
+}
+
+/** What a rendering gives, or the outcome of a template that failed. */
+export function renderOr<T>(
+  what: string,
+  secrets: readonly string[],
+  render: () => T,
+): { readonly value: T } | { readonly outcome: SendOutcome } {
+  try {
+    return { value: render() };
+  } catch (error) {
+    return { outcome: templateOutcome(what, error, secrets) };
+  }
+}
+
+/** Fields of a JSON body without those that are empty, as Go's `omitempty` leaves them out. */
+export function withoutEmpty<T>(fields: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));
+}
+
+function isEmpty(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  return value === '' || value === false || value === 0 || value === undefined;
 }

@@ -1,15 +1,31 @@
 import { z } from 'zod';
 import { consoleKind } from './console.ts';
+import { discordKind } from './discord.ts';
 import { emailKind } from './email.ts';
+import { msteamsKind } from './msteams.ts';
+import { msteamsv2Kind } from './msteamsv2.ts';
+import { opsgenieKind } from './opsgenie.ts';
+import { pagerdutyKind } from './pagerduty.ts';
+import { pushoverKind } from './pushover.ts';
 import type { CompleteIntegration } from './receiver-kind.ts';
 import { slackKind } from './slack.ts';
+import { telegramKind } from './telegram.ts';
+import { victoropsKind } from './victorops.ts';
 import { webhookKind } from './webhook.ts';
 
 /** Every kind of receiver there is, in the order in which a receiver's integrations stand. A new kind is one line here. */
 const RECEIVER_KINDS = {
   webhook: webhookKind,
   email: emailKind,
+  pagerduty: pagerdutyKind,
+  opsgenie: opsgenieKind,
   slack: slackKind,
+  victorops: victoropsKind,
+  pushover: pushoverKind,
+  telegram: telegramKind,
+  discord: discordKind,
+  msteams: msteamsKind,
+  msteamsv2: msteamsv2Kind,
   console: consoleKind,
 } as const;
 

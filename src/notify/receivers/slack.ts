@@ -1,9 +1,17 @@
 import { secretsOf } from '../../core/authorized-http.ts';
+import type { Logger } from '../../core/log.ts';
 import type { HttpAnswer } from '../http.ts';
 import type { Notification, Receiver, SendOutcome } from '../notification.ts';
 import type { Rendering } from '../templates.ts';
-import { truncateRunes } from '../truncate.ts';
-import { deliver, httpReceiverPorts, secretOr, templateOutcome } from './http-receiver.ts';
+import { truncateLogged } from '../truncate.ts';
+import {
+  deliver,
+  httpReceiverPorts,
+  notificationLogger,
+  secretOr,
+  templateOutcome,
+  withoutEmpty,
+} from './http-receiver.ts';
 import type { HttpReceiverPorts } from './http-receiver.ts';
 import { receiverKind } from './receiver-kind.ts';
 import { slackOf, slackSchema } from './slack-config.ts';
@@ -35,7 +43,8 @@ class SlackReceiver implements Receiver {
     if ('outcome' in secret) return secret.outcome;
     let body: SlackMessage;
     try {
-      body = slackMessage(this.#config, this.#ports.templates.rendering(notification));
+      const logger = notificationLogger(this.#ports.logger, notification);
+      body = slackMessage(this.#config, this.#ports.templates.rendering(notification), logger);
     } catch (error) {
       return templateOutcome('slack template', error, [secret.value]);
     }
@@ -71,7 +80,7 @@ interface SlackMessage {
   readonly attachments: readonly Record<string, unknown>[];
 }
 
-function slackMessage(config: SlackConfig, { text }: Rendering): SlackMessage {
+function slackMessage(config: SlackConfig, { text }: Rendering, logger: Logger): SlackMessage {
   const channel = text(config.channel);
   return {
     ...(channel === '' ? {} : { channel }),
@@ -85,7 +94,7 @@ function slackMessage(config: SlackConfig, { text }: Rendering): SlackMessage {
     attachments: [
       {
         ...withoutEmpty({
-          title: truncateRunes(text(config.title), MAX_TITLE_RUNES),
+          title: truncateLogged(text(config.title), MAX_TITLE_RUNES, 'title', logger),
           title_link: text(config.titleLink),
           pretext: text(config.pretext),
         }),
@@ -129,10 +138,6 @@ function fieldsAndActions(config: SlackConfig, text: (template: string) => strin
         }),
   }));
   return { ...(fields.length > 0 ? { fields } : {}), ...(actions.length > 0 ? { actions } : {}) };
-}
-
-function withoutEmpty(values: Readonly<Record<string, string | boolean>>): Record<string, string | boolean> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== '' && value !== false));
 }
 
 /** Errors of Slack's API after which trying again makes sense. */
