@@ -88,6 +88,17 @@ export class NotificationTemplates {
   }
 }
 
+/** What is wrong with a template by its syntax alone; undefined = nothing. */
+export function templateProblem(text: string): string | undefined {
+  try {
+    TemplateSet.parse([{ name: '', text }], { functions: alertmanagerFunctions({ nowMs: 0 }) });
+    return undefined;
+  } catch (error) {
+    if (error instanceof TemplateError) return error.message;
+    throw error;
+  }
+}
+
 /** The texts of one notification; a failing template throws TemplateError. */
 export interface Rendering {
   readonly view: NotificationView;

@@ -71,7 +71,13 @@ export async function deliver(
       message: `the ${delivery.kind} URL is not an http or https URL`,
     };
   }
-  const secrets = [...delivery.secrets, url.password, decodeURIComponent(url.password)];
+  const secrets = [
+    ...delivery.secrets,
+    url.password,
+    decodeURIComponent(url.password),
+    // Of a secret address servers show the path alone.
+    ...(delivery.secrets.includes(delivery.url) && url.pathname !== '/' ? [url.pathname] : []),
+  ];
   const { timeoutMs } = delivery;
   const text = `configured ${delivery.kind} timeout reached (${formatDuration(timeoutMs)})`;
   const deadline =

@@ -6,6 +6,7 @@ import { atMostOne, hasTemplate, sourceOf, templateSchema, urlSchema } from '../
 import { httpOf } from '../global-config.ts';
 import type { GlobalFields } from '../global-config.ts';
 import type { SecretSource } from '../secret-source.ts';
+import { templateProblem } from '../templates.ts';
 
 /** Who is called; texts are templates. */
 export interface OpsgenieResponder {
@@ -49,7 +50,14 @@ const responderSchema = z
       const message = 'opsGenieConfig responder has to have at least one of id, username or name specified';
       context.addIssue({ code: 'custom', message });
     }
-    if (hasTemplate(type) || RESPONDER_TYPE.test(type.toLowerCase())) return;
+    if (hasTemplate(type)) {
+      const problem = templateProblem(type);
+      if (problem === undefined) return;
+      const message = `opsGenieConfig responder type contains invalid template syntax: ${problem}`;
+      context.addIssue({ code: 'custom', path: ['type'], message });
+      return;
+    }
+    if (RESPONDER_TYPE.test(type.toLowerCase())) return;
     const message = `opsGenieConfig responder type ${JSON.stringify(type)} does not match valid options ${RESPONDER_TYPE.source}`;
     context.addIssue({ code: 'custom', path: ['type'], message });
   });

@@ -9,11 +9,17 @@ const folder = process.env['TOCSIN_CONFORMANCE'];
 /** What is wrong with the configs that only use receivers of this version; undefined = nothing. */
 const EXPECTED: Record<string, RegExp | undefined> = {
   'conf.empty-fields.yml': undefined,
+  'conf.good.yml': undefined,
   'conf.group-by-all.yml': undefined,
   'conf.http-config.good.yml': undefined,
   'conf.nil-match_re-route.yml': /invalid_label: has no value/,
   'conf.nil-source_match_re-inhibition.yml': /invalid_source_label: has no value/,
   'conf.nil-target_match_re-inhibition.yml': /invalid_target_label: has no value/,
+  'conf.opsgenie-both-file-and-apikey.yml': /at most one of opsgenie_api_key & opsgenie_api_key_file/,
+  'conf.opsgenie-default-apikey-file.yml': undefined,
+  'conf.opsgenie-default-apikey-old-team.yml': /unknown key "teams"/,
+  'conf.opsgenie-default-apikey.yml': undefined,
+  'conf.opsgenie-no-apikey.yml': /no global OpsGenie API Key set/,
   'conf.slack-both-file-and-token.yml': /at most one of slack_app_token & slack_app_token_file/,
   'conf.slack-both-file-and-url.yml': /at most one of slack_api_url & slack_api_url_file/,
   'conf.slack-both-url-and-token.yml': /at most one of slack_app_token\/slack_app_token_file & slack_api_url/,
@@ -24,6 +30,16 @@ const EXPECTED: Record<string, RegExp | undefined> = {
   'conf.smtp-both-password-and-file.yml': /at most one of smtp_auth_password & smtp_auth_password_file/,
   'conf.smtp-no-username-or-password.yml': undefined,
   'conf.smtp-password-global-and-local.yml': undefined,
+  'conf.telegram-both-bot-token-and-file.yml': /at most one of telegram_bot_token & telegram_bot_token_file/,
+  'conf.telegram-default-bot-token-file.yml': undefined,
+  'conf.telegram-default-bot-token.yml': undefined,
+  'conf.telegram-no-bot-token.yml': /missing bot_token or bot_token_file on telegram_config/,
+  'conf.telegram-valid-receiver-both-bot-token-and-file.yml':
+    /at most one of telegram_bot_token & telegram_bot_token_file/,
+  'conf.victorops-both-file-and-apikey.yml': /at most one of victorops_api_key & victorops_api_key_file/,
+  'conf.victorops-default-apikey-file.yml': undefined,
+  'conf.victorops-default-apikey.yml': undefined,
+  'conf.victorops-no-apikey.yml': /no global VictorOps API Key set/,
 };
 
 describe('Alertmanager’s own configs', () => {

@@ -154,8 +154,8 @@ alertmanager:
       '1:37: key "escalate" in alertmanager.route is not in this version',
     ],
     [
-      'alertmanager: {route: {receiver: a}, receivers: [{name: a, sns_configs: []}]}',
-      '1:60: receiver kind "sns_configs" in alertmanager.receivers[0] is not in this version',
+      'alertmanager: {route: {receiver: a}, receivers: [{name: a, ntfy_configs: []}]}',
+      '1:60: receiver kind "ntfy_configs" in alertmanager.receivers[0] is not in this version',
     ],
     [
       'alerting: {alertmanagers: [{api_version: v1}]}',

@@ -52,6 +52,8 @@ export interface SendOptions {
   /** Text of a template file. */
   readonly templates?: string;
   readonly signal?: AbortSignal;
+  /** Takes the place of the recording server's address. */
+  readonly serverUrl?: string;
 }
 
 /** Receivers over real HTTP to a server that records; files and log are in memory. */
@@ -87,7 +89,8 @@ export class ReceiverBench {
     options: SendOptions = {},
     redirected?: string,
   ): Promise<SendOutcome> {
-    const config = readNotifyConfig(yaml.replaceAll('URL', this.server.url));
+    const serverUrl = options.serverUrl ?? this.server.url;
+    const config = readNotifyConfig(yaml.replaceAll('URL', serverUrl));
     if (typeof config === 'string') throw new Error(config);
     const sources = options.templates === undefined ? [] : [{ name: 'own.tmpl', text: options.templates }];
     const [integration] = buildIntegrations(
@@ -95,7 +98,7 @@ export class ReceiverBench {
       new Set(config.receivers.map(({ name }) => name)),
       new NotificationTemplates(sources, EXTERNAL_URL),
       {
-        http: redirected === undefined ? this.#http : this.#redirecting(redirected),
+        http: redirected === undefined ? this.#http : this.#redirecting(redirected, serverUrl),
         files: this.files,
         clock: new SystemClock(),
         random: new SeededRandom(1),
@@ -108,11 +111,11 @@ export class ReceiverBench {
     return integration!.receiver.send(notification, options.signal ?? new AbortController().signal);
   }
 
-  #redirecting(prefix: string): HttpClient {
+  #redirecting(prefix: string, serverUrl: string): HttpClient {
     return {
       request: (request) => {
         const url = request.url.startsWith(prefix)
-          ? `${this.server.url}${request.url.slice(prefix.length)}`
+          ? `${serverUrl}${request.url.slice(prefix.length)}`
           : request.url;
         return this.#http.request({ ...request, url });
       },
