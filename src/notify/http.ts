@@ -145,8 +145,9 @@ export function statusMessage(
   secrets: readonly string[],
   text: string = answer.text,
 ): string {
-  const detail = text.replaceAll(/\s+/g, ' ').trim().slice(0, 500);
-  return redact(`unexpected status code ${answer.status}${detail === '' ? '' : `: ${detail}`}`, secrets);
+  // Redacted before it is cut: half a secret would not be found.
+  const detail = redact(text, secrets).replaceAll(/\s+/g, ' ').trim().slice(0, 500);
+  return `unexpected status code ${answer.status}${detail === '' ? '' : `: ${detail}`}`;
 }
 
 /** Takes secrets out of a text that came from outside (a server may echo what it was sent). */

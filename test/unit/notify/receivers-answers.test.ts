@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TocsinError } from '../../../src/core/errors.ts';
 import { notificationOf } from './helpers.ts';
 import { FIRING, ReceiverBench } from './receiver-bench.ts';
 import { RecordingServer } from './servers.ts';
@@ -170,11 +171,11 @@ describe.each(CASES)('%s', (_, given) => {
   it('a request that is given up may have arrived', async () => {
     const controller = new AbortController();
     bench.server.answer = () => {
-      controller.abort();
+      controller.abort(new TocsinError('TOCSIN_ERR_CANCELLED', 'stopped'));
       return { hang: true };
     };
     const outcome = await bench.send(yaml, NOTIFICATION, { signal: controller.signal }, given.redirected);
-    expect(outcome).toMatchObject({ kind: 'retry', unknown: true });
+    expect(outcome).toMatchObject({ kind: 'retry', reason: 'contextCanceled', unknown: true });
   });
 
   it('a failing template is final, sends nothing and does not show the secret', async () => {
@@ -205,5 +206,15 @@ describe.each(CASES)('%s', (_, given) => {
     expect(fromFile!.body).toBe(inline!.body);
     expect(fromFile!.headers.authorization).toBe(inline!.headers.authorization);
     await bench.files.remove('/secrets/it');
+  });
+});
+
+it('a secret at the place where a long answer is cut does not show in part', async () => {
+  bench.server.answer = () => ({ status: 400, body: `${'x'.repeat(490)}/s3cret/path` });
+  const yaml = 'receivers: [{name: team, discord_configs: [{webhook_url: URL/s3cret/path}]}]';
+  expect(await bench.send(yaml, NOTIFICATION)).toEqual({
+    kind: 'reject',
+    reason: 'clientError',
+    message: `unexpected status code 400: ${'x'.repeat(490)}<secret>`,
   });
 });
