@@ -87,8 +87,9 @@ export function sourceOf(value: Secret | undefined, file: string | undefined): S
 }
 
 /** A text that must not be empty; the message is Alertmanager's. */
-export const requiredIn = (what: string, where: string) =>
-  z.string().refine((text) => text !== '', `missing ${what} in ${where}`);
+export function requiredIn(what: string, where: string): z.ZodString {
+  return z.string().refine((text) => text !== '', `missing ${what} in ${where}`);
+}
 
 /** `smtp_tls_config` and an email's `tls_config`. */
 export const mailTlsSchema = tlsConfigSchema

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { notificationOf } from './helpers.ts';
-import { EXTERNAL_URL, FIRING, GROUP_HASH, RESOLVED, ReceiverBench } from './receiver-bench.ts';
+import { FIRING, GROUP_HASH, RESOLVED, ReceiverBench } from './receiver-bench.ts';
 import { ALERTS_URL, FIRING_LIST, SUBJECT_BOTH, SUBJECT_FIRING, SUBJECT_RESOLVED } from './receiver-texts.ts';
 import type { RecordingServer } from './servers.ts';
 
@@ -389,7 +389,7 @@ describe('victorops', () => {
   });
 
   it('sends every field, templated; what has a meaning in addresses is escaped', async () => {
-    await bench.send(
+    const outcome = await bench.send(
       `receivers:
         - name: team
           victorops_configs:
@@ -399,17 +399,18 @@ describe('victorops', () => {
               message_type: '{{ if eq .CommonLabels.severity "page" }}WARNING{{ end }}'
               state_message: s
               entity_display_name: e
-              monitoring_tool: '{{ .ExternalURL }}'
+              monitoring_tool: '{{ .Receiver }}'
               custom_fields: {Summary: '{{ .Status }}', n: 1}`,
       notificationOf([FIRING]),
     );
+    expect(outcome).toEqual({ kind: 'sent' });
     expect(server.requests[0]!.path).toBe('/k/e%3Fy/to%20m1%23%25');
     expect(server.json()).toEqual({
       message_type: 'WARNING',
       entity_id: GROUP_HASH,
       entity_display_name: 'e',
       state_message: 's',
-      monitoring_tool: EXTERNAL_URL,
+      monitoring_tool: 'team',
       Summary: 'firing',
       n: '1',
     });
