@@ -6,10 +6,11 @@ import type { Clock } from '../core/clock.ts';
 import { TocsinError } from '../core/errors.ts';
 import type { HttpResponse } from '../core/ports.ts';
 import { Pacer } from '../core/pacer.ts';
+import { readBody } from '../core/read-body.ts';
+import { shownUrl } from '../core/shown-url.ts';
 import { pathText } from '../core/validate-yaml.ts';
 import { splitJsonList } from './json-list.ts';
 import { STRETCH_MS } from './paced.ts';
-import { readBody } from './read-body.ts';
 
 /** Answers larger than this are refused, unless said otherwise. */
 const MAX_BODY_BYTES = 128 * 1024 * 1024;
@@ -132,13 +133,6 @@ async function fetchText(request: Omit<JsonRequest<unknown>, 'schema'>): Promise
   } finally {
     deadline.dispose();
   }
-}
-
-/** A URL for messages: without user, password, query and fragment. */
-export function shownUrl(text: string): string {
-  if (!URL.canParse(text)) return 'the URL';
-  const { protocol, host, pathname } = new URL(text);
-  return `${protocol}//${host}${pathname}`;
 }
 
 function splitUrl(text: string): { url: string; shown: string; authorization: Record<string, string> } {

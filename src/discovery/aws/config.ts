@@ -5,7 +5,7 @@ import { positiveDurationSchema, secretSchema, textSchema } from '../../core/sch
 import type { Secret } from '../../core/secret.ts';
 import { discoveryConfig } from '../provider.ts';
 import type { DiscoveryConfig } from '../provider.ts';
-import type { AwsAccess } from './credential-chain.ts';
+import type { AwsAccess } from '../../core/aws/credential-chain.ts';
 import { createEc2Provider } from './ec2-provider.ts';
 import { createEcsProvider } from './ecs-provider.ts';
 import { createLightsailProvider } from './lightsail-provider.ts';

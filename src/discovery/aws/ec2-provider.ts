@@ -1,13 +1,15 @@
+import type { AwsAccount } from '../../core/aws/aws-account.ts';
+import type { XmlElement } from '../../core/aws/xml.ts';
 import { errorText } from '../../core/errors.ts';
 import { Labels } from '../../core/labels.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Provider, ProviderContext } from '../provider.ts';
 import { RefreshProvider } from '../refresh-provider.ts';
 import type { TargetGroup } from '../target-group.ts';
-import { AwsAccount } from './aws-account.ts';
+import { awsAccountOf } from './aws-account-of.ts';
 import type { AwsDiscoveryOptions } from './config.ts';
+import { callEc2 } from './call-ec2.ts';
 import { ec2Targets } from './ec2-targets.ts';
-import type { XmlElement } from './xml.ts';
 
 /** What an entry of `ec2_sd_configs` says. */
 export interface Ec2DiscoveryOptions extends AwsDiscoveryOptions {
@@ -39,7 +41,7 @@ class Ec2Instances {
 
   constructor(options: Ec2DiscoveryOptions, context: ProviderContext) {
     this.#options = options;
-    this.#account = new AwsAccount(options.access, options.http, context);
+    this.#account = awsAccountOf(options, context);
     this.#logger = context.logger;
   }
 
@@ -85,6 +87,6 @@ class Ec2Instances {
     parameters: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<XmlElement> {
-    return this.#account.ec2(this.#options.endpoint, action, parameters, signal);
+    return callEc2(this.#account, this.#options.endpoint, action, parameters, signal);
   }
 }

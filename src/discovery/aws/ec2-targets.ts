@@ -1,6 +1,6 @@
 import { Labels } from '../../core/labels.ts';
 import { joinHostPort, sanitizeLabelName } from '../label-text.ts';
-import type { XmlElement } from './xml.ts';
+import type { XmlElement } from '../../core/aws/xml.ts';
 
 const META = '__meta_ec2_';
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import type { AwsAccount } from '../../core/aws/aws-account.ts';
 import { mapLimited } from '../map-limited.ts';
-import type { AwsAccount } from './aws-account.ts';
+import { callEc2 } from './call-ec2.ts';
 
 const text = z
   .string()
@@ -120,7 +121,13 @@ export class EcsApi {
   /** EC2 instances by ID. */
   async hosts(ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, EcsHost>> {
     const found = await this.#inBatches(ids, BATCH, async (batch) => {
-      const answer = await this.#account.ec2('', 'DescribeInstances', numbered('InstanceId', batch), signal);
+      const answer = await callEc2(
+        this.#account,
+        '',
+        'DescribeInstances',
+        numbered('InstanceId', batch),
+        signal,
+      );
       return answer.itemsAt('reservationSet').flatMap((each) => each.itemsAt('instancesSet'));
     });
     const hosts = found.map((instance): EcsHost => {
@@ -143,7 +150,7 @@ export class EcsApi {
   async publicIps(cards: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
     const found = await this.#inBatches(cards, BATCH, async (batch) => {
       const parameters = numbered('NetworkInterfaceId', batch);
-      const answer = await this.#account.ec2('', 'DescribeNetworkInterfaces', parameters, signal);
+      const answer = await callEc2(this.#account, '', 'DescribeNetworkInterfaces', parameters, signal);
       return answer.itemsAt('networkInterfaceSet');
     });
     return new Map(

@@ -3,7 +3,7 @@ import { joinHostPort, sanitizeLabelName } from '../label-text.ts';
 import { mapLimited } from '../map-limited.ts';
 import type { Provider, ProviderContext } from '../provider.ts';
 import { RefreshProvider } from '../refresh-provider.ts';
-import { AwsAccount } from './aws-account.ts';
+import { awsAccountOf } from './aws-account-of.ts';
 import type { AwsDiscoveryOptions } from './config.ts';
 import { EcsApi } from './ecs-api.ts';
 import type { EcsCluster, EcsHost, EcsService, EcsTask } from './ecs-api.ts';
@@ -27,7 +27,7 @@ const SERVICE_GROUP = 'service:';
  * @see prometheus discovery/aws/ecs.go
  */
 export function createEcsProvider(options: EcsDiscoveryOptions, context: ProviderContext): Provider {
-  const account = new AwsAccount(options.access, options.http, context);
+  const account = awsAccountOf(options, context);
   const api = new EcsApi(account, options.endpoint, options.requestConcurrency);
   return new RefreshProvider(
     {

@@ -3,7 +3,7 @@ import { Labels } from '../../core/labels.ts';
 import { joinHostPort, sanitizeLabelName } from '../label-text.ts';
 import type { Provider, ProviderContext } from '../provider.ts';
 import { RefreshProvider } from '../refresh-provider.ts';
-import { AwsAccount } from './aws-account.ts';
+import { awsAccountOf } from './aws-account-of.ts';
 import type { AwsDiscoveryOptions } from './config.ts';
 
 const META = '__meta_lightsail_';
@@ -33,7 +33,7 @@ const pageSchema = z.object({ instances: z.array(instanceSchema).nullish(), next
  * @see prometheus discovery/aws/lightsail.go
  */
 export function createLightsailProvider(options: AwsDiscoveryOptions, context: ProviderContext): Provider {
-  const account = new AwsAccount(options.access, options.http, context);
+  const account = awsAccountOf(options, context);
   const fetchPage = (pageToken: string, signal: AbortSignal): Promise<z.output<typeof pageSchema>> =>
     account.json(
       'lightsail',

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { TocsinError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { Clock } from '../../core/clock.ts';
-import { fetchJson, fetchJsonList, shownUrl } from '../fetch-json.ts';
+import { shownUrl } from '../../core/shown-url.ts';
+import { fetchJson, fetchJsonList } from '../fetch-json.ts';
 import type { JsonAnswer, JsonHttp, JsonRequest } from '../fetch-json.ts';
 import { listOf, number, part, text, texts } from '../go-json.ts';
 

@@ -1,7 +1,8 @@
 import { TocsinError } from '../../core/errors.ts';
 import type { HttpClientConfig } from '../../core/http-config.ts';
 import type { HttpResponse } from '../../core/ports.ts';
-import { fetchJsonList, shownUrl } from '../fetch-json.ts';
+import { shownUrl } from '../../core/shown-url.ts';
+import { fetchJsonList } from '../fetch-json.ts';
 import { mapPaced } from '../paced.ts';
 import type { Provider, ProviderContext } from '../provider.ts';
 import { RefreshProvider } from '../refresh-provider.ts';

@@ -1,16 +1,17 @@
-import { errorText, TocsinError } from '../../core/errors.ts';
+import { errorText, TocsinError } from '../errors.ts';
 import type { AwsContext } from './aws-http.ts';
+import type { AwsAccess } from './credential-chain.ts';
 import { InstanceMetadata } from './instance-metadata.ts';
 import { readProfiles } from './profiles.ts';
 
 /**
- * The region to ask: the one that is configured, else the environment's, else the default profile's, else the one that
- * the instance is in. Rejects with a TocsinError when none of them tells.
+ * The region to ask: the one that is configured, else the environment's, else the profile's, else the one that the instance
+ * is in. Rejects with a TocsinError when none of them tells.
  *
  * @see prometheus discovery/aws/aws.go loadRegion
  */
 export async function findRegion(
-  configured: string,
+  { region: configured, regionProfile }: Pick<AwsAccess, 'region' | 'regionProfile'>,
   context: AwsContext,
   signal: AbortSignal,
 ): Promise<string> {
@@ -18,7 +19,8 @@ export async function findRegion(
   const { environment } = context;
   const ofEnvironment = environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'];
   if (ofEnvironment) return ofEnvironment;
-  const profile = environment['AWS_PROFILE'] || environment['AWS_DEFAULT_PROFILE'] || 'default';
+  const profile =
+    regionProfile || environment['AWS_PROFILE'] || environment['AWS_DEFAULT_PROFILE'] || 'default';
   const ofProfile = (await readProfiles(context)).get(profile)?.values.get('region');
   if (ofProfile) return ofProfile;
   let region: string;

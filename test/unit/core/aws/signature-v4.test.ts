@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Secret } from '../../../../src/core/secret.ts';
-import { signedHeaders } from '../../../../src/discovery/aws/signature-v4.ts';
+import { signedHeaders } from '../../../../src/core/aws/signature-v4.ts';
 
 // Examples of AWS' own test suite for signatures.
 const credentials = {

@@ -1,5 +1,5 @@
-import { TocsinError } from '../core/errors.ts';
-import type { HttpResponse } from '../core/ports.ts';
+import { TocsinError } from './errors.ts';
+import type { HttpResponse } from './ports.ts';
 
 /** The body of an answer as text. Rejects with a TocsinError that names `from` when it has more than `maxBytes` bytes. */
 export async function readBody(response: HttpResponse, from: string, maxBytes: number): Promise<string> {

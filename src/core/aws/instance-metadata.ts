@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { TocsinError } from '../../core/errors.ts';
+import { TocsinError } from '../errors.ts';
 import { readCredentialsJson } from './aws-credentials.ts';
 import type { AwsCredentials } from './aws-credentials.ts';
 import { ask } from './aws-http.ts';

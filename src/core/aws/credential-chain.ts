@@ -1,6 +1,6 @@
-import { startDeadline } from '../../core/clock.ts';
-import { TocsinError } from '../../core/errors.ts';
-import { Secret } from '../../core/secret.ts';
+import { startDeadline } from '../clock.ts';
+import { TocsinError } from '../errors.ts';
+import { Secret } from '../secret.ts';
 import { lastingCredentials, readCredentialsJson } from './aws-credentials.ts';
 import type { AwsCredentials } from './aws-credentials.ts';
 import { ask, callAws } from './aws-http.ts';
@@ -10,9 +10,12 @@ import { readProfiles } from './profiles.ts';
 import type { Profile } from './profiles.ts';
 import type { XmlElement } from './xml.ts';
 
-/** Where credentials come from, by the keys that all kinds of AWS discovery share. */
+/** Where credentials come from, by the keys that all blocks for AWS share. */
 export interface AwsAccess {
+  /** '' to find it out. */
   readonly region: string;
+  /** Profile whose region counts where none is configured; the default one when absent. */
+  readonly regionProfile?: string;
   readonly accessKey: string;
   readonly secretKey: Secret | undefined;
   readonly profile: string;

@@ -1,21 +1,27 @@
 import { z } from 'zod';
-import type { AuthorizedHttp } from '../../core/authorized-http.ts';
-import { startDeadline } from '../../core/clock.ts';
-import { TocsinError } from '../../core/errors.ts';
-import type { Environment } from '../../core/proxy-choice.ts';
-import { shownUrl } from '../fetch-json.ts';
-import type { ProviderContext } from '../provider.ts';
+import type { AuthorizedHttp } from '../authorized-http.ts';
+import { startDeadline } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+import { TocsinError } from '../errors.ts';
+import type { FileSystem, Programs } from '../ports.ts';
+import type { Environment } from '../proxy-choice.ts';
 import { readBody } from '../read-body.ts';
+import { shownUrl } from '../shown-url.ts';
 import type { AwsCredentials } from './aws-credentials.ts';
 import { signedHeaders } from './signature-v4.ts';
 import { parseXml } from './xml.ts';
 import type { XmlElement } from './xml.ts';
 
 /** What talks to AWS and its surroundings. */
-export interface AwsContext extends Pick<
-  ProviderContext,
-  'clock' | 'files' | 'environment' | 'programs' | 'userAgent'
-> {
+export interface AwsContext {
+  readonly clock: Clock;
+  readonly files: FileSystem;
+  /** For credentials, regions and endpoints (`AWS_…`). */
+  readonly environment: Environment;
+  /** For `credential_process`. */
+  readonly programs: Programs;
+  /** `User-Agent` of every request. */
+  readonly userAgent: string;
   /** With the settings of the HTTP client block. */
   readonly http: AuthorizedHttp;
 }
@@ -33,12 +39,20 @@ export interface AwsRequest {
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const QUERY_TIMEOUT_MS = 60_000;
 
+/** An answer of {@link ask}. */
+interface AwsAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
 /** Asks for a text, whatever the status. */
 export async function ask(
   context: AwsContext,
   { timeoutMs, ...request }: AwsRequest,
   signal: AbortSignal,
-): Promise<{ status: number; text: string }> {
+): Promise<AwsAnswer> {
   const shown = shownUrl(request.url);
   const deadline = startDeadline(
     context.clock,
@@ -49,7 +63,8 @@ export async function ask(
   try {
     const headers = { 'User-Agent': context.userAgent, ...request.headers };
     const response = await context.http.request({ ...request, headers, signal: deadline.signal });
-    return { status: response.status, text: await readBody(response, shown, MAX_ANSWER_BYTES) };
+    const text = await readBody(response, shown, MAX_ANSWER_BYTES);
+    return { status: response.status, headers: response.headers, text };
   } finally {
     deadline.dispose();
   }
@@ -59,16 +74,25 @@ export async function ask(
 export class AwsError extends TocsinError {
   /** AWS' own word: `AuthFailure`, `UnauthorizedOperation` … */
   readonly awsCode: string;
+  /** AWS' own words, up to 500 characters. */
+  readonly reason: string;
+  readonly status: number;
+  /** The header, as it came. */
+  readonly retryAfter: string | undefined;
 
-  constructor(action: string, status: number, awsCode: string, message: string) {
-    super('TOCSIN_ERR_HTTP', `${action}: status ${status}: ${awsCode}: ${message}`);
+  constructor(action: string, { status, headers }: AwsAnswer, awsCode: string, message: string | undefined) {
+    const reason = (message ?? 'no reason given').slice(0, 500);
+    super('TOCSIN_ERR_HTTP', `${action}: status ${status}: ${awsCode}: ${reason}`);
     this.awsCode = awsCode;
+    this.reason = reason;
+    this.status = status;
+    this.retryAfter = headers['retry-after'];
   }
 }
 
 /** A call of a query API. */
 export interface AwsQuery {
-  readonly service: 'ec2' | 'sts';
+  readonly service: 'ec2' | 'sns' | 'sts';
   readonly region: string;
   /** Instead of the service's own in the region. */
   readonly endpoint: string;
@@ -107,7 +131,7 @@ export async function callAws(
     signal,
   );
   if (answer.status === 200) return parseXml(answer.text);
-  throw refusal(action, answer.status, answer.text);
+  throw refusal(action, answer);
 }
 
 /** A call of a service that speaks JSON. */
@@ -146,7 +170,7 @@ export async function callAwsJson<T>(
     signal,
   );
   const action = target.slice(target.indexOf('.') + 1);
-  if (answer.status !== 200) throw jsonRefusal(action, answer.status, answer.text);
+  if (answer.status !== 200) throw jsonRefusal(action, answer);
   const result = schema.safeParse(readJson(answer.text));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
@@ -157,15 +181,10 @@ export async function callAwsJson<T>(
   );
 }
 
-function jsonRefusal(action: string, status: number, text: string): AwsError {
-  const error = jsonErrorSchema.safeParse(readJson(text)).data;
+function jsonRefusal(action: string, answer: AwsAnswer): AwsError {
+  const error = jsonErrorSchema.safeParse(readJson(answer.text)).data;
   const code = error?.__type.slice(error.__type.indexOf('#') + 1) ?? 'no code given';
-  return new AwsError(
-    action,
-    status,
-    code,
-    (error?.message ?? error?.Message ?? 'no reason given').slice(0, 500),
-  );
+  return new AwsError(action, answer, code, error?.message ?? error?.Message);
 }
 
 /** undefined for what is no JSON. */
@@ -196,20 +215,15 @@ function endpointUrl(
   return new URL(whole).href;
 }
 
-function refusal(action: string, status: number, text: string): AwsError {
+function refusal(action: string, answer: AwsAnswer): AwsError {
   let root: XmlElement | undefined;
   try {
-    root = parseXml(text);
+    root = parseXml(answer.text);
   } catch (error) {
     // Something other than AWS answered, a proxy perhaps; the status has to do.
     if (!(error instanceof TocsinError)) throw error;
   }
-  // EC2 has a list of errors, STS one error.
+  // EC2 has a list of errors, STS and SNS one error.
   const found = root?.find('Errors', 'Error') ?? root?.find('Error');
-  return new AwsError(
-    action,
-    status,
-    found?.textAt('Code') ?? 'no code given',
-    (found?.textAt('Message') ?? 'no reason given').slice(0, 500),
-  );
+  return new AwsError(action, answer, found?.textAt('Code') ?? 'no code given', found?.textAt('Message'));
 }

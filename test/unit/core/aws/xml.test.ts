@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TocsinError } from '../../../../src/core/errors.ts';
-import { parseXml } from '../../../../src/discovery/aws/xml.ts';
+import { parseXml } from '../../../../src/core/aws/xml.ts';
 
 describe('XML answers', () => {
   test('are elements and texts', () => {

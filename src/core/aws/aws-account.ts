@@ -1,15 +1,11 @@
 import type { z } from 'zod';
-import type { HttpClientConfig } from '../../core/http-config.ts';
-import type { ProviderContext } from '../provider.ts';
 import { AwsError, callAws, callAwsJson } from './aws-http.ts';
-import type { AwsContext } from './aws-http.ts';
+import type { AwsContext, AwsQuery } from './aws-http.ts';
 import type { AwsCredentials } from './aws-credentials.ts';
 import { CredentialChain } from './credential-chain.ts';
 import type { AwsAccess } from './credential-chain.ts';
 import { findRegion } from './region.ts';
 import type { XmlElement } from './xml.ts';
-
-const EC2_VERSION = '2016-11-15';
 
 /** AWS' words for credentials that are not good (any more). */
 const REFUSED: ReadonlySet<string> = new Set([
@@ -30,10 +26,9 @@ export class AwsAccount {
   readonly #context: AwsContext;
   #found: { readonly region: string; readonly credentials: CredentialChain } | undefined;
 
-  constructor(access: AwsAccess, httpConfig: HttpClientConfig, context: ProviderContext) {
-    const { clock, files, environment, programs, userAgent } = context;
+  constructor(access: AwsAccess, context: AwsContext) {
     this.#access = access;
-    this.#context = { clock, files, environment, programs, userAgent, http: context.httpFor(httpConfig) };
+    this.#context = context;
   }
 
   /** The region that calls go to. */
@@ -41,17 +36,11 @@ export class AwsAccount {
     return (await this.#find(signal)).region;
   }
 
-  /** Calls EC2; `endpoint` is instead of its own in the region, '' for that. */
-  ec2(
-    endpoint: string,
-    action: string,
-    parameters: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<XmlElement> {
-    return this.#call(signal, (region, credentials) => {
-      const query = { service: 'ec2', region, endpoint, version: EC2_VERSION, action } as const;
-      return callAws(this.#context, { ...query, parameters, credentials }, signal);
-    });
+  /** Calls a service that has a query API. */
+  query(query: Omit<AwsQuery, 'region' | 'credentials'>, signal: AbortSignal): Promise<XmlElement> {
+    return this.#call(signal, (region, credentials) =>
+      callAws(this.#context, { ...query, region, credentials }, signal),
+    );
   }
 
   /** Calls a service that speaks JSON; `target` is its name and version, a dot, and the action. */
@@ -83,7 +72,7 @@ export class AwsAccount {
 
   async #find(signal: AbortSignal): Promise<{ region: string; credentials: CredentialChain }> {
     if (this.#found === undefined) {
-      const region = await findRegion(this.#access.region, this.#context, signal);
+      const region = await findRegion(this.#access, this.#context, signal);
       this.#found = { region, credentials: new CredentialChain(this.#access, region, this.#context) };
     }
     return this.#found;

@@ -1,4 +1,4 @@
-import { TocsinError } from '../../core/errors.ts';
+import { TocsinError } from '../errors.ts';
 
 /** An element of an XML answer: its text, or the elements in it. */
 export class XmlElement {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { errorText, TocsinError } from '../../core/errors.ts';
-import { Secret } from '../../core/secret.ts';
+import { errorText, TocsinError } from '../errors.ts';
+import { Secret } from '../secret.ts';
 
 /** What requests are signed with. */
 export interface AwsCredentials {
