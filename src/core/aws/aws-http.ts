@@ -23,7 +23,7 @@ export interface AwsContext {
   /** `User-Agent` of every request. */
   readonly userAgent: string;
   /** With the settings of the HTTP client block. */
-  readonly http: AuthorizedHttp;
+  readonly http: Pick<AuthorizedHttp, 'request'>;
 }
 
 /** A request of {@link ask}. */

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Mailer } from '../../core/mailer.ts';
-import type { FileSystem, HttpClient, Random, TextOutput } from '../../core/ports.ts';
+import type { FileSystem, HttpClient, Programs, Random, TextOutput } from '../../core/ports.ts';
 import type { GlobalFields } from '../global-config.ts';
 import type { Receiver } from '../notification.ts';
 import type { NotificationTemplates } from '../templates.ts';
@@ -16,7 +16,9 @@ export interface ReceiverPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** For `proxy_from_environment`. */
+  /** For AWS' `credential_process`. */
+  readonly programs: Programs;
+  /** For `proxy_from_environment` and what AWS takes from there (`AWS_…`). */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 

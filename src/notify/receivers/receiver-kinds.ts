@@ -2,16 +2,23 @@ import { z } from 'zod';
 import { consoleKind } from './console.ts';
 import { discordKind } from './discord.ts';
 import { emailKind } from './email.ts';
+import { incidentioKind } from './incidentio.ts';
+import { jiraKind } from './jira.ts';
+import { mattermostKind } from './mattermost.ts';
 import { msteamsKind } from './msteams.ts';
 import { msteamsv2Kind } from './msteamsv2.ts';
 import { opsgenieKind } from './opsgenie.ts';
 import { pagerdutyKind } from './pagerduty.ts';
 import { pushoverKind } from './pushover.ts';
 import type { CompleteIntegration } from './receiver-kind.ts';
+import { rocketchatKind } from './rocketchat.ts';
 import { slackKind } from './slack.ts';
+import { snsKind } from './sns.ts';
 import { telegramKind } from './telegram.ts';
 import { victoropsKind } from './victorops.ts';
+import { webexKind } from './webex.ts';
 import { webhookKind } from './webhook.ts';
+import { wechatKind } from './wechat.ts';
 
 /** Every kind of receiver there is, in the order in which a receiver's integrations stand. A new kind is one line here. */
 const RECEIVER_KINDS = {
@@ -19,13 +26,20 @@ const RECEIVER_KINDS = {
   email: emailKind,
   pagerduty: pagerdutyKind,
   opsgenie: opsgenieKind,
+  wechat: wechatKind,
   slack: slackKind,
   victorops: victoropsKind,
   pushover: pushoverKind,
+  sns: snsKind,
   telegram: telegramKind,
   discord: discordKind,
+  webex: webexKind,
   msteams: msteamsKind,
   msteamsv2: msteamsv2Kind,
+  incidentio: incidentioKind,
+  jira: jiraKind,
+  rocketchat: rocketchatKind,
+  mattermost: mattermostKind,
   console: consoleKind,
 } as const;
 

@@ -123,6 +123,7 @@ receivers: [{name: team, email_configs: [{to: 'a@example.org, B <b@example.org>'
     random: new SeededRandom(1),
     logger,
     environment: {},
+    programs: { run: () => Promise.reject(new Error('no programs')) },
   });
   return integration!.receiver;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Labels } from '../../../src/core/labels.ts';
+import type { Clock } from '../../../src/core/clock.ts';
 import { SeededRandom } from '../../../src/core/seeded-random.ts';
 import type { HttpClient } from '../../../src/core/ports.ts';
 import { SystemClock } from '../../../src/core/system/system-clock.ts';
@@ -13,7 +14,7 @@ import {
   notifyConfigOf,
   notifyShape,
 } from '../../../src/notify/index.ts';
-import type { NotifyConfig, Notification, SendOutcome } from '../../../src/notify/index.ts';
+import type { NotifyConfig, Notification, Receiver, SendOutcome } from '../../../src/notify/index.ts';
 import { RecordingLogger, START_MS, alertOf } from './helpers.ts';
 import { RecordingServer } from './servers.ts';
 
@@ -54,6 +55,7 @@ export interface SendOptions {
   readonly signal?: AbortSignal;
   /** Takes the place of the recording server's address. */
   readonly serverUrl?: string;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Receivers over real HTTP to a server that records; files and log are in memory. */
@@ -61,6 +63,7 @@ export class ReceiverBench {
   readonly server: RecordingServer;
   readonly files = new MemoryFileSystem();
   readonly logger = new RecordingLogger();
+  clock: Clock = new SystemClock();
   readonly #http = new UndiciHttpClient();
 
   private constructor(server: RecordingServer) {
@@ -89,6 +92,12 @@ export class ReceiverBench {
     options: SendOptions = {},
     redirected?: string,
   ): Promise<SendOutcome> {
+    const receiver = this.receiver(yaml, options, redirected);
+    return receiver.send(notification, options.signal ?? new AbortController().signal);
+  }
+
+  /** The receiver of {@link send}, for what it keeps from one notification to the next. */
+  receiver(yaml: string, options: SendOptions = {}, redirected?: string): Receiver {
     const serverUrl = options.serverUrl ?? this.server.url;
     const config = readNotifyConfig(yaml.replaceAll('URL', serverUrl));
     if (typeof config === 'string') throw new Error(config);
@@ -100,15 +109,16 @@ export class ReceiverBench {
       {
         http: redirected === undefined ? this.#http : this.#redirecting(redirected, serverUrl),
         files: this.files,
-        clock: new SystemClock(),
+        clock: this.clock,
         random: new SeededRandom(1),
         logger: this.logger,
         mailer: { send: () => Promise.reject(new Error('not mail')) },
         console: { write: () => undefined },
-        environment: {},
+        environment: options.environment ?? {},
+        programs: { run: () => Promise.reject(new Error('no programs')) },
       },
     );
-    return integration!.receiver.send(notification, options.signal ?? new AbortController().signal);
+    return integration!.receiver;
   }
 
   #redirecting(prefix: string, serverUrl: string): HttpClient {
