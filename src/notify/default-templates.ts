@@ -118,11 +118,13 @@ const SUBJECT = '{{ template "__subject" . }}';
 const URL = '{{ template "__alertmanagerURL" . }}';
 const NAME = '{{ template "__alertmanager" . }}';
 
-/** The highest severity among what fires, else among what is resolved, as Jira's names of priorities. */
-const JIRA_PRIORITY = `{{ $alerts := .Alerts.Resolved }}{{ if .Alerts.Firing }}{{ $alerts = .Alerts.Firing }}{{ end -}}
-{{ $rank := 0 }}{{ range $alerts }}{{ $severity := index .Labels "severity" -}}
+/** The highest severity among what fires, else (none of these) among what is resolved, as Jira's names of priorities. */
+const JIRA_RANK = (
+  alerts: string,
+): string => `{{ range ${alerts} }}{{ $severity := index .Labels "severity" -}}
 {{ if eq $severity "critical" }}{{ $rank = 3 }}{{ else if and (eq $severity "warning") (lt $rank 3) }}{{ $rank = 2 -}}
-{{ else if and (eq $severity "info") (lt $rank 2) }}{{ $rank = 1 }}{{ end }}{{ end -}}
+{{ else if and (eq $severity "info") (lt $rank 2) }}{{ $rank = 1 }}{{ end }}{{ end }}`;
+const JIRA_PRIORITY = `{{ $rank := 0 }}${JIRA_RANK('.Alerts.Firing')}{{ if eq $rank 0 }}${JIRA_RANK('.Alerts.Resolved')}{{ end -}}
 {{ if eq $rank 3 }}High{{ else if eq $rank 2 }}Medium{{ else if eq $rank 1 }}Low{{ end }}`;
 
 const OTHERS = [
