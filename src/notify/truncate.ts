@@ -24,9 +24,9 @@ export function truncateBytes(text: string, max: number): string {
 
 /** As much of the start of a text as has room in `max` bytes of UTF-8; no code point is parted. */
 export function startInBytes(text: string, max: number): string {
-  // A code point has three bytes for each of its code units at most, and one at least.
+  // A code unit has one byte at least, so that what follows these has no room.
   const bytes = Buffer.from(text.slice(0, max + 1), 'utf8');
-  if (bytes.length <= max) return text.slice(0, max + 1) === text ? text : bytes.toString('utf8');
+  if (bytes.length <= max) return text;
   let end = max;
   // 10xxxxxx goes on with a code point.
   while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end--;

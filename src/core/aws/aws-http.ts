@@ -131,7 +131,7 @@ export async function callAws(
     signal,
   );
   if (answer.status === 200) return parseXml(answer.text);
-  throw refusal(action, answer);
+  throw refusal(action, answer, credentials);
 }
 
 /** A call of a service that speaks JSON. */
@@ -170,7 +170,7 @@ export async function callAwsJson<T>(
     signal,
   );
   const action = target.slice(target.indexOf('.') + 1);
-  if (answer.status !== 200) throw jsonRefusal(action, answer);
+  if (answer.status !== 200) throw jsonRefusal(action, answer, call.credentials);
   const result = schema.safeParse(readJson(answer.text));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
@@ -181,10 +181,10 @@ export async function callAwsJson<T>(
   );
 }
 
-function jsonRefusal(action: string, answer: AwsAnswer): AwsError {
+function jsonRefusal(action: string, answer: AwsAnswer, credentials: AwsCredentials): AwsError {
   const error = jsonErrorSchema.safeParse(readJson(answer.text)).data;
   const code = error?.__type.slice(error.__type.indexOf('#') + 1) ?? 'no code given';
-  return new AwsError(action, answer, code, error?.message ?? error?.Message);
+  return new AwsError(action, answer, code, withoutToken(error?.message ?? error?.Message, credentials));
 }
 
 /** undefined for what is no JSON. */
@@ -195,6 +195,15 @@ function readJson(text: string): unknown {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** AWS shows the headers that it had signed, the session's token among them, where a signature does not match. */
+function withoutToken(
+  message: string | undefined,
+  credentials: AwsCredentials | undefined,
+): string | undefined {
+  const token = credentials?.sessionToken ?? '';
+  return token === '' ? message : message?.replaceAll(token, '<secret>');
 }
 
 function endpointUrl(
@@ -215,7 +224,7 @@ function endpointUrl(
   return new URL(whole).href;
 }
 
-function refusal(action: string, answer: AwsAnswer): AwsError {
+function refusal(action: string, answer: AwsAnswer, credentials: AwsCredentials | undefined): AwsError {
   let root: XmlElement | undefined;
   try {
     root = parseXml(answer.text);
@@ -225,5 +234,6 @@ function refusal(action: string, answer: AwsAnswer): AwsError {
   }
   // EC2 has a list of errors, STS and SNS one error.
   const found = root?.find('Errors', 'Error') ?? root?.find('Error');
-  return new AwsError(action, answer, found?.textAt('Code') ?? 'no code given', found?.textAt('Message'));
+  const message = withoutToken(found?.textAt('Message'), credentials);
+  return new AwsError(action, answer, found?.textAt('Code') ?? 'no code given', message);
 }

@@ -11,8 +11,6 @@ import type { WechatConfig } from './wechat-config.ts';
 
 /** As long as WeChat's tokens hold. */
 const TOKEN_LIFE_MS = 2 * 60 * 60 * 1000;
-/** As Alertmanager: whatever the status, it is tried again. */
-const RETRIED_STATUSES: readonly number[] = Array.from({ length: 200 }, (_, i) => 300 + i);
 /** Codes that say that the token no longer holds: expired, or replaced by a newer one. */
 const TOKEN_CODES = new Set([42_001, 40_014]);
 /** Codes after which trying again makes sense although the token is good: busy, too many calls. */
@@ -56,7 +54,6 @@ class WechatReceiver implements Receiver {
       timeoutMs: 0,
       kind: 'wechat',
       secrets: [token, ...secrets],
-      retriedStatuses: RETRIED_STATUSES,
       accept: (answer: HttpAnswer) => this.#readAnswer(answer),
     };
     return deliver(this.#ports, delivery, signal);
@@ -80,7 +77,6 @@ class WechatReceiver implements Receiver {
       timeoutMs: 0,
       kind: 'wechat',
       secrets,
-      retriedStatuses: RETRIED_STATUSES,
       accept: (answer: HttpAnswer): SendOutcome => {
         const read = readJson(answer);
         if ('kind' in read) return read;
@@ -97,10 +93,6 @@ class WechatReceiver implements Receiver {
   }
 
   #readAnswer(answer: HttpAnswer): SendOutcome {
-    if (answer.status !== 200) {
-      const message = `unexpected status code ${answer.status}`;
-      return { kind: 'retry', reason: 'other', message };
-    }
     const read = readJson(answer);
     if ('kind' in read) return read;
     if (read.errcode === 0 || read.errcode === undefined) return { kind: 'sent' };

@@ -80,6 +80,7 @@ export class ReceiverBench {
     this.server.answer = () => ({});
     this.logger.lines.length = 0;
     this.files.fault = undefined;
+    this.clock = new SystemClock();
   }
 
   /**

@@ -217,6 +217,21 @@ Source: http://tocsin.example/graph
     expect(await send(OWN)).toEqual({ kind, reason, message });
   });
 
+  it('a session’s token does not show where AWS echoes what was signed', async () => {
+    aws.answers['Publish'] = ({ sessionToken }) =>
+      refuse(403, 'SignatureDoesNotMatch', `x-amz-security-token:${sessionToken}`);
+    const environment = {
+      AWS_ACCESS_KEY_ID: 'AKID',
+      AWS_SECRET_ACCESS_KEY: 'SECRET',
+      AWS_SESSION_TOKEN: 's3ssion/+',
+    };
+    const fields = `api_url: AWS, sigv4: {region: r}, topic_arn: ${TOPIC}`;
+    expect(await send(fields, [FIRING], environment)).toMatchObject({
+      kind: 'reject',
+      message: 'unexpected status code 403: SignatureDoesNotMatch: x-amz-security-token:<secret>',
+    });
+  });
+
   it('429 is not tried again before Retry-After', async () => {
     aws.answers['Publish'] = () => refuse(429, 'ThrottledException', 'slow', { 'Retry-After': '7' });
     expect(await send(OWN)).toMatchObject({ kind: 'retry', afterMs: 7000 });
