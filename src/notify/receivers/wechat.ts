@@ -78,8 +78,9 @@ class WechatReceiver implements Receiver {
       kind: 'wechat',
       secrets,
       accept: (answer: HttpAnswer): SendOutcome => {
-        const read = readJson(answer);
-        if ('kind' in read) return read;
+        const json = readJson(answer);
+        if ('outcome' in json) return json.outcome;
+        const { read } = json;
         value = typeof read.access_token === 'string' ? read.access_token : '';
         if (value !== '') return { kind: 'sent' };
         const said = read.errmsg === undefined ? '' : `: ${String(read.errmsg)}`;
@@ -87,14 +88,16 @@ class WechatReceiver implements Receiver {
       },
     } as const;
     const outcome = await deliver(this.#ports, delivery, signal);
-    if (outcome.kind !== 'sent') return outcome;
+    // Whatever became of the question for a token, no message has arrived.
+    if (outcome.kind !== 'sent') return outcome.kind === 'retry' ? { ...outcome, unknown: false } : outcome;
     this.#token = { value, fetchedAtMs: nowMs };
     return value;
   }
 
   #readAnswer(answer: HttpAnswer): SendOutcome {
-    const read = readJson(answer);
-    if ('kind' in read) return read;
+    const json = readJson(answer);
+    if ('outcome' in json) return json.outcome;
+    const { read } = json;
     if (read.errcode === 0 || read.errcode === undefined) return { kind: 'sent' };
     const message = `error response from WeChat: ${String(read.errcode)}: ${String(read.errmsg ?? '')}`;
     if (typeof read.errcode !== 'number' || !TOKEN_CODES.has(read.errcode)) {
@@ -140,13 +143,13 @@ interface WechatAnswer {
   readonly access_token?: unknown;
 }
 
-function readJson({ text }: HttpAnswer): WechatAnswer | Extract<SendOutcome, { kind: 'retry' }> {
+function readJson({ text }: HttpAnswer): { readonly read: WechatAnswer } | { readonly outcome: SendOutcome } {
   try {
     const data: unknown = JSON.parse(text);
-    return typeof data === 'object' && data !== null ? data : {};
+    return { read: typeof data === 'object' && data !== null ? data : {} };
   } catch {
     const message = `could not unmarshal JSON response ${JSON.stringify(text.slice(0, 500))}`;
-    return { kind: 'retry', reason: 'other', message, unknown: true };
+    return { outcome: { kind: 'retry', reason: 'other', message, unknown: true } };
   }
 }
 

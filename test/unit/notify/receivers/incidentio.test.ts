@@ -206,7 +206,7 @@ describe('incidentio_configs', () => {
       '2:47: receivers[0].incidentio_configs[0]: at least one of alert_source_token, alert_source_token_file or http_config.authorization must be configured',
     ],
     ['a timeout in days', receiver('url: http://a, timeout: 1d'), 'not a valid duration: "1d"'],
-    ['a key it does not have', receiver('url: http://a, tokn: t'), '2:62: '],
+    ['a key it does not have', receiver('url: http://a, tokn: t'), '2:63: unknown key "tokn"'],
   ])('refuses %s', (_, yaml, message) => {
     expect(config(yaml)).toContain(message);
   });

@@ -374,10 +374,18 @@ describe('jira_configs', () => {
     [
       'another api_type',
       receiver('project: P, issue_type: T, api_type: server'),
-      '2:78: receivers[0].jira_configs[0].api_type: unknown api_type on jira_config, must be auto, cloud or datacenter',
+      '2:79: receivers[0].jira_configs[0].api_type: unknown api_type on jira_config, must be auto, cloud or datacenter',
     ],
-    ['a key it does not have', receiver('project: P, issue_type: T, sumary: s'), '2:68: '],
-    ['a key that a field does not have', receiver('project: P, issue_type: T, summary: {tmpl: s}'), '2:78: '],
+    [
+      'a key it does not have',
+      receiver('project: P, issue_type: T, sumary: s'),
+      '2:69: unknown key "sumary"',
+    ],
+    [
+      'a key that a field does not have',
+      receiver('project: P, issue_type: T, summary: {tmpl: s}'),
+      '2:79: unknown key "tmpl"',
+    ],
   ])('refuses %s', (_, yaml, message) => {
     expect(config(yaml)).toContain(message);
   });

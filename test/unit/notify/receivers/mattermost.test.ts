@@ -253,7 +253,7 @@ describe('mattermost_configs', () => {
     [
       'two URLs',
       receiver('webhook_url: http://a, webhook_url_file: /b'),
-      '2:85: receivers[0].mattermost_configs[0].webhook_url_file: at most one of webhook_url & webhook_url_file must be configured',
+      '2:89: receivers[0].mattermost_configs[0].webhook_url_file: at most one of webhook_url & webhook_url_file must be configured',
     ],
     [
       'a field without a title',

@@ -159,10 +159,10 @@ describe('rocketchat_configs', () => {
       sendResolved: false,
       config: { apiUrl: 'http://g', token: { file: '/g' }, shortFields: false, fields: [], actions: [] },
     });
-    const own = config(receiver('token: mine, token_id_file: /mine', global));
-    expect(own).toMatchObject({ config: { tokenId: { file: '/mine' } } });
+    const own = config(receiver('token: mine, token_id_file: /other', global));
+    expect(own).toMatchObject({ config: { tokenId: { file: '/other' } } });
     expect(JSON.stringify(own)).toContain('"token":{"value":"<secret>"}');
-    expect(JSON.stringify(own)).not.toContain('mine"');
+    expect(JSON.stringify(own)).not.toContain('mine');
     expect(config(receiver('token: t, token_id: i'))).toMatchObject({
       config: { apiUrl: 'https://open.rocket.chat/' },
     });
@@ -181,8 +181,8 @@ describe('rocketchat_configs', () => {
       receiver('token: t, token_id: i, token_id_file: /i'),
       'at most one of token_id & token_id_file must be configured',
     ],
-    ['a key it does not have', receiver('chanel: a'), '2:47: '],
-    ['a number of a field', receiver('fields: [{short: 1}]'), '2:64: '],
+    ['a key it does not have', receiver('chanel: a'), '2:48: unknown key "chanel"'],
+    ['a number of a field', receiver('fields: [{short: 1}]'), '2:65: '],
   ])('refuses %s', (_, yaml, message) => {
     expect(config(yaml)).toContain(message);
   });

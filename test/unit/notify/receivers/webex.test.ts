@@ -139,7 +139,7 @@ describe('webex_configs', () => {
     [
       'no token of its own',
       'global: {http_config: {authorization: {credentials: c}}}\nreceivers: [{name: team, webex_configs: [{room_id: r}]}]',
-      '2:41: receivers[0].webex_configs[0]: missing webex_configs.http_config.authorization',
+      '2:42: receivers[0].webex_configs[0]: missing webex_configs.http_config.authorization',
     ],
   ])('refuses %s', (_, yaml, message) => {
     expect(config(yaml)).toContain(message);

@@ -75,6 +75,7 @@ Annotations:
  - value = 2.1
 Source: http://tocsin.example/graph
 
+
 AlertmanagerUrl:
 ${EXTERNAL_URL}/#/alerts?receiver=team`,
         },
@@ -254,9 +255,9 @@ describe('wechat_configs', () => {
     [
       'another type',
       receiver('message_type: news'),
-      '2:57: receivers[0].wechat_configs[0].message_type: weChat message type "news" does not match valid options ^(text|markdown)$',
+      '2:58: receivers[0].wechat_configs[0].message_type: weChat message type "news" does not match valid options ^(text|markdown)$',
     ],
-    ['a key it does not have', receiver('to_users: a'), '2:43: '],
+    ['a key it does not have', receiver('to_users: a'), '2:44: unknown key "to_users"'],
   ])('refuses %s', (_, yaml, message) => {
     expect(config(yaml)).toContain(message);
   });
