@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { secretsOf } from '../../core/authorized-http.ts';
 import { Secret } from '../../core/secret.ts';
 import type { HttpAnswer } from '../http.ts';
@@ -6,6 +7,7 @@ import { deliver, httpReceiverPorts, notificationLogger, renderOr, secretOr } fr
 import type { HttpReceiverPorts } from './http-receiver.ts';
 import { incidentioOf, incidentioSchema } from './incidentio-config.ts';
 import type { IncidentioConfig } from './incidentio-config.ts';
+import { parseJson } from './parse-json.ts';
 import { receiverKind } from './receiver-kind.ts';
 import { cutAlerts, webhookBody } from './webhook-body.ts';
 
@@ -80,19 +82,16 @@ export const incidentioKind = receiverKind({
     new IncidentioReceiver(config, httpReceiverPorts(config.http, context)),
 });
 
+const reasonsSchema = z.object({
+  message: z.string().nullish(),
+  error: z.string().nullish(),
+  errors: z.array(z.string()).nullish(),
+});
+
 /** The reasons in an answer; '' where it has none. */
 function failureDetail({ text }: HttpAnswer): string {
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch {
-    return '';
-  }
-  const { message, error, errors } = (typeof data === 'object' && data !== null ? data : {}) as {
-    readonly message?: unknown;
-    readonly error?: unknown;
-    readonly errors?: unknown;
-  };
-  const list = Array.isArray(errors) ? errors.filter((each) => typeof each === 'string').join(', ') : '';
-  return [message, error, list].filter((part) => typeof part === 'string' && part !== '').join(': ');
+  const reasons = reasonsSchema.safeParse(parseJson(text)).data;
+  return [reasons?.message, reasons?.error, reasons?.errors?.join(', ')]
+    .filter((part) => part !== undefined && part !== null && part !== '')
+    .join(': ');
 }

@@ -10,6 +10,7 @@ import { jiraOf, jiraSchema } from './jira-config.ts';
 import type { JiraConfig } from './jira-config.ts';
 import { issueFields, searchQuery, searchUrl } from './jira-issue.ts';
 import type { JiraIssueFields } from './jira-issue.ts';
+import { parseJson } from './parse-json.ts';
 import { receiverKind } from './receiver-kind.ts';
 
 const searchSchema = z.object({
@@ -157,14 +158,4 @@ export const jiraKind = receiverKind({
 
 function prefixed(what: string, { failed }: Failed): SendOutcome {
   return { ...failed, message: `${what}: ${failed.message}` };
-}
-
-/** undefined for what is no JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

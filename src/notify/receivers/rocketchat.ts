@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { secretsOf } from '../../core/authorized-http.ts';
 import type { Logger } from '../../core/log.ts';
 import type { HttpAnswer } from '../http.ts';
@@ -14,6 +15,7 @@ import {
   withoutEmpty,
 } from './http-receiver.ts';
 import type { HttpReceiverPorts } from './http-receiver.ts';
+import { parseJson } from './parse-json.ts';
 import { receiverKind } from './receiver-kind.ts';
 import { rocketchatOf, rocketchatSchema } from './rocketchat-config.ts';
 import type { RocketchatConfig } from './rocketchat-config.ts';
@@ -118,19 +120,18 @@ function rocketchatMessage(
   };
 }
 
+const answerSchema = z.object({
+  success: z.boolean().default(false),
+  error: z.string().default('no reason given'),
+});
+
 function readAnswer({ text }: HttpAnswer): SendOutcome {
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch {
+  const answer = answerSchema.safeParse(parseJson(text)).data;
+  if (answer === undefined) {
     const message = `could not unmarshal JSON response ${JSON.stringify(text.slice(0, 500))}`;
     return { kind: 'retry', reason: 'clientError', message, unknown: true };
   }
-  const { success, error } = (typeof data === 'object' && data !== null ? data : {}) as {
-    readonly success?: unknown;
-    readonly error?: unknown;
-  };
-  if (success === true) return { kind: 'sent' };
-  const name = typeof error === 'string' ? error : 'no reason given';
-  return { kind: 'reject', reason: 'clientError', message: `error response from Rocketchat: ${name}` };
+  if (answer.success) return { kind: 'sent' };
+  const message = `error response from Rocketchat: ${answer.error}`;
+  return { kind: 'reject', reason: 'clientError', message };
 }

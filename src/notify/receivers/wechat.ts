@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { secretsOf } from '../../core/authorized-http.ts';
 import type { HttpAnswer } from '../http.ts';
 import type { Notification, Receiver, SendOutcome } from '../notification.ts';
@@ -5,6 +6,7 @@ import type { Rendering } from '../templates.ts';
 import { addPath } from './add-path.ts';
 import { deliver, httpReceiverPorts, renderOr, secretOr, withoutEmpty } from './http-receiver.ts';
 import type { HttpReceiverPorts } from './http-receiver.ts';
+import { parseJson } from './parse-json.ts';
 import { receiverKind } from './receiver-kind.ts';
 import { wechatOf, wechatSchema } from './wechat-config.ts';
 import type { WechatConfig } from './wechat-config.ts';
@@ -81,9 +83,9 @@ class WechatReceiver implements Receiver {
         const json = readJson(answer);
         if ('outcome' in json) return json.outcome;
         const { read } = json;
-        value = typeof read.access_token === 'string' ? read.access_token : '';
+        value = read.access_token;
         if (value !== '') return { kind: 'sent' };
-        const said = read.errmsg === undefined ? '' : `: ${String(read.errmsg)}`;
+        const said = read.errmsg === '' ? '' : `: ${read.errmsg}`;
         return codeOutcome(read.errcode, `invalid APISecret for CorpID: ${corp.corpid}${said}`);
       },
     } as const;
@@ -98,11 +100,9 @@ class WechatReceiver implements Receiver {
     const json = readJson(answer);
     if ('outcome' in json) return json.outcome;
     const { read } = json;
-    if (read.errcode === 0 || read.errcode === undefined) return { kind: 'sent' };
-    const message = `error response from WeChat: ${String(read.errcode)}: ${String(read.errmsg ?? '')}`;
-    if (typeof read.errcode !== 'number' || !TOKEN_CODES.has(read.errcode)) {
-      return codeOutcome(read.errcode, message);
-    }
+    if (read.errcode === 0) return { kind: 'sent' };
+    const message = `error response from WeChat: ${read.errcode}: ${read.errmsg}`;
+    if (!TOKEN_CODES.has(read.errcode)) return codeOutcome(read.errcode, message);
     this.#token = undefined;
     return { kind: 'retry', reason: 'authError', message };
   }
@@ -137,25 +137,24 @@ function wechatMessage(config: WechatConfig, text: Rendering['text']): WechatMes
   };
 }
 
-interface WechatAnswer {
-  readonly errcode?: unknown;
-  readonly errmsg?: unknown;
-  readonly access_token?: unknown;
+const answerSchema = z.object({
+  /** 0 is success. */
+  errcode: z.number().default(0),
+  errmsg: z.string().default(''),
+  access_token: z.string().default(''),
+});
+
+/** What an answer says, or the outcome of its being something else. */
+function readJson({
+  text,
+}: HttpAnswer): { readonly read: z.output<typeof answerSchema> } | { readonly outcome: SendOutcome } {
+  const result = answerSchema.safeParse(parseJson(text));
+  if (result.success) return { read: result.data };
+  const message = `could not unmarshal JSON response ${JSON.stringify(text.slice(0, 500))}`;
+  return { outcome: { kind: 'retry', reason: 'other', message, unknown: true } };
 }
 
-function readJson({ text }: HttpAnswer): { readonly read: WechatAnswer } | { readonly outcome: SendOutcome } {
-  try {
-    const data: unknown = JSON.parse(text);
-    return { read: typeof data === 'object' && data !== null ? data : {} };
-  } catch {
-    const message = `could not unmarshal JSON response ${JSON.stringify(text.slice(0, 500))}`;
-    return { outcome: { kind: 'retry', reason: 'other', message, unknown: true } };
-  }
-}
-
-function codeOutcome(code: unknown, message: string): SendOutcome {
-  if (typeof code !== 'number' || !BUSY_CODES.has(code)) {
-    return { kind: 'reject', reason: 'clientError', message };
-  }
+function codeOutcome(code: number, message: string): SendOutcome {
+  if (!BUSY_CODES.has(code)) return { kind: 'reject', reason: 'clientError', message };
   return { kind: 'retry', reason: code === -1 ? 'serverError' : 'rateLimited', message };
 }
