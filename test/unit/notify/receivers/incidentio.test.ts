@@ -115,17 +115,23 @@ describe('incidentio', () => {
 
   it('a body too large keeps one alert and all that is common', async () => {
     bench.server.answer = incidentio;
-    const annotations = Labels.fromObject({ summary: 'x'.repeat(200_000) });
-    const alerts = [1, 2, 3].map((i) => alertOf({ alertname: 'A', instance: `i${i}` }, { annotations }));
-    const resolvedFirst = [{ ...RESOLVED, annotations }, ...alerts];
+    const annotations = (i: number) =>
+      Labels.fromObject({ team: 'ml', summary: `${i}${'x'.repeat(178_000)}` });
+    const alerts = [1, 2, 3].map((i) =>
+      alertOf({ alertname: 'A', instance: `i${i}` }, { annotations: annotations(i) }),
+    );
+    const resolvedFirst = [{ ...RESOLVED, annotations: Labels.fromObject({ team: 'ml' }) }, ...alerts];
     expect(await bench.send(YAML, notificationOf(resolvedFirst))).toEqual({ kind: 'sent' });
     expect(bench.server.json()).toMatchObject({
       status: 'firing',
       alerts: [{ labels: { instance: 'i1' } }],
-      commonAnnotations: { summary: 'x'.repeat(200_000) },
+      commonAnnotations: { team: 'ml' },
       commonLabels: {},
       truncatedAlerts: 3,
     });
+    expect(Object.keys((bench.server.json() as { commonAnnotations: object }).commonAnnotations)).toEqual([
+      'team',
+    ]);
     expect(bench.logger.lines.join()).toContain(
       'Truncated alert content due to incident.io payload size limit',
     );

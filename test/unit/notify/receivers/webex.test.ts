@@ -83,14 +83,15 @@ Source: http://tocsin.example/graph
 
   it('a message too long is cut to 7439 bytes between characters, and the log says so', async () => {
     bench.server.answer = webex;
-    const yaml = receiver(`api_url: URL/v1/messages
-        room_id: r1
-        message: '${'a'.repeat(7430)}éééé💥💥'`);
-    expect(await bench.send(yaml, notificationOf([FIRING]))).toEqual({ kind: 'sent' });
-    const { markdown } = bench.server.json() as { markdown: string };
-    // 7430 + 3 × 2 bytes, and three for the mark.
-    expect(markdown).toBe(`${'a'.repeat(7430)}ééé…`);
-    expect(Buffer.byteLength(markdown)).toBe(7439);
+    const message = (text: string) =>
+      receiver(`api_url: URL/v1/messages\n        room_id: r1\n        message: '${text}'`);
+    const fits = `${'a'.repeat(7431)}éééé`;
+    expect(await bench.send(message(fits), notificationOf([FIRING]))).toEqual({ kind: 'sent' });
+    expect(bench.logger.lines).toEqual([]);
+    expect(await bench.send(message(`${fits}💥`), notificationOf([FIRING]))).toEqual({ kind: 'sent' });
+    expect(bench.server.json(0)).toMatchObject({ markdown: fits });
+    // 7431 + 2 × 2 bytes, and three for the mark; a third é has no room.
+    expect(bench.server.json(1)).toMatchObject({ markdown: `${'a'.repeat(7431)}éé…` });
     expect(bench.logger.lines.join()).toContain('Truncated message');
   });
 
