@@ -31,7 +31,7 @@ export interface NotifyRequest {
   readonly url: string;
   /** None when absent. */
   readonly body?: string;
-  /** Of the body; JSON when absent. */
+  /** JSON when absent and there is a body. */
   readonly contentType?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -46,12 +46,13 @@ export async function sendRequest(
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
   // The signal goes to the adapter, not to axios: axios would replace its reason by an error of its own.
+  const contentType = request.contentType ?? (request.body === undefined ? undefined : 'application/json');
   const answer = await client.request<string>({
     method: request.method ?? 'POST',
     url: request.url,
     ...(request.body === undefined ? {} : { data: request.body }),
     headers: {
-      'Content-Type': request.contentType ?? 'application/json',
+      ...(contentType === undefined ? {} : { 'Content-Type': contentType }),
       'User-Agent': USER_AGENT,
       ...request.headers,
     },

@@ -128,6 +128,7 @@ class JiraReceiver implements Receiver {
       method,
       url,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      contentType: 'application/json',
       // The names of what is asked for in the language of the configuration.
       headers: { 'Accept-Language': 'en' },
       timeoutMs: 0,
