@@ -121,7 +121,7 @@ function publishParameters(
 
   const subject = text(config.subject)
     .replaceAll(/[\u0000-\u001f\u007f]+/g, ' ')
-    .trim();
+    .trimStart();
   if (subject !== '') parameters['Subject'] = truncateRunes(subject, MAX_SUBJECT_RUNES);
 
   for (const [i, [name, value]] of [...attributes].entries()) {

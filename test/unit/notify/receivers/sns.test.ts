@@ -47,7 +47,7 @@ function sns({ parameters }: AwsCall): string | ApiAnswer {
   if (Buffer.byteLength(Message) > (PhoneNumber === undefined ? 262_144 : 1600)) {
     return invalid('Message too long');
   }
-  if (Subject !== undefined && !/^[^\p{Cc}]{1,99}$/u.test(Subject)) return invalid('Subject');
+  if (Subject !== undefined && !/^[^\p{Cc}\s][^\p{Cc}]{0,98}$/u.test(Subject)) return invalid('Subject');
   if (TopicArn?.endsWith('.fifo') !== 'MessageGroupId' in parameters && TopicArn !== undefined) {
     return invalid('MessageGroupId');
   }
@@ -153,6 +153,8 @@ Source: http://tocsin.example/graph
   it('a subject that SNS would refuse is made to fit', async () => {
     expect(await send(`${OWN}, subject: "two\\nlines\\t${'é'.repeat(200)}"`)).toEqual({ kind: 'sent' });
     expect(await send(`${OWN}, subject: '{{ if false }}x{{ end }}'`)).toEqual({ kind: 'sent' });
+    expect(await send(`${OWN}, subject: ' kept at the end '`)).toEqual({ kind: 'sent' });
+    expect(aws.calls[2]!.parameters['Subject']).toBe('kept at the end ');
     expect(aws.calls[0]!.parameters['Subject']).toBe(`two lines ${'é'.repeat(88)}…`);
     expect(aws.calls[1]!.parameters).not.toHaveProperty('Subject');
   });
