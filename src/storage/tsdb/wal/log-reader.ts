@@ -13,7 +13,7 @@ import type { RecordSink } from './wal-records.ts';
 /** A batch is handed over when it has no room for so many samples more: those of a page of 32 KiB, as a rule. */
 const MARGIN = 1 << 15;
 /** The same for bytes of records besides samples. */
-const MAX_RECORD_BYTES = 4 << 20;
+const MAX_RECORD_BYTES = 1 << 20;
 const NO_BYTES = new Uint8Array(0);
 /** Least bytes of a sample in a record. */
 const SAMPLE_BYTES = 10;
