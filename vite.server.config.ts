@@ -24,9 +24,13 @@ export default defineConfig({
     {
       // V8 keeps the text of every module, with two bytes for each character once a single one is beyond Latin-1.
       name: 'texts-of-one-byte',
-      generateBundle: (_, bundle) => {
+      generateBundle(_, bundle) {
         for (const chunk of Object.values(bundle)) {
-          if (chunk.type === 'chunk') chunk.code = chunk.code.replaceAll(/[^\0-\xff]/g, escapeOf);
+          if (chunk.type !== 'chunk') continue;
+          // There an escape would be read as six characters.
+          if (/String\.raw`[^`]*[^\0-\xff`]/.test(chunk.code))
+            this.error(`${chunk.fileName}: write such characters of String.raw in another way`);
+          chunk.code = chunk.code.replaceAll(/[^\0-\xff]/g, escapeOf);
         }
       },
     },

@@ -34,26 +34,30 @@ export interface TargetState {
   readonly lastScrapeDurationMs: number;
 }
 
-/** What a {@link ScrapeLoop} works with. */
-export interface ScrapeLoopOptions {
+/** What all loops of a program work with. */
+export interface ScrapeSurroundings {
   readonly clock: Clock;
   readonly storage: SampleStorage;
   readonly logger: Logger;
   readonly metrics: ScrapeMetrics;
-  readonly send: SendRequest;
   readonly buffers: BodyBuffers;
   readonly columns: SampleColumnsPool;
   readonly failureLogs: FailureLogs;
   readonly userAgent: string;
   readonly features: ScrapeFeatures;
+  readonly seed: Seed;
+  /** Where scrapes run: `stop` of the pool waits for them. */
+  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
+}
+
+/** What a {@link ScrapeLoop} works with. */
+export interface ScrapeLoopOptions extends ScrapeSurroundings {
+  readonly send: SendRequest;
   readonly config: ScrapeConfig;
   readonly target: Target;
-  readonly seed: Seed;
   readonly cache: ScrapeCache;
   /** State to go on with, when the loop replaces another of the same target. */
   readonly state?: TargetState;
-  /** Where the loop's scrapes run: `stop` of the pool waits for them. */
-  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
 }
 
 /** A scrape that starts no later than this after its time is recorded at its time, for smaller storage. */

@@ -1,43 +1,24 @@
 import { formatDuration } from '../core/duration.ts';
-import type { Clock } from '../core/clock.ts';
 import type { Labels } from '../core/labels.ts';
-import type { Logger } from '../core/log.ts';
 import { Pacer } from '../core/pacer.ts';
 import type { Random } from '../core/ports.ts';
-import type { SampleStorage } from '../storage/index.ts';
 import type { TargetGroup } from '../discovery/index.ts';
-import type { BodyBuffers } from './body.ts';
 import type { ScrapeConfig } from './config.ts';
 import { configKey } from '../core/config-key.ts';
-import type { FailureLogs } from './failure-logs.ts';
-import type { ScrapeFeatures } from './features.ts';
 import type { SendRequest } from './fetch-body.ts';
-import type { ScrapeMetrics } from './metrics.ts';
-import type { SampleColumnsPool } from './sample-columns.ts';
 import { shardOf } from './shard.ts';
 import type { Shard } from './shard.ts';
 import { ScrapeCache } from './scrape-cache.ts';
 import { ScrapeLoop } from './scrape-loop.ts';
-import type { TargetState } from './scrape-loop.ts';
+import type { ScrapeSurroundings, TargetState } from './scrape-loop.ts';
 import { targetsOfGroup } from './target.ts';
-import type { Seed, Target } from './target.ts';
+import type { Target } from './target.ts';
 
 /** What a {@link ScrapePool} works with. */
-export interface ScrapePoolOptions {
-  readonly clock: Clock;
-  readonly storage: SampleStorage;
-  readonly logger: Logger;
-  readonly metrics: ScrapeMetrics;
+export interface ScrapePoolOptions extends ScrapeSurroundings {
   readonly random: Random;
-  readonly userAgent: string;
-  readonly features: ScrapeFeatures;
-  readonly seed: Seed;
   /** All targets when undefined. */
   readonly shard: Shard | undefined;
-  readonly buffers: BodyBuffers;
-  readonly columns: SampleColumnsPool;
-  readonly failureLogs: FailureLogs;
-  readonly spawn: (name: string, task: (signal: AbortSignal) => Promise<void>) => void;
   /** Makes the request function of a config. */
   readonly makeSend: (config: ScrapeConfig) => SendRequest;
   /** Takes a loop that ended for good and has stale markers to write later. */
@@ -284,36 +265,14 @@ export class ScrapePool {
     former: ScrapeLoop | undefined,
     { keepsCaches, limitError }: { readonly keepsCaches: boolean; readonly limitError: string | undefined },
   ): void {
-    const {
-      clock,
-      storage,
-      metrics,
-      userAgent,
-      features,
-      seed,
-      spawn,
-      logger,
-      random,
-      buffers,
-      columns,
-      failureLogs,
-    } = this.#options;
+    const { logger, random, spawn } = this.#options;
     const goesOn = former !== undefined && keepsCaches;
     const loop = new ScrapeLoop({
-      clock,
-      storage,
-      metrics,
-      userAgent,
-      features,
-      seed,
-      spawn,
+      ...this.#options,
       config,
       target,
       logger: logger.child({ target: target.url }),
       send: this.#send,
-      buffers,
-      columns,
-      failureLogs,
       cache: goesOn ? former.cache : new ScrapeCache(Math.floor(random.next() * 2 ** 32)),
       ...(former === undefined ? {} : { state: former.state }),
     });

@@ -1,9 +1,6 @@
 import { SystemClock } from '../../src/core/system/system-clock.ts';
 import { Labels } from '../../src/core/labels.ts';
-import { scrapeFeatures } from '../../src/scrape/features.ts';
-import { histogramLimits } from '../../src/scrape/histogram-limits.ts';
 import { Ingest } from '../../src/scrape/ingest.ts';
-import type { IngestRules } from '../../src/scrape/ingest.ts';
 import { makeParser } from '../../src/scrape/parser/content-type.ts';
 import { SampleColumns } from '../../src/scrape/sample-columns.ts';
 import { ScrapeCache } from '../../src/scrape/scrape-cache.ts';
@@ -12,6 +9,7 @@ import { openMetrics2Text } from '../support/openmetrics2-exposition.ts';
 import { PROTO_CONTENT_TYPE, protoBody } from '../support/proto-exposition.ts';
 import type { ProtoFamily } from '../support/proto-exposition.ts';
 import { prometheusText } from '../support/text-exposition.ts';
+import { PLAIN_INGEST_RULES } from '../support/plain-ingest-rules.ts';
 
 const TARGETS = 20;
 /** Bodies with other values, taken in turn. */
@@ -112,20 +110,6 @@ const FORMATS: readonly Format[] = [
   },
 ];
 
-const RULES: Omit<IngestRules, 'targetLabels'> = {
-  honorLabels: false,
-  relabel: undefined,
-  nameScheme: 'utf8',
-  labelLimit: 0,
-  labelNameLengthLimit: 0,
-  labelValueLengthLimit: 0,
-  honorTimestamps: true,
-  trackTimestampsStaleness: false,
-  sampleLimit: 0,
-  histogramLimits: histogramLimits(0, 0),
-  features: scrapeFeatures(new Set()),
-};
-
 /** CPU nanoseconds for each sample of a format, the least of some repeats. */
 async function measure(format: Format): Promise<number> {
   const storage = new HeadStorage();
@@ -146,7 +130,7 @@ async function measure(format: Format): Promise<number> {
   });
   const targets = Array.from({ length: TARGETS }, (_, i) => ({
     cache: new ScrapeCache(i),
-    rules: { ...RULES, targetLabels: Labels.fromObject({ job: 'bench', instance: `${i}` }) },
+    rules: { ...PLAIN_INGEST_RULES, targetLabels: Labels.fromObject({ job: 'bench', instance: `${i}` }) },
   }));
   let samples = 0;
   let tMs = 1_800_000_000_000;

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { NodeFileSystem } from '../../src/core/system/node-file-system.ts';
 import { RecordWriter } from '../../src/storage/tsdb/wal/wal-records.ts';
-import { WalWriter, ownCounters } from '../../src/storage/tsdb/wal/wal-writer.ts';
+import { ownCounters } from '../../src/storage/tsdb/wal/wal-counters.ts';
+import { WalWriter } from '../../src/storage/tsdb/wal/wal-writer.ts';
 
 const STEP_MS = 15_000;
 

@@ -140,6 +140,12 @@ export function renderOr<T>(
   }
 }
 
+/** An outcome whose message names the channel that was written to. */
+export function inChannel(outcome: SendOutcome, channel: string): SendOutcome {
+  if (outcome.kind === 'sent') return outcome;
+  return { ...outcome, message: `channel ${JSON.stringify(channel)}: ${outcome.message}` };
+}
+
 /** Fields of a JSON body without those that are empty, as Go's `omitempty` leaves them out. */
 export function withoutEmpty<T>(fields: Readonly<Record<string, T>>): Record<string, T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));

@@ -6,6 +6,7 @@ import { truncateLogged } from '../truncate.ts';
 import {
   deliver,
   httpReceiverPorts,
+  inChannel,
   notificationLogger,
   renderOr,
   secretOr,
@@ -49,8 +50,7 @@ class MattermostReceiver implements Receiver {
     const body = JSON.stringify(message);
     const delivery = { url: url.value, body, timeoutMs: 0, kind: 'mattermost', secrets };
     const outcome = await deliver(this.#ports, delivery, signal);
-    if (outcome.kind === 'sent') return outcome;
-    return { ...outcome, message: `channel ${JSON.stringify(message.channel ?? '')}: ${outcome.message}` };
+    return inChannel(outcome, message.channel ?? '');
   }
 }
 

@@ -16,6 +16,7 @@ import {
 import type { HttpReceiverPorts } from './http-receiver.ts';
 import { pagerdutyOf, pagerdutySchema } from './pagerduty-config.ts';
 import type { PagerdutyConfig } from './pagerduty-config.ts';
+import { parseJson } from './parse-json.ts';
 import { receiverKind } from './receiver-kind.ts';
 import { renderPayload } from './webhook-payload.ts';
 
@@ -196,12 +197,7 @@ function metricBytes(sizeBytes: number): string {
 /** PagerDuty explains only what is wrong with an event; other bodies say nothing. */
 function failureDetail({ status, text }: HttpAnswer): string {
   if (status !== 400) return '';
-  let answer: unknown;
-  try {
-    answer = JSON.parse(text);
-  } catch {
-    return '';
-  }
+  const answer = parseJson(text);
   if (typeof answer !== 'object' || answer === null) return '';
   const { message, errors } = answer as { readonly message?: unknown; readonly errors?: unknown };
   return `${typeof message === 'string' ? message : ''}: ${Array.isArray(errors) ? errors.join(',') : ''}`;

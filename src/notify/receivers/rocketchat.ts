@@ -9,6 +9,7 @@ import { addPath } from './add-path.ts';
 import {
   deliver,
   httpReceiverPorts,
+  inChannel,
   notificationLogger,
   renderOr,
   secretOr,
@@ -60,8 +61,7 @@ class RocketchatReceiver implements Receiver {
       accept: readAnswer,
     };
     const outcome = await deliver(this.#ports, delivery, signal);
-    if (outcome.kind === 'sent') return outcome;
-    return { ...outcome, message: `channel ${JSON.stringify(message.channel ?? '')}: ${outcome.message}` };
+    return inChannel(outcome, message.channel ?? '');
   }
 }
 

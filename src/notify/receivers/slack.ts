@@ -7,6 +7,7 @@ import { truncateLogged } from '../truncate.ts';
 import {
   deliver,
   httpReceiverPorts,
+  inChannel,
   notificationLogger,
   secretOr,
   templateOutcome,
@@ -61,8 +62,7 @@ class SlackReceiver implements Receiver {
       },
       signal,
     );
-    if (outcome.kind === 'sent' || body.channel === undefined) return outcome;
-    return { ...outcome, message: `channel ${JSON.stringify(body.channel)}: ${outcome.message}` };
+    return body.channel === undefined ? outcome : inChannel(outcome, body.channel);
   }
 }
 

@@ -7,6 +7,7 @@ import type { Rendering } from '../templates.ts';
 import { truncateLogged } from '../truncate.ts';
 import { deliver, httpReceiverPorts, notificationLogger, renderOr, secretOr } from './http-receiver.ts';
 import type { HttpReceiverPorts } from './http-receiver.ts';
+import { parseJson } from './parse-json.ts';
 import { receiverKind } from './receiver-kind.ts';
 import { telegramOf, telegramSchema } from './telegram-config.ts';
 import type { TelegramConfig } from './telegram-config.ts';
@@ -116,12 +117,7 @@ interface TelegramAnswer {
 }
 
 function telegramAnswer(answer: HttpAnswer): TelegramAnswer | undefined {
-  let body: unknown;
-  try {
-    body = JSON.parse(answer.text);
-  } catch {
-    return undefined;
-  }
+  const body = parseJson(answer.text);
   if (typeof body !== 'object' || body === null) return undefined;
   const { ok, error_code, description, parameters } = body as Readonly<Record<string, unknown>>;
   const { retry_after } = (parameters ?? {}) as { readonly retry_after?: unknown };

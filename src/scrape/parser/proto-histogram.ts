@@ -1,5 +1,6 @@
 import { CounterResetHint, FloatHistogram } from '../../core/histogram/float-histogram.ts';
 import type { ProtoReader } from '../../core/protobuf/proto-reader.ts';
+import { readSpan } from '../../core/protobuf/read-span.ts';
 import { quoteText } from './bytes.ts';
 import { BUCKETS_MAX, ExpositionError } from './entry.ts';
 import type { HistogramChoice, Metric, RawExemplar } from './metric-entries.ts';
@@ -206,15 +207,7 @@ class Side {
   }
 
   #readSpan(reader: ProtoReader): void {
-    let offset = 0;
-    let length = 0;
-    const outer = reader.enter();
-    while (reader.next()) {
-      if (reader.field === 1) offset = reader.sint();
-      else if (reader.field === 2) length = reader.uint();
-      else reader.skip();
-    }
-    reader.leave(outer);
-    this.spans.push(offset | 0, length);
+    readSpan(reader, this.spans);
+    this.spans[this.spans.length - 2]! |= 0;
   }
 }

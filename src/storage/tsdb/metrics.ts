@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Summary } from '../../core/metrics.ts';
 import type { Registry } from '../../core/metrics.ts';
 import type { HeadStorage } from './head/head-storage.ts';
-import type { WalCounters } from './wal/wal-writer.ts';
+import type { WalCounters } from './wal/wal-counters.ts';
 
 /** Figures of the log that metrics read; the writer counts, reading is done when somebody scrapes. */
 export class WalFigures implements WalCounters {

@@ -16,7 +16,8 @@ import { WriteQueue } from '../../../src/storage/remote/send/write-queue.ts';
 import { RecordWriter } from '../../../src/storage/tsdb/wal/record-writer.ts';
 import { PAGE_BYTES, segmentName } from '../../../src/storage/tsdb/wal/wal-format.ts';
 import { WalHolds } from '../../../src/storage/tsdb/wal/wal-hold.ts';
-import { WalWriter, ownCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
+import { ownCounters } from '../../../src/storage/tsdb/wal/wal-counters.ts';
+import { WalWriter } from '../../../src/storage/tsdb/wal/wal-writer.ts';
 import { Lines } from '../storage/small-log.ts';
 
 const config: RemoteWriteConfig = {

@@ -1,15 +1,12 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { SystemClock } from '../../../src/core/system/system-clock.ts';
-import { histogramLimits } from '../../../src/scrape/histogram-limits.ts';
 import { Ingest } from '../../../src/scrape/ingest.ts';
-import type { IngestRules } from '../../../src/scrape/ingest.ts';
 import type { ExpositionParser } from '../../../src/scrape/parser/exposition-parser.ts';
 import { SampleColumns } from '../../../src/scrape/sample-columns.ts';
 import { ScrapeCache } from '../../../src/scrape/scrape-cache.ts';
 import { BodyBuffers, BodySizeLimitError, GzipError, readBody } from '../../../src/scrape/body.ts';
 import { Entry, OpenMetricsParser, TextParser, scrapeFeatures } from '../../../src/scrape/index.ts';
-import { Labels } from '../../../src/core/labels.ts';
 import { NhcbParser } from '../../../src/scrape/parser/nhcb-parser.ts';
 import { OpenMetrics2Parser } from '../../../src/scrape/parser/openmetrics2-parser.ts';
 import { ProtoParser } from '../../../src/scrape/parser/proto-parser.ts';
@@ -17,6 +14,7 @@ import { protoBody } from '../../support/proto-exposition.ts';
 import type { ProtoFamily } from '../../support/proto-exposition.ts';
 import { ScrapeStorage } from './scrape-storage.ts';
 import { ScrapeWorld, oneJob } from './scrape-world.ts';
+import { PLAIN_INGEST_RULES } from '../../support/plain-ingest-rules.ts';
 
 const MIB = 1024 * 1024;
 
@@ -89,25 +87,10 @@ async function longestTurnMs(work: Promise<unknown>): Promise<number> {
   return longestMs;
 }
 
-const RULES: IngestRules = {
-  targetLabels: Labels.fromObject({ job: 'j', instance: 'i' }),
-  honorLabels: false,
-  relabel: undefined,
-  nameScheme: 'utf8',
-  labelLimit: 0,
-  labelNameLengthLimit: 0,
-  labelValueLengthLimit: 0,
-  honorTimestamps: true,
-  trackTimestampsStaleness: false,
-  sampleLimit: 0,
-  histogramLimits: histogramLimits(0, 0),
-  features: scrapeFeatures(new Set()),
-};
-
 /** Ingests a text body on the real clock; says how it ended and the longest turn. */
 async function ingest(
   body: Uint8Array,
-  rules = RULES,
+  rules = PLAIN_INGEST_RULES,
   make = (bytes: Uint8Array): ExpositionParser => new TextParser(bytes),
 ): Promise<{ error: string; longestMs: number; scraped: number }> {
   const clock = new SystemClock();
@@ -176,7 +159,11 @@ describe('huge bodies: linear time, and others get their turns', () => {
     const lines = Array.from({ length: 200_000 }, (_unused, i) => line(i)).join('');
     const features = scrapeFeatures(new Set(['st-storage', 'type-and-unit-labels']));
     const body = Buffer.from(`${head}${lines}# EOF\n`);
-    const result = await ingest(body, { ...RULES, features }, (bytes) => new OpenMetricsParser(bytes));
+    const result = await ingest(
+      body,
+      { ...PLAIN_INGEST_RULES, features },
+      (bytes) => new OpenMetricsParser(bytes),
+    );
     expect(result).toMatchObject({ error: '', scraped: 200_000 });
     expect(result.longestMs).toBeLessThan(BAR_MS);
   });
@@ -233,7 +220,7 @@ describe('huge bodies: linear time, and others get their turns', () => {
     ],
     ['a million fields that nobody knows', () => unknownFields(1_000_000), /^$/],
   ])('%s', async (_, make, error) => {
-    const result = await ingest(make(), RULES, fromProto);
+    const result = await ingest(make(), PLAIN_INGEST_RULES, fromProto);
     expect(result.error).toMatch(error);
     expect(result.longestMs).toBeLessThan(BAR_MS);
   });
@@ -241,7 +228,7 @@ describe('huge bodies: linear time, and others get their turns', () => {
   test('a classic histogram of 300,000 buckets that is to be converted', async () => {
     const lines = Array.from({ length: 300_000 }, (_, i) => `h_bucket{le="${300_000 - i}"} 1\n`).join('');
     const make = (bytes: Uint8Array): ExpositionParser => new NhcbParser(new TextParser(bytes), false);
-    const result = await ingest(Buffer.from(`# TYPE h histogram\n${lines}g 1\n`), RULES, make);
+    const result = await ingest(Buffer.from(`# TYPE h histogram\n${lines}g 1\n`), PLAIN_INGEST_RULES, make);
     expect(result).toMatchObject({ error: '', scraped: 1 });
     expect(result.longestMs).toBeLessThan(BAR_MS);
   });
@@ -251,7 +238,7 @@ describe('huge bodies: linear time, and others get their turns', () => {
     const value = `{count:5000,sum:1,schema:8,zero_threshold:0,zero_count:0,positive_spans:[0:5000],positive_buckets:[${buckets}]}`;
     const lines = Array.from({ length: 200 }, (_, i) => `h{i="${i}"} ${value} # {} 1 1\n`).join('');
     const make = (bytes: Uint8Array): ExpositionParser => new OpenMetrics2Parser(bytes, bytes.length, CHOICE);
-    const result = await ingest(Buffer.from(`${lines}# EOF\n`), RULES, make);
+    const result = await ingest(Buffer.from(`${lines}# EOF\n`), PLAIN_INGEST_RULES, make);
     expect(result).toMatchObject({ error: '', scraped: 200 });
     expect(result.longestMs).toBeLessThan(BAR_MS);
   });

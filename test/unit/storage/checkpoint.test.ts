@@ -4,7 +4,8 @@ import { writeCheckpoint } from '../../../src/storage/tsdb/wal/checkpoint.ts';
 import type { CheckpointPlan, CheckpointPorts } from '../../../src/storage/tsdb/wal/checkpoint.ts';
 import { readSegment } from '../../../src/storage/tsdb/wal/wal-reader.ts';
 import { RecordWriter, readRecord } from '../../../src/storage/tsdb/wal/wal-records.ts';
-import { WalWriter, ownCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
+import { ownCounters } from '../../../src/storage/tsdb/wal/wal-counters.ts';
+import { WalWriter } from '../../../src/storage/tsdb/wal/wal-writer.ts';
 
 /** Four segments, each with all kinds of records at its number as time, of series 1 (dropped) and 2 (kept). */
 async function writeLog(files: MemoryFileSystem): Promise<void> {

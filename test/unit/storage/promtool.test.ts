@@ -12,7 +12,8 @@ import { NodeFileSystem } from '../../../src/core/system/node-file-system.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { Tsdb } from '../../../src/storage/tsdb/index.ts';
 import { RecordWriter } from '../../../src/storage/tsdb/wal/wal-records.ts';
-import { WalWriter, ownCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
+import { ownCounters } from '../../../src/storage/tsdb/wal/wal-counters.ts';
+import { WalWriter } from '../../../src/storage/tsdb/wal/wal-writer.ts';
 
 const HOUR_MS = 3600_000;
 const START = 1_700_000_000_000 - (1_700_000_000_000 % (2 * HOUR_MS));

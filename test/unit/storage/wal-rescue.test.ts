@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryFileSystem } from '../../../src/core/testing/memory-file-system.ts';
 import type { FileFault, FileOperation } from '../../../src/core/testing/memory-file-system.ts';
-import { WalWriter, ownCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
+import { ownCounters } from '../../../src/storage/tsdb/wal/wal-counters.ts';
+import { WalWriter } from '../../../src/storage/tsdb/wal/wal-writer.ts';
 import { Lines, commit, contents, open } from './small-log.ts';
 
 const SERIES = 300;

@@ -7,7 +7,8 @@ import { WalHolds } from '../../../src/storage/tsdb/wal/wal-hold.ts';
 import type { WalPosition } from '../../../src/storage/tsdb/wal/wal-position.ts';
 import { WalTail } from '../../../src/storage/tsdb/wal/wal-tail.ts';
 import type { WalTailLoss } from '../../../src/storage/tsdb/wal/wal-tail.ts';
-import { WalWriter, ownCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
+import { ownCounters } from '../../../src/storage/tsdb/wal/wal-counters.ts';
+import { WalWriter } from '../../../src/storage/tsdb/wal/wal-writer.ts';
 
 const START: WalPosition = { segment: 0, offset: 0 };
 

@@ -18,7 +18,8 @@ import {
 } from '../../../src/storage/tsdb/wal/wal-records.ts';
 import type { WalCompression } from '../../../src/storage/tsdb/wal/record-compression.ts';
 import type { RecordSink } from '../../../src/storage/tsdb/wal/wal-records.ts';
-import { WalWriter, ownCounters } from '../../../src/storage/tsdb/wal/wal-writer.ts';
+import { ownCounters } from '../../../src/storage/tsdb/wal/wal-counters.ts';
+import { WalWriter } from '../../../src/storage/tsdb/wal/wal-writer.ts';
 import { histogramText as showHistogram, histograms } from './rich-samples.ts';
 
 const counters = ownCounters();

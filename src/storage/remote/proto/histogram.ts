@@ -2,6 +2,7 @@ import { TocsinError } from '../../../core/errors.ts';
 import { FloatHistogram, NO_FLOATS, NO_SPANS } from '../../../core/histogram/float-histogram.ts';
 import type { CounterResetHint, Spans } from '../../../core/histogram/float-histogram.ts';
 import type { ProtoReader } from '../../../core/protobuf/proto-reader.ts';
+import { readSpan } from '../../../core/protobuf/read-span.ts';
 
 /** A native histogram as remote write sends it. */
 export interface SentHistogram {
@@ -77,7 +78,7 @@ class HistogramFields {
   #readBuckets(reader: ProtoReader): void {
     switch (reader.field) {
       case 8:
-        readSpan(reader, this.negativeSpans);
+        readSentSpan(reader, this.negativeSpans);
         return;
       case 9:
         reader.eachSint((delta) => this.negativeDeltas.push(delta));
@@ -86,7 +87,7 @@ class HistogramFields {
         reader.eachDouble((count) => this.negativeCounts.push(count));
         return;
       case 11:
-        readSpan(reader, this.positiveSpans);
+        readSentSpan(reader, this.positiveSpans);
         return;
       case 12:
         reader.eachSint((delta) => this.positiveDeltas.push(delta));
@@ -131,20 +132,12 @@ export function readHistogram(reader: ProtoReader): SentHistogram {
   return { tMs: fields.tMs, startMs: fields.startMs, histogram, isWhole: !isFloat };
 }
 
-function readSpan(reader: ProtoReader, into: number[]): void {
-  let offset = 0;
-  let length = 0;
-  const outer = reader.enter();
-  while (reader.next()) {
-    if (reader.field === 1) offset = reader.sint();
-    else if (reader.field === 2) length = reader.uint();
-    else reader.skip();
-  }
-  reader.leave(outer);
+function readSentSpan(reader: ProtoReader, into: number[]): void {
+  readSpan(reader, into);
+  const [offset, length] = [into.at(-2)!, into.at(-1)!];
   if (offset !== (offset | 0) || length !== (length | 0)) {
     throw new TocsinError('TOCSIN_ERR_PARSE', `a histogram has a span of ${length} buckets at ${offset}`);
   }
-  into.push(offset, length);
 }
 
 function spansOf(numbers: readonly number[]): Spans {

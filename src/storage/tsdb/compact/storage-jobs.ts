@@ -3,7 +3,7 @@ import type { ReadableStorage } from '../../seam.ts';
 import type { BlockMeta } from '../block/index.ts';
 import { writeCheckpoint } from '../wal/checkpoint.ts';
 import type { CheckpointPlan, CheckpointReport } from '../wal/checkpoint.ts';
-import { ownCounters } from '../wal/wal-writer.ts';
+import { ownCounters } from '../wal/wal-counters.ts';
 import { compactBlocks } from './compact-blocks.ts';
 import type { CompactionJob } from './compact-blocks.ts';
 import { writeHeadBlock } from './write-head-block.ts';

@@ -12,6 +12,7 @@ import type {
   SeriesMetadata,
   SeriesRef,
 } from '../../seam.ts';
+import { newAppendCounters } from './append-counters.ts';
 import type { Head } from './head.ts';
 import { lateOutcome } from './late-outcome.ts';
 import type { MemoryGuard } from './memory-guard.ts';
@@ -40,46 +41,11 @@ export interface SampleLog {
   flush(pace?: CommitPace): Promise<void>;
 }
 
-/** What appenders count. */
-export interface AppendCounters {
-  appended: number;
-  appendedHistograms: number;
-  outOfOrder: number;
-  outOfOrderHistograms: number;
-  outOfBounds: number;
-  outOfBoundsHistograms: number;
-  tooFarAhead: number;
-  duplicate: number;
-  /** Beyond the out-of-order window. */
-  tooOld: number;
-  tooOldHistograms: number;
-  /** Out of order, and taken. */
-  appendedOutOfOrder: number;
-  appendedOutOfOrderHistograms: number;
-  committed: number;
-  rolledBack: number;
-}
-
 /** Makes appenders over one head and one log, and lends them what they work with. */
 export class Appenders {
   readonly #head: Head;
   readonly #log: SampleLog | undefined;
-  readonly counters: AppendCounters = {
-    appended: 0,
-    appendedHistograms: 0,
-    outOfOrder: 0,
-    outOfOrderHistograms: 0,
-    outOfBounds: 0,
-    outOfBoundsHistograms: 0,
-    tooFarAhead: 0,
-    duplicate: 0,
-    tooOld: 0,
-    tooOldHistograms: 0,
-    appendedOutOfOrder: 0,
-    appendedOutOfOrderHistograms: 0,
-    committed: 0,
-    rolledBack: 0,
-  };
+  readonly counters = newAppendCounters();
   readonly #pool: PendingSamples[] = [];
   /** Told of every sample that comes late, whether it is taken or not: how far it is behind the newest of all. */
   onLate: (deltaMs: number) => void = () => undefined;

@@ -9,7 +9,8 @@ import type {
   StorageStats,
 } from '../../seam.ts';
 import { Appenders } from './head-appender.ts';
-import type { AppendCounters, SampleLog } from './head-appender.ts';
+import type { AppendCounters } from './append-counters.ts';
+import type { SampleLog } from './head-appender.ts';
 import { HeadDeletions } from './head-deletions.ts';
 import { HeadQuerier } from './head-querier.ts';
 import { HeadReader } from './head-reader.ts';

@@ -1,5 +1,6 @@
 import { assert } from '../../../core/errors.ts';
-import type { AppendCounters, SampleLog } from '../head/head-appender.ts';
+import type { AppendCounters } from '../head/append-counters.ts';
+import type { SampleLog } from '../head/head-appender.ts';
 import type { Head } from '../head/head.ts';
 import type { PendingRich } from '../head/pending-samples.ts';
 import { RecordWriter, RichRecords } from '../wal/wal-records.ts';

@@ -12,7 +12,7 @@ import type { WalDamage } from './wal-reader.ts';
 import { RecordType, RecordWriter, RichRecords, isReadable, readRecord } from './wal-records.ts';
 import type { RecordSink } from './wal-records.ts';
 import { WalWriter } from './wal-writer.ts';
-import type { WalCounters } from './wal-writer.ts';
+import type { WalCounters } from './wal-counters.ts';
 
 /** What a checkpoint is to keep. Plain data, so that another thread can be told. */
 export interface CheckpointPlan {

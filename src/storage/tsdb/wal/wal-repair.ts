@@ -6,7 +6,8 @@ import { keepAside } from './wal-aside.ts';
 import { segmentIndex } from './wal-format.ts';
 import { readSegment } from './wal-reader.ts';
 import type { SegmentReport } from './wal-reader.ts';
-import { WalWriter, ownCounters } from './wal-writer.ts';
+import { ownCounters } from './wal-counters.ts';
+import { WalWriter } from './wal-writer.ts';
 
 /**
  * Makes a segment readable from end to end again, for us and for Prometheus (which stops at damage and deletes all

@@ -10,36 +10,8 @@ import type { WalCompression } from './record-compression.ts';
 import { isUnwritable } from '../compact/failures.ts';
 import { FRAGMENT_HEAD, Fragment, PAGE_BYTES, SEGMENT_BYTES, segmentName } from './wal-format.ts';
 import type { CommitPace } from '../../seam.ts';
+import type { WalCounters } from './wal-counters.ts';
 import type { WalPosition, WalProgress } from './wal-position.ts';
-
-/** What a {@link WalWriter} counts; see the metrics of the same names. */
-export interface WalCounters {
-  pageFlushes: number;
-  completedPages: number;
-  recordParts: number;
-  /** Bytes of fragments with their heads. */
-  recordPartBytes: number;
-  /** Bytes that compression made records shorter by. */
-  savedBytes: number;
-  writesFailed: number;
-  syncsFailed: number;
-  /** Calls `observe` with the seconds that each fsync took. */
-  fsyncSeconds(seconds: number): void;
-}
-
-/** Counters that nobody looks at. */
-export function ownCounters(): WalCounters {
-  return {
-    pageFlushes: 0,
-    completedPages: 0,
-    recordParts: 0,
-    recordPartBytes: 0,
-    savedBytes: 0,
-    writesFailed: 0,
-    syncsFailed: 0,
-    fsyncSeconds() {},
-  };
-}
 
 /** How long what need not be written at once may wait for more, and how much of it may. */
 const GATHER_MS = 20;

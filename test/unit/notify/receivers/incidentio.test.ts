@@ -4,6 +4,7 @@ import { alertOf, notificationOf } from '../helpers.ts';
 import { EXTERNAL_URL, FIRING, RESOLVED, ReceiverBench, readNotifyConfig } from '../receiver-bench.ts';
 import type { Answer, Recorded } from '../servers.ts';
 import { testFailures } from './failures.ts';
+import { BOTH_ALERTS, WEBHOOK_KEYS } from '../receiver-texts.ts';
 
 let bench: ReceiverBench;
 beforeAll(async () => {
@@ -37,43 +38,11 @@ describe('incidentio', () => {
     const outcome = await bench.send(YAML, notificationOf([FIRING, RESOLVED], { routeLabels }));
     expect(outcome).toEqual({ kind: 'sent' });
     const body = bench.server.json() as Record<string, unknown>;
-    expect(Object.keys(body)).toEqual([
-      'receiver',
-      'status',
-      'alerts',
-      'notification_reason',
-      'groupLabels',
-      'commonLabels',
-      'commonAnnotations',
-      'routeLabels',
-      'externalURL',
-      'version',
-      'groupKey',
-      'truncatedAlerts',
-    ]);
+    expect(Object.keys(body)).toEqual(WEBHOOK_KEYS);
     expect(body).toEqual({
       receiver: 'team',
       status: 'firing',
-      alerts: [
-        {
-          status: 'firing',
-          labels: { alertname: 'HighLatency', instance: 'a:1', model: 'm1', severity: 'page' },
-          annotations: { summary: 'p99 is 2.1 s', value: '2.1' },
-          startsAt: '2026-11-23T11:58:29.5Z',
-          endsAt: '0001-01-01T00:00:00Z',
-          generatorURL: 'http://tocsin.example/graph',
-          fingerprint: FIRING.fingerprint,
-        },
-        {
-          status: 'resolved',
-          labels: { alertname: 'HighLatency', instance: 'b:1', model: 'm1', severity: 'page' },
-          annotations: { summary: 'p99 is 2.1 s' },
-          startsAt: '2026-11-23T11:59:00Z',
-          endsAt: '2026-11-23T11:59:59Z',
-          generatorURL: 'http://tocsin.example/graph',
-          fingerprint: RESOLVED.fingerprint,
-        },
-      ],
+      alerts: BOTH_ALERTS,
       notification_reason: 'first notification',
       groupLabels: { model: 'm1' },
       commonLabels: { alertname: 'HighLatency', model: 'm1', severity: 'page' },

@@ -3,6 +3,7 @@ import { alertOf, notificationOf } from '../helpers.ts';
 import { FIRING, GROUP_HASH, RESOLVED, ReceiverBench, readNotifyConfig } from '../receiver-bench.ts';
 import { testFailures } from './failures.ts';
 import { JiraServer } from './jira-server.ts';
+import { FIRING_MARKDOWN } from '../receiver-texts.ts';
 
 let bench: ReceiverBench;
 let jira: JiraServer;
@@ -30,26 +31,7 @@ const OWN = `api_url: URL/rest/api/2, project: ML, issue_type: Bug, ${AUTH}`;
 const MOVES = 'resolve_transition: Close, reopen_transition: Reopen, reopen_duration: 90m';
 const routes = () => bench.server.requests.map(({ method, path }) => `${method} ${path}`);
 const send = (fields: string, alerts = [FIRING]) => bench.send(receiver(fields), notificationOf(alerts));
-const DESCRIPTION = `
-
-# Alerts Firing:
-
-Labels:
-  - alertname = HighLatency
-  - instance = a:1
-  - model = m1
-  - severity = page
-
-Annotations:
-  - summary = p99 is 2.1 s
-  - value = 2.1
-
-Source: http://tocsin.example/graph
-
-
-
-
-`;
+const DESCRIPTION = `\n\n# Alerts Firing:\n${FIRING_MARKDOWN}\n\n\n`;
 
 describe('jira', () => {
   it('creates an issue when there is none', async () => {

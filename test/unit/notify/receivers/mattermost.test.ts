@@ -3,6 +3,7 @@ import { notificationOf } from '../helpers.ts';
 import { EXTERNAL_URL, FIRING, RESOLVED, ReceiverBench, readNotifyConfig } from '../receiver-bench.ts';
 import type { Answer, Recorded } from '../servers.ts';
 import { testFailures } from './failures.ts';
+import { FIRING_MARKDOWN } from '../receiver-texts.ts';
 
 let bench: ReceiverBench;
 beforeAll(async () => {
@@ -52,26 +53,7 @@ describe('mattermost', () => {
         {
           fallback: `${title} | ${link}`,
           color: 'danger',
-          text: `
-
-# Alerts Firing:
-
-Labels:
-  - alertname = HighLatency
-  - instance = a:1
-  - model = m1
-  - severity = page
-
-Annotations:
-  - summary = p99 is 2.1 s
-  - value = 2.1
-
-Source: http://tocsin.example/graph
-
-
-
-
-`,
+          text: `\n\n# Alerts Firing:\n${FIRING_MARKDOWN}\n\n\n`,
           title,
           title_link: link,
         },

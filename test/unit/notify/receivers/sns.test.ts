@@ -4,6 +4,7 @@ import type { AwsCall } from '../../discovery/aws/aws-server.ts';
 import type { ApiAnswer } from '../../discovery/provider-world.ts';
 import { notificationOf } from '../helpers.ts';
 import { FIRING, GROUP_HASH, RESOLVED, ReceiverBench, readNotifyConfig } from '../receiver-bench.ts';
+import { BOTH_TEXT } from '../receiver-texts.ts';
 
 let bench: ReceiverBench;
 let aws: AwsServer;
@@ -69,33 +70,7 @@ describe('sns', () => {
       Version: '2010-03-31',
       TopicArn: TOPIC,
       Subject: '[FIRING:1] m1 (HighLatency page)',
-      Message: `p99 is 2.1 s
-
-Alerts Firing:
-Labels:
- - alertname = HighLatency
- - instance = a:1
- - model = m1
- - severity = page
-Annotations:
- - summary = p99 is 2.1 s
- - value = 2.1
-Source: http://tocsin.example/graph
-
-
-
-Alerts Resolved:
-Labels:
- - alertname = HighLatency
- - instance = b:1
- - model = m1
- - severity = page
-Annotations:
- - summary = p99 is 2.1 s
-Source: http://tocsin.example/graph
-
-
-`,
+      Message: BOTH_TEXT,
     });
     expect(aws.requests[0]!.headers['user-agent']).toBe('tocsin');
   });

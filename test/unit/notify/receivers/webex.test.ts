@@ -3,6 +3,7 @@ import { notificationOf } from '../helpers.ts';
 import { FIRING, RESOLVED, ReceiverBench, readNotifyConfig } from '../receiver-bench.ts';
 import type { Recorded } from '../servers.ts';
 import { testFailures } from './failures.ts';
+import { BOTH_TEXT } from '../receiver-texts.ts';
 
 let bench: ReceiverBench;
 beforeAll(async () => {
@@ -40,33 +41,7 @@ describe('webex', () => {
     bench.server.answer = webex;
     expect(await bench.send(YAML, notificationOf([FIRING, RESOLVED]))).toEqual({ kind: 'sent' });
     expect(bench.server.json()).toEqual({
-      markdown: `p99 is 2.1 s
-
-Alerts Firing:
-Labels:
- - alertname = HighLatency
- - instance = a:1
- - model = m1
- - severity = page
-Annotations:
- - summary = p99 is 2.1 s
- - value = 2.1
-Source: http://tocsin.example/graph
-
-
-
-Alerts Resolved:
-Labels:
- - alertname = HighLatency
- - instance = b:1
- - model = m1
- - severity = page
-Annotations:
- - summary = p99 is 2.1 s
-Source: http://tocsin.example/graph
-
-
-`,
+      markdown: BOTH_TEXT,
       roomId: 'r1',
     });
   });
